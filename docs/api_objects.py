@@ -32,6 +32,7 @@ MODULES = (
     "flowkit.client.run_handle",
     "flowkit.client.async_client",
     "flowkit.client.async_handle",
+    "flowkit.client.purging",
     "flowkit.client.retrying",
     "flowkit.client.status",
     "flowkit.client.activity",
@@ -75,6 +76,7 @@ MORE = {
     "flowkit.context": ("attempt_scope",),
     "flowkit.core.states": ("RunState", "TaskState"),
     "flowkit.client.dead_letters": ("DeadLetter", "OpenedLetter"),
+    "flowkit.client.purging": ("Purge",),
     "flowkit.client.retrying": ("Retried",),
     "flowkit.client.activity": ("SystemActivity",),
     "flowkit.client.no_leader": ("SchedulerInfo",),
@@ -94,7 +96,7 @@ MORE = {
     "flowkit.testing.systems": ("RunningSystem",),
 }
 WIDTH = 88
-_PARTS_ARE_IN = ("flowkit.definition.", "flowkit.client.overview")
+_PARTS_ARE_IN = ("flowkit.definition.", "flowkit.client.overview", "flowkit.client.run_reader")
 
 
 class Entry(NamedTuple):

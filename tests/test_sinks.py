@@ -22,7 +22,7 @@ KNOWN = {
     "flowkit/daemon/options.py:_note_parent_file:click.echo": ESCAPED,
     "flowkit/cli/display.py:_print_output:write_output": "output of tasks",
     "flowkit/cli/display.py:_write_line:write_text": "callers escape: note, line and _print_output",
-    "flowkit/cli/display.py:_write_line:self._progress.console.print": "the same, without markup",
+    "flowkit/cli/live_display.py:_write_line:self._console.print": "the same, without markup",
     "flowkit/cli/output.py:say:click.echo": ESCAPED,
     "flowkit/cli/output.py:note:click.echo": ESCAPED,
     "flowkit/cli/output.py:say_indented:click.echo": ESCAPED,

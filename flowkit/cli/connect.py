@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -17,6 +19,9 @@ if TYPE_CHECKING:
     from ..client.run_handle import RunHandle
     from ..core.run_record import RunRecord
     from ..settings import Settings
+    from .display import Display
+
+    Lines = Callable[[RunHandle, Display], AbstractContextManager[None]]
 
 # Until Redis counts as unreachable, and how long an outage may last while a run is followed.
 CONNECT_PATIENCE_S, OUTAGE_PATIENCE_S = 2.0, 60.0
@@ -67,21 +72,32 @@ def refuse_timeout_alone(timeout: float | None, *, wait: bool) -> None:
         raise click.UsageError("--timeout limits the wait of --wait: give both, or neither.")
 
 
+def no_lines(handle: RunHandle, display: Display) -> AbstractContextManager[None]:
+    """Show nothing of what tasks print."""
+    return nullcontext()
+
+
 def await_end(
-    handle: RunHandle, timeout: float | None, *, as_json: bool, quiet: bool = False
+    handle: RunHandle,
+    timeout: float | None,
+    *,
+    as_json: bool,
+    quiet: bool = False,
+    with_lines: Lines = no_lines,
 ) -> ExitCode | None:
     """Wait for the end of a run. Return an exit code on timeout, None otherwise.
 
+    ``with_lines``: shows what the tasks print, meanwhile.
     Raises RunLost, RedisUnavailable.
     """
-    from .display import make_display
+    from .awaiting import watch
+    from .make_display import make_display
     from .output import note
     from .results import give_up
-    from .watch import watch
 
     display = make_display(quiet=quiet, as_json=as_json)
     try:
-        with display:
+        with display.following(handle), with_lines(handle, display):
             watch(handle, timeout, display.look, display.note)
     except WaitTimeout as error:
         hint = f"The run continues. To see its state: flowkit status {handle.run_id}"
@@ -93,12 +109,14 @@ def await_end(
     return None
 
 
-def follow(handle: RunHandle, timeout: float | None, *, as_json: bool) -> ExitCode:
-    """Wait for the end of a run and print its outcome."""
-    from .display import make_display
+def follow(
+    handle: RunHandle, timeout: float | None, *, as_json: bool, with_lines: Lines = no_lines
+) -> ExitCode:
+    """Wait for the end of a run and print its outcome. ``with_lines``: see ``await_end``."""
+    from .make_display import make_display
     from .results import finish
 
-    late = await_end(handle, timeout, as_json=as_json)
+    late = await_end(handle, timeout, as_json=as_json, with_lines=with_lines)
     if late is not None:
         return late
     record = handle.record()

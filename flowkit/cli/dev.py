@@ -60,7 +60,7 @@ def dev(apps: tuple[str, ...], workers: int | None, port: int | None, **options:
     from ..app import split_spec
     from ..embedded import EmbeddedServer
     from ..system import LocalSystem, warn_through
-    from .watch import signals_raise
+    from .awaiting import signals_raise
 
     settings = settings_from(options, uses_redis=False)
     targets = list(dict.fromkeys(split_spec(app)[0] for app in apps))

@@ -1,9 +1,10 @@
 """Progress of a run on standard error, while a command waits for it.
 
-On a terminal: one bar with counts, redrawn in place, with lines above it. Otherwise: a line from
-time to time, at most one every ``LINE_S`` seconds and one per ``STEP`` of the tasks. Quiet:
-neither. The output of tasks goes to standard output, or to standard error if standard output holds
-a JSON document; ``flowkit.basics.terminal`` escapes it for a terminal.
+On a terminal: a view that is redrawn in place, with lines above it (``live_display.py``).
+Otherwise, also on a terminal that cannot redraw: a line from time to time, at most one every
+``LINE_S`` seconds and one per ``STEP`` of the tasks. Quiet: neither. The output of tasks goes to
+standard output, or to standard error if standard output holds a JSON document;
+``flowkit.basics.terminal`` escapes it for a terminal.
 
 Lines come from another thread; every method may be called from any thread.
 """
@@ -15,18 +16,17 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from types import TracebackType
 from typing import TYPE_CHECKING
 
 from ..basics.display_text import escape_lines, escape_text
-from ..basics.terminal import is_terminal, write_output, write_text
+from ..basics.terminal import write_output, write_text
 from ..client.stall_notice import done_of
 from ..core.run_record import RunRecord
 from ..processes.daemon_output import Line
 from .output import indented
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
+    from ..client.run_handle import RunHandle
 
 LINE_S, STEP, LONGEST_SILENCE_S = 2.0, 0.1, 30.0
 # The scheduler, which counts, does not see claims: it counts a running task as queued.
@@ -41,25 +41,25 @@ _SHOWN = {
 
 
 class Display:
-    """The quiet display, and the base of the others. A context manager: it may hold the terminal.
+    """The quiet display, and the base of the others.
 
     ``stdout_is_taken``: whether standard output is reserved for a JSON document.
+    ``is_live``: whether it is redrawn in place.
     """
+
+    is_live = False
 
     def __init__(self, *, stdout_is_taken: bool) -> None:
         self._stdout_is_taken = stdout_is_taken
         self._lock = threading.Lock()
 
-    def __enter__(self) -> Display:
-        return self
+    @contextmanager
+    def following(self, handle: RunHandle | None) -> Iterator[Display]:
+        """Show the progress of a run in the block, which may take the terminal.
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        return None
+        ``handle``: where more is read than ``look`` is given; None to show no more than that.
+        """
+        yield self
 
     def note(self, text: str) -> None:
         """Show a message."""
@@ -73,6 +73,10 @@ class Display:
             self._print_output(line)
         else:
             self._write_line(f"{line.source}: {line.level} {indented(line.text)}")
+
+    def task_line(self, line: Line) -> None:
+        """Show a line that a task printed, with the name of the task in front, as a message."""
+        self._write_line(named(line))
 
     def _print_output(self, line: Line) -> None:
         """Write the output of a task."""
@@ -123,77 +127,10 @@ class LineDisplay(Display):
         )
 
 
-class TerminalDisplay(Display):
-    """A bar that is redrawn in place."""
-
-    def __init__(self, *, stdout_is_taken: bool) -> None:
-        super().__init__(stdout_is_taken=stdout_is_taken)
-        self._progress = _progress()
-        self._bar = self._progress.add_task("", total=None, rate=0.0, states="")
-        self._began = time.monotonic()
-
-    def __enter__(self) -> TerminalDisplay:
-        self._progress.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._progress.stop()
-
-    def note(self, text: str) -> None:
-        """Print a line above the bar."""
-        self._write_line(escape_lines(text))
-
-    def _print_output(self, line: Line) -> None:
-        """Write the output of a task above the bar. Both streams are this terminal."""
-        self._write_line(escape_lines(line.text))
-
-    def look(self, record: RunRecord) -> None:
-        """Redraw the bar."""
-        done = done_of(record.counts)
-        self._progress.update(
-            self._bar,
-            description=escape_text(record.dag_name),
-            completed=done,
-            total=record.total,
-            rate=done / max(0.001, time.monotonic() - self._began),
-            states=summary(record.counts).removeprefix(": "),
-        )
-
-    def _write_line(self, text: str) -> None:
-        from rich.text import Text
-
-        with self._writing():
-            self._progress.console.print(Text(text), soft_wrap=True, highlight=False)
-
-
-def _progress() -> Progress:
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
-
-    return Progress(
-        SpinnerColumn(),
-        TextColumn("{task.description}", markup=False),
-        BarColumn(bar_width=30),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]:.1f}/s", markup=False),
-        TextColumn("{task.fields[states]}", markup=False),
-        console=Console(stderr=True),
-        transient=True,
-    )
-
-
-def make_display(*, quiet: bool, as_json: bool) -> Display:
-    """Return the display for these options and for where the output goes."""
-    if quiet:
-        return Display(stdout_is_taken=as_json)
-    if is_terminal(sys.stdout) and is_terminal(sys.stderr):
-        return TerminalDisplay(stdout_is_taken=as_json)
-    return LineDisplay(stdout_is_taken=as_json)
+def named(line: Line) -> str:
+    """Return the escaped text of a line, with the name of its task in front if it is known."""
+    text = escape_lines(line.text)
+    return f"{escape_text(line.task)} | {text}" if line.task else text
 
 
 def summary(counts: Mapping[str, int]) -> str:

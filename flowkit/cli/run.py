@@ -116,8 +116,8 @@ def run(ctx: click.Context, /, as_json: bool, quiet: bool, **options: Any) -> No
     gets its own namespace unless --namespace or the URL names one. The namespace is deleted if the
     run succeeds, and kept for --resume otherwise. Of several URLs, only the first is used.
     """
-    from .display import make_display
-    from .watch import signals_raise
+    from .awaiting import signals_raise
+    from .make_display import make_display
 
     order = _order(options)
     display = make_display(quiet=quiet, as_json=as_json)
@@ -228,15 +228,15 @@ def _follow(
     order: Order, system: LocalSystem, handle: RunHandle, display: Display, *, as_json: bool
 ) -> ExitCode:
     """Wait for the end and print it. If the wait ends early, cancel the run."""
+    from .awaiting import watch
     from .results import finish, give_up
-    from .watch import watch
 
     def look(record: RunRecord) -> None:
         system.check()
         display.look(record)
 
     try:
-        with display:
+        with display.following(handle):
             record = watch(handle, order.timeout, look)
     except WaitTimeout as error:
         give_up(handle, error, _cancel(system, handle), as_json=as_json)

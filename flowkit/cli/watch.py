@@ -1,87 +1,56 @@
-"""Wait for a run and report its progress. The wait ends with the run, a timeout or a signal.
+"""``flowkit watch``: follow a run that is running, and print its outcome.
 
-A run without progress may need help, such as a worker that has its tasks.
+It only reads: Ctrl-C ends the command and not the run.
 """
 
 from __future__ import annotations
 
-import signal
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from types import FrameType
-from typing import NoReturn
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING, Any
 
-from ..client.run_handle import RunHandle
-from ..client.stall_notice import StallNotice
-from ..core.run_record import RunRecord
-from ..core.states import RUN_OVER
-from ..exceptions import RedisUnavailable, RunLost, RunNotFound, WaitTimeout
+import click
 
-LOOK_S = 0.5
-STALLED_S = 2.0
+from ..daemon.options import redis_options
+from .connect import connect_to_run, follow
+from .inputs import json_option, run_argument, timeout_option
+
+if TYPE_CHECKING:
+    from ..client.run_handle import RunHandle
+    from .display import Display
 
 
+@click.command()
+@run_argument
+@timeout_option
+@click.option(
+    "--logs/--no-logs",
+    default=None,
+    help="Also show what the tasks print, on standard error [default: on a terminal].",
+)
+@json_option
+@redis_options
+@click.pass_context
 def watch(
-    handle: RunHandle,
+    ctx: click.Context,
+    /,
+    run_id: str,
     timeout: float | None,
-    look: Callable[[RunRecord], None],
-    report: Callable[[str], None] | None = None,
-) -> RunRecord:
-    """Wait for the end of a run and return its record.
+    logs: bool | None,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """Follow a run until its end, and print its results.
 
-    ``look`` is called with each record on the way, and may raise. ``timeout`` is in seconds.
-    ``report`` is called at most once, with the reason why a run makes no progress.
-    Raises WaitTimeout, RunNotFound, RunLost, RedisUnavailable.
+    On a terminal: a line for each running task, and a bar with the number of tasks in each state.
+    Otherwise: a line from time to time. Ctrl-C ends the command; the run continues. What the tasks
+    print is shown with the name of the task in front.
     """
-    deadline = None if timeout is None else time.monotonic() + timeout
-    stall = None
-    if report is not None:
-        stall = StallNotice(handle, lambda event: report(event.message()), STALLED_S)
-    seen = handle.accepted  # an accepted run that is missing has been lost
-    with handle.shard.feed(handle.run_id) as feed:
-        while True:
-            with handle.shard.until(deadline):
-                record = _record(handle, seen=seen)
-            seen = True
-            look(record)
-            if record.state in RUN_OVER:
-                return record
-            if stall is not None:
-                stall.look(record.counts, record.total)
-            left = LOOK_S if deadline is None else deadline - time.monotonic()
-            if left <= 0:
-                raise WaitTimeout(handle.run_id, _why(handle, timeout or 0.0))
-            feed.next(min(left, LOOK_S))
+    handle = connect_to_run(ctx, options, run_id, waits=True, timeout=timeout)
 
+    def lines(handle: RunHandle, display: Display) -> AbstractContextManager[None]:
+        from .task_lines import task_lines
 
-def _record(handle: RunHandle, *, seen: bool) -> RunRecord:
-    try:
-        return handle.record()
-    except RunNotFound:
-        if seen:
-            raise RunLost(handle.run_id) from None
-        raise
+        wanted = display.is_live if logs is None else logs
+        return task_lines(handle, display) if wanted else nullcontext()
 
-
-def _why(handle: RunHandle, timeout: float) -> str:
-    text = f"Run {handle.run_id} was not over after {timeout:g} s."
-    waiting = ""
-    with suppress(RedisUnavailable), handle.shard.until(time.monotonic()):
-        waiting = handle.status().waiting_for
-    return f"{text} {waiting}" if waiting else text
-
-
-@contextmanager
-def signals_raise() -> Iterator[None]:
-    """Let TERM and HUP end the block as Ctrl-C does, so that its cleanup runs."""
-
-    def leave(number: int, frame: FrameType | None) -> NoReturn:
-        raise SystemExit(128 + number)
-
-    before = {number: signal.signal(number, leave) for number in (signal.SIGTERM, signal.SIGHUP)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    ctx.exit(follow(handle, timeout, as_json=as_json, with_lines=lines))

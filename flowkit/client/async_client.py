@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from types import TracebackType
@@ -32,6 +32,7 @@ from .checks import check_handles, check_settings
 from .client import PATIENCE_S, Client
 from .dead_letters import DeadLetter, OpenedLetter
 from .no_leader import SchedulerInfo
+from .purging import A_DAY_S, MOST, Purge
 from .run_handle import RunHandle
 from .run_watch import RunWatch
 from .shard import ShardConnection, closed_client
@@ -194,6 +195,22 @@ class AsyncClient:
     async def workers(self) -> Listing[WorkerInfo]:
         """Return the live workers of all shards. See ``Client.workers``."""
         return await self._do(Client.workers)
+
+    async def purge(
+        self,
+        older_than: float = A_DAY_S,
+        states: str | Collection[str] | None = None,
+        dag: str | None = None,
+        limit: int = MOST,
+        *,
+        dry_run: bool = False,
+    ) -> Purge:
+        """Delete runs that are over, before their TTL expires. See ``Client.purge``."""
+        return await self._do(Client.purge, older_than, states, dag, limit, dry_run=dry_run)
+
+    async def purge_runs(self, plan: Purge) -> int:
+        """Delete the runs of a dry run. See ``Client.purge_runs``."""
+        return await self._do(Client.purge_runs, plan)
 
     async def queues(self) -> Listing[QueueInfo]:
         """Return the queues that were ever used or are served. See ``Client.queues``."""

@@ -39,6 +39,7 @@ from .dead_letters import DeadLetter, OpenedLetter, failed_tasks, find_letters, 
 from .overview import SystemOverview
 from .pinning import compile_for
 from .placement import shard_for, shard_with
+from .purging import Purging
 from .run_handle import RunHandle
 from .run_ids import check_run_id
 from .sending import send
@@ -50,7 +51,7 @@ from .waiting import wait_all
 PATIENCE_S = 5.0
 
 
-class Client(SystemOverview):
+class Client(SystemOverview, Purging):
     """Submits and finds runs in one namespace of one Redis, or in several ``shards``."""
 
     def __init__(self, settings: Settings, *, patience: float = PATIENCE_S) -> None:

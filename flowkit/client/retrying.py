@@ -19,7 +19,8 @@ from ..core.states import RunState, TaskState
 from ..definition.task_names import numbers_of
 from ..exceptions import RunAlreadyOver, RunNotOver, TaskNotFailed
 from ..protocol.app_functions import function_id, pinned_id
-from ..protocol.client_store import ClientStore, Waiting
+from ..protocol.change_store import Waiting
+from ..protocol.client_store import ClientStore
 from ..protocol.keys import of_function, ready_list
 from ..protocol.records import TaskRecord
 

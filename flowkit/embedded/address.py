@@ -20,7 +20,7 @@ from ..exceptions import StoreError
 BACKLOG = 512
 PATH_BYTES = 103  # of a socket, without the byte that ends it; 107 on Linux
 SHORT_FOLDER = "/tmp"  # noqa: S108
-_NAME = "redis.sock"
+SOCKET_NAME = "redis.sock"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ def _listen_in(parent: str | None) -> Address | None:
         folder = tempfile.mkdtemp(prefix="flowkit-", dir=parent)  # with mode 0700
     except OSError:
         return None
-    path = os.path.join(folder, _NAME)
+    path = os.path.join(folder, SOCKET_NAME)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         if len(os.fsencode(path)) > PATH_BYTES:

@@ -26,13 +26,15 @@ LEVELS = frozenset({*LogLevel.__members__, "CRITICAL"})
 class Line:
     """A printed line. ``level``: the level of a log line, None for what tasks print.
 
-    ``source``: the daemon's name. ``is_error``: whether it was printed on standard error.
+    ``source``: the daemon's name. ``is_error``: whether it was printed on standard error. ``task``:
+    the name of the task that printed it, "" if it is not known.
     """
 
     source: str
     text: str
     level: str | None = None
     is_error: bool = False
+    task: str = ""
 
 
 class Pipe:
@@ -91,6 +93,7 @@ class Pipe:
         # JSON can contain lone surrogates, which no stream accepts.
         text = text.encode("utf-8", "backslashreplace").decode("utf-8")
         if event == "task_output":
-            return Line(self._source, text, None, record.get("stream") == "stderr")
+            is_error, task = record.get("stream") == "stderr", str(record.get("task_name") or "")
+            return Line(self._source, text, None, is_error, task)
         known = isinstance(level, str) and level in LEVELS
         return Line(self._source, text, level) if known else None

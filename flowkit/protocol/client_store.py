@@ -1,21 +1,21 @@
-"""The client's calls: submit, cancel, resume, and reading the state of one run.
+"""The client's calls: submit, and reading the state of one run.
 
-``RunReads``, ``ListReads`` and ``QueueDepths`` read lists, ``HistoryReads`` what happened to a
-run. Invalid data of a run raises ``CorruptData``.
+``ChangeStore`` changes a run that exists. ``RunReads``, ``ListReads`` and ``QueueDepths`` read
+lists, ``HistoryReads`` what happened to a run. Invalid data of a run raises ``CorruptData``.
 """
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any
 
 from ..codec.provenance import Provenance, is_signed, params_purpose
 from ..core.run_record import RunProgress, RunRecord
 from ..core.states import RunState
-from ..exceptions import FlowkitError, RunAlreadyOver, RunExists, RunNotFound, RunNotOver
+from ..exceptions import FlowkitError, RunExists
 from .bounded_reads import Field, read_in_bounds, whole
+from .change_store import ChangeStore
 from .decoding import CorruptData, number, state, text_of
 from .history_reads import HistoryReads
 from .limits import MAX_RUN_FIELD_BYTES
@@ -24,9 +24,8 @@ from .progress_reads import ProgressReads
 from .queue_depths import QueueDepths
 from .run_reads import RunReads
 from .run_records import FIELDS, PROGRESS_FIELDS, parse_progress, parse_run
+from .running_reads import RunningReads
 from .vitals import Vitals
-
-HASTEN_PART = 200  # tasks per call, each with up to six entries to look for
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,26 +64,12 @@ class Submission:
         return replace(self, packed_params=provenance.sign(self.packed_params, purpose))
 
 
-class Waiting(NamedTuple):
-    """A task that waits for its next attempt. ``attempt``: the last one that it has had.
-
-    ``lists``: the ready lists in which that attempt may be entered, the likeliest first.
-    """
-
-    task: int
-    attempt: int
-    level: str
-    lists: Sequence[str]
-
-    def args(self) -> tuple[object, ...]:
-        """Return the arguments of the script."""
-        return self.task, self.attempt, self.level, " ".join(self.lists)
-
-
 IsSame = Callable[["ClientStore", Submission], bool]
 
 
-class ClientStore(RunReads, ListReads, ProgressReads, QueueDepths, HistoryReads, Vitals):
+class ClientStore(
+    RunReads, ListReads, ProgressReads, QueueDepths, RunningReads, HistoryReads, Vitals, ChangeStore
+):
     """The calls of a client, which submits runs and reads their state."""
 
     def submit(
@@ -129,79 +114,6 @@ class ClientStore(RunReads, ListReads, ProgressReads, QueueDepths, HistoryReads,
                 f"{cause}; choose another run_id, or omit it",
             )
         return reply[0] == b"OK"
-
-    def cancel(self, run: str, by: str = "") -> None:
-        """Request that a run stops. ``by``: who requests it. Raises RunNotFound, RunAlreadyOver."""
-        reply = self._script("cancel", run, by)
-        if reply[0] == b"UNKNOWN":
-            raise self._not_found(run)
-        if reply[0] == b"OVER":
-            raise RunAlreadyOver(
-                run,
-                f"run {run!r} is already over ({text_of(reply[1])}); there is nothing to cancel",
-            )
-
-    def delete(self, run: str) -> bool:
-        """Delete a run that is over; return False if there is none. Raises RunNotOver."""
-        reply = self._script("delete", run)
-        if reply[0] == b"RUNNING":
-            raise RunNotOver(
-                run,
-                f"run {run!r} is not over yet, so it cannot be deleted: stop it first, with "
-                f"'flowkit cancel {run} --wait'",
-            )
-        return bool(reply[0] == b"OK")
-
-    def resume(self, run: str, tasks: Sequence[int] = (), by: str = "") -> None:
-        """Resume a finished run; a run that is running continues.
-
-        ``tasks``: tasks to rerun, with everything downstream of them, even if they succeeded.
-        ``by``: who resumes it.
-        Raises RunNotFound; without ``tasks``, RunAlreadyOver for a run that succeeded; with
-        ``tasks``, RunNotOver for a run that is running.
-        """
-        numbers = " ".join(map(str, tasks))
-        reply = self._script("resume", run, secrets.token_hex(8), numbers, by)
-        if reply[0] == b"UNKNOWN":
-            raise self._not_found(run)
-        if reply[0] == b"BUSY":
-            raise RunNotOver(
-                run,
-                f"run {run!r} is not over yet, so none of its tasks can be rerun. Wait for its "
-                f"end, or stop it with 'flowkit cancel {run} --wait'",
-            )
-        if reply[0] == b"OVER":
-            raise RunAlreadyOver(
-                run,
-                f"run {run!r} succeeded; there is nothing to resume. Submit a new run, or name a "
-                "task to resume it from",
-            )
-
-    def hasten(self, run: str, waiting: Sequence[Waiting]) -> int:
-        """Make tasks that wait for their next attempt due at once; return how many were hastened.
-
-        A task that has gone on meanwhile is left alone. One round trip per 200 tasks. Raises
-        RunNotFound, RunAlreadyOver.
-        """
-        hastened = 0
-        for at in range(0, len(waiting), HASTEN_PART):
-            part = waiting[at : at + HASTEN_PART]
-            args = [arg for item in part for arg in item.args()]
-            reply = self._script("hasten", run, *args)
-            if reply[0] == b"UNKNOWN":
-                raise self._not_found(run)
-            if reply[0] == b"OVER":
-                state = text_of(reply[1])
-                raise RunAlreadyOver(run, f"run {run!r} is over meanwhile ({state})")
-            hastened += reply[1]
-        return hastened
-
-    def _not_found(self, run: str) -> RunNotFound:
-        return RunNotFound(
-            run,
-            f"there is no run {run!r} in namespace {self.keys.namespace!r}: check the id with "
-            "'flowkit ls', and the namespace; a run's data is deleted when its TTL expires",
-        )
 
     # -- reads --------------------------------------------------------------------------------
 

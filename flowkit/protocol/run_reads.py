@@ -5,7 +5,7 @@ Each run is decoded separately: one that cannot be read becomes a ``DamagedItem`
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from ..core.run_record import RunRecord
 from ..core.states import RunState
@@ -72,6 +72,35 @@ class RunReads(Store):
         if not isinstance(total, int) or not isinstance(names, list):
             return Listing(), None
         return self.read_named_runs(sorted(filter(self._key_or_none, names))), total
+
+    def read_over(
+        self, limit: int, states: Collection[RunState], *, dag: str | None, by_ms: int
+    ) -> Listing[RunRecord]:
+        """Return the runs that had ended by a time in one of these states, the oldest first.
+
+        ``dag``: only runs of DAGs with this name. The oldest ``MOST_SEARCHED`` runs that were
+        submitted before that time are searched, in three round trips per hundred; ``cut_short``
+        says whether there may be more than those returned. Damaged runs are left out.
+        """
+        listing: Listing[RunRecord] = Listing()
+        for at in range(0, MOST_SEARCHED, RUNS_PART):
+            page = ("LIMIT", at, RUNS_PART)
+            words = ("-inf", by_ms, *page)
+            names = read_list(self.link, "ZRANGEBYSCORE", self.keys.runs(), *words)
+            listing += [
+                record
+                for record in self.read_named_runs(names)
+                if record.state in states
+                and dag in (None, record.dag_name)
+                and (record.finished_ms or record.submitted_ms) <= by_ms
+            ]
+            if len(listing) > limit:
+                break
+            if len(names) < RUNS_PART:
+                return listing
+        listing.cut_short = True
+        listing.cut(limit)
+        return listing
 
     def run_ids_beginning_with(self, prefix: str, most: int) -> list[str]:
         """Return at most ``most`` ids of runs that begin so, of the newest ``MOST_SEARCHED`` runs.

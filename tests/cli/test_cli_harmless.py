@@ -19,8 +19,10 @@ from nasty import NASTY, forged, harmful
 
 from flowkit.cli import main
 from flowkit.cli.dev import _print_line
-from flowkit.cli.display import Display, LineDisplay, TerminalDisplay, make_display
+from flowkit.cli.display import Display, LineDisplay
 from flowkit.cli.documents.document import print_value
+from flowkit.cli.live_display import LiveDisplay
+from flowkit.cli.make_display import make_display
 from flowkit.cli.output import fail, note, print_damaged, print_table, say, say_indented
 from flowkit.cli.results import headline, show_error
 from flowkit.core.run_record import RunRecord
@@ -71,7 +73,7 @@ def refuse(text: str) -> None:
 
 
 def told_by(display: Callable[..., Display], text: str) -> None:
-    with display(stdout_is_taken=False) as shown:
+    with display(stdout_is_taken=False).following(None) as shown:
         shown.note(f"note: {text}")
         shown.line(Line("worker", text, "ERROR"))
         shown.look(record(text))
@@ -98,7 +100,7 @@ LINES: dict[str, Callable[[str], object]] = {
     "output of a task": lambda text: Display(stdout_is_taken=False).line(Line("worker", text)),
     "a quiet display": lambda text: told_by(Display, text),
     "a display of lines": lambda text: told_by(LineDisplay, text),
-    "a display with a bar": lambda text: told_by(TerminalDisplay, text),
+    "a live view": lambda text: told_by(LiveDisplay, text),
 }
 
 

@@ -53,6 +53,7 @@ def test_json_is_one_document_whatever_tasks_print(flowkit: Run) -> None:
     assert document.pop("run_id")
     assert document.pop("duration") >= 0
     assert document == {
+        "schema": "flowkit/run-end/1",
         "dag": "chain",
         "state": "succeeded",
         "counts": {"succeeded": 2},

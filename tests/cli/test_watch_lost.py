@@ -8,8 +8,8 @@ from types import SimpleNamespace
 import pytest
 
 from flowkit import DAG, Client, executors, task
-from flowkit.cli import watch as watching
-from flowkit.cli.watch import watch
+from flowkit.cli import awaiting as watching
+from flowkit.cli.awaiting import watch
 from flowkit.client import run_wait
 from flowkit.client.stall_notice import stall_warning
 from flowkit.embedded import EmbeddedServer

@@ -42,7 +42,7 @@ def test_the_terminal_shows_the_command_and_its_progress() -> None:
     shown = shown.replace("\xa0", " ")
     assert f"$ flowkit run {render_run.APP}" in shown
     assert "Run " in shown
-    assert re.search(r"stdlib_report .*1\d/21", shown, re.DOTALL)
+    assert re.search(r"stdlib_report.*1\d/21", shown, re.DOTALL)
 
 
 @pytest.mark.parametrize(

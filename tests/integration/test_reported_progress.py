@@ -15,6 +15,8 @@ from real_redis import RealRedis
 
 from flowkit import DAG, Client, RunHandle
 from flowkit.cli import main
+from flowkit.client.earlier_runs import MOST_RUNS, earlier_paces
+from flowkit.client.running import RunningTasks
 from flowkit.core.task_progress import TaskProgress
 from flowkit.system import LocalSystem
 
@@ -84,8 +86,31 @@ def test_async_tasks_in_one_process_report_separately(client: Client, tmp_path: 
     run = client.submit(dag)
     seen = {"pages3": (3, None, "pages"), "pages5": (5, None, "pages")}
     wait_until("both are seen", lambda: progress_of(run) == seen)
+    looked = RunningTasks(run).look(run.record())
+    assert (looked.total, looked.is_whole) == (2, True)
+    assert {task.name: task.progress and _said(task.progress) for task in looked.tasks} == seen
+    assert all(task.attempt == 1 and task.worker for task in looked.tasks)
     Path(gate).touch()
     assert run.wait_results(20) == {"pages3": 3, "pages5": 5}
+    assert RunningTasks(run).look(run.record()).total == 0
+
+
+def test_an_estimate_knows_the_earlier_runs_of_the_dag(client: Client, tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    gate.touch()
+    dag = DAG("again")
+    dag.add(app.quiet.bind("quiet", gate=str(gate)))
+    runs = [client.submit(dag) for _ in range(5)]
+    for run in runs:
+        run.wait(20)
+    paces = earlier_paces(runs[0].shard, runs[0].record())
+    assert len(paces) == MOST_RUNS
+    assert all(len(pace.ended) == 1 for pace in paces)
+    other = DAG("never before")
+    other.add(app.quiet.bind("quiet", gate=str(gate)))
+    last = client.submit(other)
+    assert earlier_paces(last.shard, last.record()) == []
+    last.wait(20)
 
 
 def test_a_task_may_say_anything_and_another_one_nothing(client: Client, tmp_path: Path) -> None:

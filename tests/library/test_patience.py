@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from flowkit import DAG, Client, Task
-from flowkit.cli.watch import watch
+from flowkit.cli.awaiting import watch
 from flowkit.client.run_handle import RunHandle
 from flowkit.client.waiting import wait_all
 from flowkit.embedded import EmbeddedServer

@@ -7,7 +7,7 @@ from environment import HOUR_MS, LIST, START, Environment, done
 
 from flowkit.exceptions import RunAlreadyOver, RunNotFound
 from flowkit.protocol.app_functions import function_id
-from flowkit.protocol.client_store import Waiting
+from flowkit.protocol.change_store import Waiting
 from flowkit.protocol.keys import of_function
 
 FUNCTION = function_id("app:f")

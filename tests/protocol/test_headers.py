@@ -13,7 +13,8 @@ import pytest
 
 import flowkit.protocol as protocol
 from flowkit.core.states import RunState, TaskState
-from flowkit.protocol.client_store import ClientStore, Submission, Waiting
+from flowkit.protocol.change_store import Waiting
+from flowkit.protocol.client_store import ClientStore, Submission
 from flowkit.protocol.keys import RUN_ID, Keys
 from flowkit.protocol.log_store import LogStore
 from flowkit.protocol.outcomes import Outcome

@@ -31,6 +31,7 @@ MODULES = {
         "run_reads",
         "list_reads",
         "progress_reads",
+        "running_reads",
         "queue_depths",
         "vitals",
         "client_store",

@@ -1,0 +1,75 @@
+"""How queues are shown: the cells of a table, and the part of a JSON document."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..core.queue_info import QueueInfo, queue_problem
+from .documents.queues import QueueEntry, UnservedEntry
+from .output import rounded, seconds, utc
+
+COLUMNS = ["QUEUE", "WAITING", "OLDEST", "PER MINUTE", "MEAN", "WORKERS", "BUSY", "DELAYED"]
+
+
+def by_waiting(listing: Sequence[QueueInfo]) -> list[QueueInfo]:
+    """Return the queues with most waiting tasks first."""
+    return sorted(listing, key=lambda queue: (-queue.waiting, queue.name))
+
+
+def queue_row(queue: QueueInfo) -> list[str]:
+    """Return the cells of ``COLUMNS``. "?" is a number that no worker reports."""
+    return [
+        queue.name,
+        _waiting(queue),
+        seconds(queue.oldest_s),
+        _rate(queue),
+        seconds(queue.mean_s),
+        str(queue.workers),
+        busy_text(queue.busy, queue.lanes, queue.busy_async),
+        "?" if queue.delayed is None else str(queue.delayed),
+    ]
+
+
+def _rate(queue: QueueInfo) -> str:
+    if queue.per_minute is None:
+        return "?" if queue.workers else ""
+    return f"{queue.per_minute:,.0f}"
+
+
+def _waiting(queue: QueueInfo) -> str:
+    """Return "12", or "12 (9: 2, 5: 10)" if tasks of several priorities wait."""
+    if len(queue.levels) < 2:
+        return str(queue.waiting)
+    levels = ", ".join(f"{level}: {number}" for level, number in queue.levels.items())
+    return f"{queue.waiting} ({levels})"
+
+
+def busy_text(busy: int | None, lanes: int, busy_async: int | None) -> str:
+    """Return "2 of 4", with "+ 30 async" if such tasks are executing; "" without workers."""
+    if not lanes:
+        return ""
+    more = f" + {busy_async} async" if busy_async else ""
+    return f"{'?' if busy is None else busy} of {lanes}{more}"
+
+
+def queue_entry(queue: QueueInfo) -> QueueEntry:
+    """Return a queue as part of a JSON document."""
+    return QueueEntry(
+        queue=queue.name,
+        waiting=queue.waiting,
+        levels=queue.levels,
+        oldest=utc(queue.oldest),
+        oldest_seconds=rounded(queue.oldest_s),
+        delayed=queue.delayed,
+        unserved=[
+            UnservedEntry(waiting=item.waiting, run_id=item.run_id, task=item.task)
+            for item in queue.unserved
+        ],
+        workers=queue.workers,
+        processes=queue.lanes,
+        busy=queue.busy,
+        busy_async=queue.busy_async,
+        per_minute=rounded(queue.per_minute),
+        mean_seconds=rounded(queue.mean_s),
+        problem=queue_problem(queue),
+    )

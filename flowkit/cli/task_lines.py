@@ -1,0 +1,56 @@
+"""What the tasks of a run print, beside a wait for the run.
+
+A thread follows the stored lines, and hands them to the display, each with the name of its task.
+It begins with the last ``TAIL`` lines. When the run has ended, the wait for its last lines takes at
+most ``LAST_S``. An error of Redis ends the lines, and the wait itself reports it.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
+
+from ..exceptions import FlowkitError
+from ..processes.daemon_output import Line
+from .display import Display
+
+if TYPE_CHECKING:
+    from ..basics.log_line import LogLine
+    from ..client.run_handle import RunHandle
+
+TAIL = 20
+LAST_S = 2.0
+_INFO = 20
+
+
+@contextmanager
+def task_lines(handle: RunHandle, display: Display) -> Iterator[None]:
+    """Show what tasks print while the block runs."""
+    stopped = threading.Event()
+
+    def follow() -> None:
+        with suppress(FlowkitError):
+            for line in handle.logs(follow=True, tail=TAIL):
+                if stopped.is_set():
+                    return
+                for shown in shown_lines(line):
+                    display.task_line(shown)
+
+    thread = threading.Thread(target=follow, name="flowkit-task-lines", daemon=True)
+    thread.start()
+    try:
+        yield
+        thread.join(LAST_S)  # the run has ended: its last lines are on their way
+    finally:
+        stopped.set()
+
+
+def shown_lines(line: LogLine) -> Iterator[Line]:
+    """Yield the line, and before it how many are missing. The texts are raw."""
+    name = line.task if line.attempt == 1 else f"{line.task}#{line.attempt}"
+    if line.missing:
+        yield Line("", f"… {line.missing:,} lines are missing here …", task=name)
+    level = f"{line.level_name} " if line.stream == "log" or line.level != _INFO else ""
+    yield Line("", level + line.text, is_error=True, task=name)

@@ -1,0 +1,127 @@
+"""``client.purge``: delete many runs that are over, before their TTL expires.
+
+The runs are chosen first, so that a person can be told what will be deleted. Then the script that
+``handle.delete`` calls deletes them one by one. It deletes no run that is not over, whatever has
+happened since the choice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, replace
+
+from ..arguments import check_limit, check_since
+from ..core.run_record import RunRecord
+from ..core.states import RUN_OVER, RunState
+from .checks import check_dag_name
+from .shard import ShardConnection
+
+PART = 100  # runs deleted, or asked for their size, in one round trip
+MOST = 10_000
+A_DAY_S = 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
+class Purge:
+    """What a purge deletes, or would delete.
+
+    ``runs``: the runs that match, the oldest first, shard by shard. ``memory``: about how many
+    bytes they take in Redis, without their graphs; None if Redis does not tell. ``more``: whether
+    more runs match than the limit allows. ``deleted``: how many were deleted, 0 for a dry run. A
+    run that was resumed or deleted in the meantime is not among these. ``by_shard``: the ids of the
+    runs in each shard.
+    """
+
+    runs: list[RunRecord] = field(default_factory=list)
+    memory: int | None = 0
+    more: bool = False
+    deleted: int = 0
+    by_shard: tuple[tuple[str, ...], ...] = field(default=(), repr=False)
+
+
+class Purging:
+    """The part of ``Client`` that deletes runs from all ``shards``."""
+
+    shards: tuple[ShardConnection, ...]
+
+    def purge(
+        self,
+        older_than: float = A_DAY_S,
+        states: str | Collection[str] | None = None,
+        dag: str | None = None,
+        limit: int = MOST,
+        *,
+        dry_run: bool = False,
+    ) -> Purge:
+        """Delete runs that are over, with all their data, before their TTL expires.
+
+        ``older_than``: least seconds since their end. ``states``: only runs that ended so
+        (``succeeded``, ``failed``, ``cancelled``). ``dag``: only runs of DAGs with this name.
+        ``limit``: how many runs at most, the oldest first. ``dry_run``: delete nothing, and return
+        what would be deleted. Runs that are not over are never deleted.
+
+        Raises TypeError, ValueError for invalid arguments, and RedisUnavailable; what was deleted
+        before stays deleted, and the call can be repeated.
+        """
+        age = check_since(older_than) or 0.0
+        wanted = _Wanted(age, _checked_states(states), check_dag_name(dag), check_limit(limit))
+        plan = _choose(self.shards, wanted)
+        return plan if dry_run else replace(plan, deleted=self.purge_runs(plan))
+
+    def purge_runs(self, plan: Purge) -> int:
+        """Delete the runs of a dry run that are still over; return how many were deleted."""
+        pairs = zip(self.shards, plan.by_shard, strict=True)
+        return sum(_delete(shard, runs) for shard, runs in pairs)
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    older_than: float
+    states: Collection[RunState]
+    dag: str | None
+    limit: int
+
+
+def _choose(shards: Sequence[ShardConnection], wanted: _Wanted) -> Purge:
+    runs: list[RunRecord] = []
+    by_shard: list[tuple[str, ...]] = []
+    memory: int | None = 0
+    more = False
+    for shard in shards:
+        left = wanted.limit - len(runs)
+        with shard.store() as store:
+            latest = store.redis_now_ms() - round(wanted.older_than * 1000)
+            match = store.read_over(max(left, 1), wanted.states, dag=wanted.dag, by_ms=latest)
+            chosen = match[:left]
+            more = more or match.cut_short or len(match) > left
+            for at in range(0, len(chosen), PART):
+                sizes = store.memory_of(chosen[at : at + PART])
+                memory = None if memory is None or sizes is None else memory + sum(sizes)
+        runs += chosen
+        by_shard.append(tuple(record.run for record in chosen))
+    return Purge(runs, memory, more, by_shard=tuple(by_shard))
+
+
+def _delete(shard: ShardConnection, runs: Sequence[str]) -> int:
+    deleted = 0
+    for at in range(0, len(runs), PART):
+        with shard.store() as store:  # others may use the connection in between
+            deleted += len(store.delete_many(runs[at : at + PART]))
+    return deleted
+
+
+def _checked_states(states: object) -> Collection[RunState]:
+    """Return the states that are named; all in which a run is over for None. Raises ValueError."""
+    if states is None:
+        return RUN_OVER
+    given = [states] if isinstance(states, str) else states
+    if not isinstance(given, Collection) or not all(isinstance(item, str) for item in given):
+        raise TypeError(f"states must be the names of states, not {states!r}.")
+    over = sorted(state.value for state in RUN_OVER)
+    for name in given:
+        if name not in over:
+            raise ValueError(
+                f"{name!r} is not a state in which a run is over: {', '.join(over)}. Other runs "
+                "cannot be deleted; cancel them first"
+            )
+    return frozenset(map(RunState, given))

@@ -1,0 +1,101 @@
+"""``client.purge()`` on one shard and on two."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from real_redis import RealRedis
+
+from flowkit import DAG, Client, Task
+from flowkit.protocol.scheduler_store import SchedulerStore
+
+
+def work(text: str = "") -> int:
+    return len(text)
+
+
+def dag(name: str) -> DAG:
+    made = DAG(name)
+    made.add(Task(work))
+    return made
+
+
+@pytest.fixture
+def client(redis_server: RealRedis, namespace: str) -> Iterator[Client]:
+    with Client.connect(redis_server.url, namespace) as result:
+        yield result
+
+
+def finish(client: Client, run: str, state: str = "succeeded") -> str:
+    """End a run as a scheduler does."""
+    with client.run(run).shard.store() as store:
+        scheduler = SchedulerStore(store.link, store.keys.namespace, "s")
+        scheduler.term = scheduler.acquire_lease(60_000).term or scheduler.term
+        store.link.call("HSET", store.keys.tasks(run), 0, "S1,W.0,0,0,0")
+        scheduler.apply("", ["finish", run, state, "", "succeeded=1"])
+    return run
+
+
+def ended(client: Client, name: str, state: str = "succeeded") -> str:
+    return finish(client, client.submit(dag(name)).run_id, state)
+
+
+def names(client: Client) -> set[str]:
+    return {record.run for record in client.runs(100)}
+
+
+def test_only_runs_that_match_are_deleted(client: Client) -> None:
+    old = [ended(client, "etl"), ended(client, "etl", "failed"), ended(client, "other")]
+    running = client.submit(dag("etl")).run_id
+    plan = client.purge(0, "failed", dry_run=True)
+    assert ([record.run for record in plan.runs], plan.deleted) == ([old[1]], 0)
+    assert plan.memory
+    assert names(client) == {*old, running}
+    assert client.purge(0, ["failed", "cancelled"]).deleted == 1
+    assert client.purge(0, dag="etl").deleted == 1
+    assert names(client) == {old[2], running}
+    assert client.purge(3600).runs == []
+    assert client.purge().runs == [], "older than a day by default"
+    assert client.purge(0).deleted == 1
+    assert names(client) == {running}
+
+
+def test_the_oldest_go_first(client: Client) -> None:
+    runs = [ended(client, "etl") for _ in range(5)]
+    first = client.purge(0, limit=2)
+    assert ([record.run for record in first.runs], first.deleted, first.more) == (runs[:2], 2, True)
+    rest = client.purge(0, limit=3)
+    assert (rest.deleted, rest.more) == (3, False)
+
+
+def test_a_run_that_was_resumed_in_the_meantime_stays(client: Client) -> None:
+    runs = [ended(client, "etl", "failed") for _ in range(2)]
+    plan = client.purge(0, dry_run=True)
+    client.run(runs[0]).resume()
+    assert client.purge_runs(plan) == 1
+    assert names(client) == {runs[0]}
+
+
+def test_a_damaged_run_is_left_alone(client: Client) -> None:
+    run = ended(client, "etl")
+    with client.shards[0].store() as store:
+        store.link.call("HSET", store.keys.run(run), "total", "many")
+    assert client.purge(0).runs == []
+
+
+WRONG = [
+    ({"older_than": "1d"}, "since must be a number"),
+    ({"states": "running"}, "'running' is not a state in which a run is over: cancelled"),
+    ({"states": 5}, "states must be the names of states, not 5"),
+    ({"limit": 0}, "limit must be at least 1"),
+    ({"dag": 5}, "dag must be the name of a DAG"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "text"), WRONG)
+def test_wrong_arguments_are_refused(
+    client: Client, arguments: dict[str, object], text: str
+) -> None:
+    with pytest.raises((TypeError, ValueError), match=text):
+        client.purge(**arguments)  # type: ignore[arg-type]
