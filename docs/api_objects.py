@@ -41,7 +41,6 @@ MODULES = (
     "flowkit.client.dead_letters",
     "flowkit.protocol.listings",
     "flowkit.core.run_record",
-    "flowkit.client.history",
     "flowkit.core.finding",
     "flowkit.core.queue_info",
     "flowkit.core.states",
@@ -79,9 +78,10 @@ MORE = {
     "flowkit.client.purging": ("Purge",),
     "flowkit.client.retrying": ("Retried",),
     "flowkit.client.activity": ("SystemActivity",),
-    "flowkit.client.no_leader": ("SchedulerInfo",),
+    "flowkit.client.scheduler_info": ("SchedulerInfo",),
     "flowkit.client.usage": ("DAGUsage",),
-    "flowkit.client.history": ("HistoryEvent", "HappenedTo"),
+    "flowkit.core.endings": ("Failure",),
+    "flowkit.core.explain": ("CauseGroup", "Explanation"),
     "flowkit.core.finding": ("Finding", "Health"),
     "flowkit.core.queue_info": ("QueueInfo", "UnservedFunction"),
     "flowkit.core.worker_info": ("WorkerInfo", "QueueRate"),
@@ -96,7 +96,7 @@ MORE = {
     "flowkit.testing.systems": ("RunningSystem",),
 }
 WIDTH = 88
-_PARTS_ARE_IN = ("flowkit.definition.", "flowkit.client.overview", "flowkit.client.run_reader")
+_PARTS_ARE_IN = ("flowkit.definition.", "flowkit.client.overview")
 
 
 class Entry(NamedTuple):

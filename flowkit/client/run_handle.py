@@ -3,28 +3,34 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from ..arguments import check_timeout
-from ..codec.packing import unpack
+from ..basics.log_line import LogLine
 from ..codec.provenance import Provenance
+from ..core.explain import Explanation
+from ..core.run_record import RunRecord
 from ..core.states import RunState, TaskState
-from ..definition.task_names import numbers_of
-from ..exceptions import FlowkitError, RunCancelled, TaskExecutionError
+from ..definition.task_names import number_of, numbers_of
+from ..exceptions import FlowkitError, RunCancelled, RunLost, TaskExecutionError
 from .caller import caller
+from .explaining import leading_cause, read_explanation, read_leading_cause
+from .history import HistoryEvent
 from .retrying import Retried, retry
-from .run_errors import check_failed, error_of_scheduler, read_task_error, refuse_dropped
-from .run_reader import RunReader
+from .run_history import read_history
+from .run_logs import LogCursor, LogQuery, check_tail, level_number, read_logs
+from .run_results import ResultReader
 from .run_wait import Progress, RunWait
-from .verified_results import read_verified
+from .status import RunStatus
+from .status_reader import read_status
 
 if TYPE_CHECKING:
     from ..core.compiled import CompiledDAG
     from .shard import ShardConnection
 
 
-class RunHandle(RunReader):
+class RunHandle:
     """One run of a DAG, known by its id.
 
     ``existed``: whether the run was there before the call that returned this handle. It is false
@@ -69,6 +75,66 @@ class RunHandle(RunReader):
         except FlowkitError as error:
             return f"<p>{safe_html(repr(self))}: {safe_html(str(error))}</p>"
 
+    # -- its state ------------------------------------------------------------------------------
+
+    def record(self) -> RunRecord:
+        """Return the run's record in one round trip. Raises RunNotFound, RunDamaged."""
+        with self.shard.run_store(self.run_id) as store:
+            return store.read_run(self.run_id)
+
+    def status(self) -> RunStatus:
+        """Return the state of the run and of each task, and what the run waits for.
+
+        Raises RunNotFound, RunDamaged.
+        """
+        with self.shard.run_store(self.run_id) as store:
+            run = store.read_run(self.run_id)
+            dag = self.graph(run)
+            records = store.read_records(self.run_id, range(len(dag.graph)))
+            waiting, _ = leading_cause(store, run, dag, records)
+            return read_status(store, run, dag, records, waiting)
+
+    def explain(self, task: str | None = None) -> Explanation:
+        """Return why the run, or a task of it, is not over, or how it ended.
+
+        ``task``: its name, None for the run. Raises RunNotFound, RunDamaged, TaskNotFoundError for
+        a name that the DAG does not have.
+        """
+        number = None if task is None else self._number(task)
+        with self.shard.run_store(self.run_id) as store:
+            run = store.read_run(self.run_id)
+            return read_explanation(store, run, self.graph(run), number)
+
+    def _leading_cause(self) -> tuple[str, bool]:
+        """Return what an unfinished run waits for, and whether a user has to act."""
+        with self.shard.run_store(self.run_id) as store:
+            return read_leading_cause(store, self.run_id, self.graph)
+
+    def graph(self, record: RunRecord | None = None) -> CompiledDAG:
+        """Return the compiled DAG that the run follows. Raises RunLost if it is gone."""
+        if self._graph is None:
+            with self.shard.run_store(self.run_id) as store:
+                self._graph = store.read_graph((record or self.record()).digest)
+            if self._graph is None:
+                raise RunLost(
+                    self.run_id, f"run {self.run_id!r} has lost its graph; submit it again"
+                )
+        return self._graph
+
+    def history(self, task: str | None = None, *, since: float | None = None) -> list[HistoryEvent]:
+        """Return what happened to the run, oldest first.
+
+        Attempts that were retried, lost or run again by a resume are kept too: the latest 5,000
+        at least. ``task``: only the attempts of this task, beside what happened to the run as a
+        whole. ``since``: seconds; only what happened within this time.
+
+        Raises RunNotFound, RunDamaged, TaskNotFoundError for a name that the DAG does not have.
+        """
+        with self.shard.run_store(self.run_id) as store:
+            run = store.read_run(self.run_id)
+            number = None if task is None else self._number(task)
+            return read_history(store, run, self.graph(run), number, since)
+
     # -- waiting --------------------------------------------------------------------------------
 
     def wait(self, timeout: float | None = None, *, progress: Progress | None = None) -> RunState:
@@ -82,7 +148,7 @@ class RunHandle(RunReader):
         ends.
         """
         timeout = check_timeout(timeout)
-        return self._waiting().for_end(timeout, progress, self._why_waiting)
+        return self._waiting().for_end(timeout, progress, lambda: self._leading_cause()[0])
 
     def wait_results(
         self, timeout: float | None = None, *, progress: Progress | None = None
@@ -98,10 +164,6 @@ class RunHandle(RunReader):
             raise self.error()
         return self.results()
 
-    def _why_waiting(self) -> str:
-        """Return what an unfinished run waits for, if a user has to fix it, otherwise ""."""
-        return self.status().waiting_for
-
     def _waiting(self) -> RunWait:
         return RunWait(self.shard, self.run_id, self._accepted_at)
 
@@ -114,23 +176,11 @@ class RunHandle(RunReader):
         ``lenient``: turn values of classes that this process does not know into plain data.
         Raises RunNotFound, BrokenValue, RunLost if Redis has lost the run or its results.
         """
-        names, left_out = self.graph().graph.names, self.graph().hooks()
-        left_out |= set(self.graph().not_kept())
         with self.shard.run_store(self.run_id) as store:
-            records = store.read_records(self.run_id, range(len(names)))
+            records = store.read_records(self.run_id, range(len(self.graph().graph)))
             if any(record.state is TaskState.PENDING for record in records):
                 self._waiting().progress()  # raises if the run is gone, with its records
-            done = [
-                at
-                for at, record in enumerate(records)
-                if record.state is TaskState.SUCCEEDED and at not in left_out
-            ]
-            packed = read_verified(store, self.provenance, self.run_id, done)
-            limit = self.max_result_bytes
-            return {
-                names[task]: unpack(data, max_bytes=limit, lenient=lenient) if data else None
-                for task, data in zip(done, packed, strict=True)
-            }
+            return self._reader(lenient=lenient).all(store, records)
 
     def result(self, task: str, *, lenient: bool = False) -> object:
         """Return the result of one task, None if it was skipped.
@@ -145,18 +195,17 @@ class RunHandle(RunReader):
             if record.state is TaskState.SKIPPED:
                 return None
             if record.state is TaskState.SUCCEEDED:
-                provenance = self.provenance
-                data = next(read_verified(store, provenance, self.run_id, [number]))
-                if data is None:
-                    refuse_dropped(store, self.run_id, self.graph(), number)
-                limit = self.max_result_bytes
-                return unpack(data, max_bytes=limit, lenient=lenient) if data else None
+                return self._reader(lenient=lenient).one(store, number)
             if record.state is TaskState.FAILED:
-                raise self._task_error(number)
+                raise self._reader().error(store, number)
             self._waiting().progress()  # raises if the run is gone, with its records
         raise FlowkitError(
             f"task {task!r} of run {self.run_id!r} is {record.state.value}: no result"
         )
+
+    def _reader(self, *, lenient: bool = False) -> ResultReader:
+        limit = self.max_result_bytes
+        return ResultReader(self.run_id, self.graph(), self.provenance, limit, lenient)
 
     def error(self) -> TaskExecutionError:
         """Return the error that made the run fail.
@@ -164,15 +213,44 @@ class RunHandle(RunReader):
         Raises FlowkitError for a run that has not failed, RunNotFound.
         """
         record = self.record()
-        check_failed(record)
-        if record.failed_task is None:
-            return error_of_scheduler(record)
-        return self._task_error(record.failed_task)
-
-    def _task_error(self, task: int) -> TaskExecutionError:
-        name = self.graph().graph.names[task]
         with self.shard.run_store(self.run_id) as store:
-            return read_task_error(store, self.run_id, task, name)
+            return self._reader().error_of_run(store, record)
+
+    def _number(self, task: str) -> int:
+        return number_of(task, self.graph().graph.names, f"run {self.run_id!r}")
+
+    # -- what its tasks printed -----------------------------------------------------------------
+
+    def logs(
+        self,
+        task: str | None = None,
+        attempt: int | None = None,
+        *,
+        follow: bool = False,
+        level: int | str | None = None,
+        since: float | None = None,
+        tail: int | None = None,
+    ) -> Iterator[LogLine]:
+        """Yield what the tasks of the run printed and logged, each attempt in order.
+
+        ``task``, ``attempt``: only of this task, of this attempt. ``follow``: also yield lines that
+        come, until the run has ended. ``level``: only lines of at least this level, a name or a
+        number; what a task prints is INFO. ``since``: only lines since this time (seconds since
+        1970). ``tail``: only the last so many of those that are stored now.
+
+        Lines of tasks that run at the same time come in groups, since workers send them every half
+        second. Raises TaskNotFoundError for a name that the DAG does not have, RunNotFound and
+        RunLost.
+        """
+        number = None if task is None else self._number(task)
+        query = LogQuery(number, attempt, level_number(level), since or 0.0)
+        return read_logs(self.log_cursor(query, follow=follow), tail=check_tail(tail))
+
+    def log_cursor(self, query: LogQuery, *, follow: bool) -> LogCursor:
+        """Return a cursor at the first line of the run. ``logs`` and the async handle use it."""
+        return LogCursor(
+            self.shard, self.run_id, lambda: self.graph().graph.names, query, follow=follow
+        )
 
     # -- stopping and resuming ------------------------------------------------------------------
 

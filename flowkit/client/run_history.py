@@ -40,9 +40,18 @@ _RUN_VERBS = {
 
 
 def read_history(
-    store: ClientStore, run: RunRecord, dag: CompiledDAG, tasks: Sequence[int]
+    store: ClientStore,
+    run: RunRecord,
+    dag: CompiledDAG,
+    task: int | None = None,
+    since: float | None = None,
 ) -> list[HistoryEvent]:
-    """Return what happened to a run and to these tasks of it, oldest first."""
+    """Return what happened to a run and to its tasks, oldest first.
+
+    ``task``: only to this one. ``since``: seconds; only what happened within this time.
+    """
+    tasks = range(len(dag.graph)) if task is None else [task]
+    since_ms = store.ms_before(since) or 0
     entries = list(store.read_history(run.run, run.submitted_ms))
     records = dict(zip(tasks, store.read_records(run.run, tasks), strict=True))
     wanted = set(tasks)
@@ -51,7 +60,8 @@ def read_history(
     ]
     story = _Story(store, run, dag, records, replaced)
     events = [*story.of_run(entries), *story.of_attempts(), *story.of_records()]
-    return sorted(events, key=lambda event: (event.at, _ORDER.index(event.what)))
+    recent = [event for event in events if event.at * 1000 >= since_ms]
+    return sorted(recent, key=lambda event: (event.at, _ORDER.index(event.what)))
 
 
 class _Story:

@@ -35,6 +35,8 @@ MODULES = {
         "queue_depths",
         "vitals",
         "client_store",
+        "change_store",
+        "history_reads",
         "log_chunks",
         "feed",
     ),
