@@ -8,20 +8,19 @@ from typing import TYPE_CHECKING
 
 from ..arguments import check_timeout
 from ..basics.log_line import LogLine
-from ..codec.packing import unpack
 from ..codec.provenance import Provenance
+from ..core.explain import Explanation
 from ..core.run_record import RunRecord
 from ..core.states import RunState, TaskState
 from ..definition.task_names import number_of, numbers_of
 from ..exceptions import FlowkitError, RunCancelled, RunLost, TaskExecutionError
+from .explaining import leading_cause, read_explanation, read_leading_cause
 from .retrying import Retried, retry
-from .run_errors import check_failed, error_of_scheduler, read_task_error, refuse_dropped
 from .run_logs import LogCursor, LogQuery, check_tail, level_number, read_logs
+from .run_results import ResultReader
 from .run_wait import Progress, RunWait
 from .status import RunStatus
 from .status_reader import read_status
-from .verified_results import read_verified
-from .waiting_for import waiting_for
 
 if TYPE_CHECKING:
     from ..core.compiled import CompiledDAG
@@ -89,8 +88,24 @@ class RunHandle:
             run = store.read_run(self.run_id)
             dag = self.graph(run)
             records = store.read_records(self.run_id, range(len(dag.graph)))
-            waiting = waiting_for(store, run, dag, records)
+            waiting, _ = leading_cause(store, run, dag, records)
             return read_status(store, run, dag, records, waiting)
+
+    def explain(self, task: str | None = None) -> Explanation:
+        """Return why the run, or a task of it, is not over, or how it ended.
+
+        ``task``: its name, None for the run. Raises RunNotFound, RunDamaged, TaskNotFoundError for
+        a name that the DAG does not have.
+        """
+        number = None if task is None else self._number(task)
+        with self.shard.run_store(self.run_id) as store:
+            run = store.read_run(self.run_id)
+            return read_explanation(store, run, self.graph(run), number)
+
+    def _leading_cause(self) -> tuple[str, bool]:
+        """Return what an unfinished run waits for, and whether a user has to act."""
+        with self.shard.run_store(self.run_id) as store:
+            return read_leading_cause(store, self.run_id, self.graph)
 
     def graph(self, record: RunRecord | None = None) -> CompiledDAG:
         """Return the compiled DAG that the run follows. Raises RunLost if it is gone."""
@@ -116,7 +131,7 @@ class RunHandle:
         ends.
         """
         timeout = check_timeout(timeout)
-        return self._waiting().for_end(timeout, progress, self._why_waiting)
+        return self._waiting().for_end(timeout, progress, lambda: self._leading_cause()[0])
 
     def wait_results(
         self, timeout: float | None = None, *, progress: Progress | None = None
@@ -132,10 +147,6 @@ class RunHandle:
             raise self.error()
         return self.results()
 
-    def _why_waiting(self) -> str:
-        """Return what an unfinished run waits for, if a user has to fix it, otherwise ""."""
-        return self.status().waiting_for
-
     def _waiting(self) -> RunWait:
         return RunWait(self.shard, self.run_id, self._accepted_at)
 
@@ -148,23 +159,11 @@ class RunHandle:
         ``lenient``: turn values of classes that this process does not know into plain data.
         Raises RunNotFound, BrokenValue, RunLost if Redis has lost the run or its results.
         """
-        names, left_out = self.graph().graph.names, self.graph().hooks()
-        left_out |= set(self.graph().not_kept())
         with self.shard.run_store(self.run_id) as store:
-            records = store.read_records(self.run_id, range(len(names)))
+            records = store.read_records(self.run_id, range(len(self.graph().graph)))
             if any(record.state is TaskState.PENDING for record in records):
                 self._waiting().progress()  # raises if the run is gone, with its records
-            done = [
-                at
-                for at, record in enumerate(records)
-                if record.state is TaskState.SUCCEEDED and at not in left_out
-            ]
-            packed = read_verified(store, self.provenance, self.run_id, done)
-            limit = self.max_result_bytes
-            return {
-                names[task]: unpack(data, max_bytes=limit, lenient=lenient) if data else None
-                for task, data in zip(done, packed, strict=True)
-            }
+            return self._reader(lenient=lenient).all(store, records)
 
     def result(self, task: str, *, lenient: bool = False) -> object:
         """Return the result of one task, None if it was skipped.
@@ -179,18 +178,17 @@ class RunHandle:
             if record.state is TaskState.SKIPPED:
                 return None
             if record.state is TaskState.SUCCEEDED:
-                provenance = self.provenance
-                data = next(read_verified(store, provenance, self.run_id, [number]))
-                if data is None:
-                    refuse_dropped(store, self.run_id, self.graph(), number)
-                limit = self.max_result_bytes
-                return unpack(data, max_bytes=limit, lenient=lenient) if data else None
+                return self._reader(lenient=lenient).one(store, number)
             if record.state is TaskState.FAILED:
-                raise self._task_error(number)
+                raise self._reader().error(store, number)
             self._waiting().progress()  # raises if the run is gone, with its records
         raise FlowkitError(
             f"task {task!r} of run {self.run_id!r} is {record.state.value}: no result"
         )
+
+    def _reader(self, *, lenient: bool = False) -> ResultReader:
+        limit = self.max_result_bytes
+        return ResultReader(self.run_id, self.graph(), self.provenance, limit, lenient)
 
     def error(self) -> TaskExecutionError:
         """Return the error that made the run fail.
@@ -198,15 +196,8 @@ class RunHandle:
         Raises FlowkitError for a run that has not failed, RunNotFound.
         """
         record = self.record()
-        check_failed(record)
-        if record.failed_task is None:
-            return error_of_scheduler(record)
-        return self._task_error(record.failed_task)
-
-    def _task_error(self, task: int) -> TaskExecutionError:
-        name = self.graph().graph.names[task]
         with self.shard.run_store(self.run_id) as store:
-            return read_task_error(store, self.run_id, task, name)
+            return self._reader().error_of_run(store, record)
 
     def _number(self, task: str) -> int:
         return number_of(task, self.graph().graph.names, f"run {self.run_id!r}")

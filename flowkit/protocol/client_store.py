@@ -15,6 +15,7 @@ from ..core.run_record import RunProgress, RunRecord
 from ..core.states import RunState
 from ..exceptions import FlowkitError, RunExists
 from .bounded_reads import Field, read_in_bounds, whole
+from .cause_reads import CauseReads
 from .change_store import ChangeStore
 from .decoding import CorruptData, number, state, text_of
 from .limits import MAX_RUN_FIELD_BYTES
@@ -66,7 +67,7 @@ IsSame = Callable[["ClientStore", Submission], bool]
 
 
 class ClientStore(
-    RunReads, ListReads, ProgressReads, QueueDepths, RunningReads, Vitals, ChangeStore
+    RunReads, ListReads, ProgressReads, QueueDepths, RunningReads, Vitals, ChangeStore, CauseReads
 ):
     """The calls of a client, which submits runs and reads their state."""
 

@@ -34,6 +34,8 @@ MODULES = {
         "running_reads",
         "queue_depths",
         "vitals",
+        "cause_reads",
+        "change_store",
         "client_store",
         "log_chunks",
         "feed",
