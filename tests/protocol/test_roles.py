@@ -37,6 +37,7 @@ MODULES = {
         "cause_reads",
         "change_store",
         "client_store",
+        "change_store",
         "log_chunks",
         "feed",
     ),
