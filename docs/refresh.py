@@ -21,6 +21,7 @@ from pathlib import Path
 import render_tutorial
 from render_acl import acl_file, acl_rules, old_acl_rules
 from render_api import api_page
+from render_causes import cause_table
 from render_commands import command_sections, common_flags
 from render_events import event_rows, foreign_rows
 from render_json import json_sections, json_table
@@ -39,6 +40,7 @@ PAGES = tuple(
         "docs/architecture.md",
         "docs/howto/logging.md",
         "docs/howto/secure-redis.md",
+        "docs/howto/why.md",
         "docs/reference/commands.md",
         "docs/reference/json.md",
         "docs/reference/life-cycle.md",
@@ -139,6 +141,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "commands": command_table,
     "exit_codes": exit_code_table,
     "common_flags": common_flags,
+    "causes": cause_table,
     "command_sections": command_sections,
     "howto": howto_list,
     "json_documents": json_table,

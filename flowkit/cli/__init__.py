@@ -39,6 +39,7 @@ _COMMANDS = {
     "submit": ("submit", "Submit a run to a running system."),
     "status": ("status", "Show the state of a run and its tasks."),
     "watch": ("watch", "Follow a run until its end, with its running tasks."),
+    "why": ("why", "Say why a run or a task is not over, or how it ended."),
     "result": ("result", "Show the results of a run."),
     "history": ("history", "Show what happened to a run: attempts, errors, who changed it."),
     "logs": ("logs", "Show what the tasks of a run printed and logged."),

@@ -68,7 +68,7 @@ def _why(handle: RunHandle, timeout: float) -> str:
     text = f"Run {handle.run_id} was not over after {timeout:g} s."
     waiting = ""
     with suppress(RedisUnavailable), handle.shard.until(time.monotonic()):
-        waiting = handle.status().waiting_for
+        waiting, _ = handle._leading_cause()
     return f"{text} {waiting}" if waiting else text
 
 

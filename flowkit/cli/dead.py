@@ -40,13 +40,14 @@ def ls(
     """List tasks that failed for good, newest failure first."""
     from .documents.document import damaged_entries, print_document
     from .documents.system import LetterEntry, Letters
-    from .output import note, print_damaged, print_table
+    from .output import note, note_more, print_damaged, print_table
 
     letters = connect(ctx, options).dead_letters(dag, since, limit)
     if as_json:
         items = [LetterEntry(**_fields(letter)) for letter in letters]
-        damaged, more = damaged_entries(letters.damaged), len(letters) == limit
-        print_document(Letters(items=items, damaged=damaged, matching=None, more=more))
+        damaged, more = damaged_entries(letters.damaged), letters.more
+        total = None if more else len(letters)
+        print_document(Letters(items=items, damaged=damaged, matching=total, more=more))
         return
     if not letters and not letters.damaged:
         note("No failed tasks were found.")
@@ -54,8 +55,7 @@ def ls(
     columns = ["RUN", "TASK", "DAG", "FAILED", "ATTEMPT", "ERROR"]
     print_table(columns, [_row(letter) for letter in letters])
     print_damaged(letters.damaged, "RUN")
-    if len(letters) == limit:
-        note(f"These are the newest {limit}; --limit shows more.")
+    note_more(len(letters), None, more=letters.more)
 
 
 @dead.command()

@@ -42,12 +42,12 @@ def ls(
     """
     from .documents.document import damaged_entries, print_document
     from .documents.runs import Runs
-    from .output import note, print_damaged, print_table
+    from .output import note, note_more, print_damaged, print_table
 
     runs = connect(ctx, options).runs(limit, state, dag=dag, since=since)
     if as_json:
         items, damaged = list(map(_entry, runs)), damaged_entries(runs.damaged)
-        print_document(Runs(items=items, damaged=damaged, matching=None, more=len(runs) == limit))
+        print_document(Runs(items=items, damaged=damaged, matching=runs.total, more=runs.more))
     elif runs or runs.damaged:
         columns = ["RUN", "DAG", "STATE", "SUBMITTED", "DURATION", "TASKS"]
         print_table(columns, [_run_row(run) for run in runs])
@@ -56,6 +56,8 @@ def ls(
         which = f" {state}" if state else ""
         of_dag = f" of DAG {dag}" if dag else ""
         note(f"There are no{which} runs{of_dag}{'' if since is None else ' in this time'}.")
+    if not as_json:
+        note_more(len(runs), runs.total, more=runs.more)
     if runs.cut_short and not as_json:
         note("Older runs were not searched. To bound the search yourself, give --since.")
 

@@ -30,8 +30,9 @@ STATE_STYLES = {
 }
 
 
-# Columns up to the first width are not wrapped; the last column is at least as wide as the second.
-WHOLE, LEAST_LAST = 40, 20
+# If a table does not fit the terminal, its widest columns are wrapped, down to these widths: the
+# first (the length of a run id), the others, the last.
+LEAST_FIRST, LEAST, LEAST_LAST = 20, 9, 12
 
 
 def indented(text: str) -> str:
@@ -78,16 +79,38 @@ def _print_rich(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     from rich.text import Text
 
     table = Table(box=None, pad_edge=False, header_style="bold")
-    *whole, last = (max(map(cell_len, column)) for column in zip(headers, *rows, strict=True))
-    for header, width in zip(headers, [*whole, WHOLE + 1], strict=True):
-        table.add_column(header, overflow="fold", no_wrap=width <= WHOLE)
-    for row in rows:
-        table.add_row(*(Text(cell, STATE_STYLES.get(cell, "")) for cell in row))
-    # On a narrow terminal, long lines are better than ids that cannot be copied.
-    least = sum(min(width, WHOLE) + 2 for width in whole) + min(last, LEAST_LAST)
+    columns = [column for column in zip(headers, *rows, strict=True) if _has_text(column, headers)]
     console = Console()
-    console.width = max(console.width, least)
+    widths = _fitting([max(map(cell_len, column)) for column in columns], console.width)
+    for (header, *_), width in zip(columns, widths, strict=True):
+        table.add_column(header, overflow="fold", width=width)
+    for row in zip(*(cells for _, *cells in columns), strict=True):
+        table.add_row(*(Text(cell, STATE_STYLES.get(cell, "")) for cell in row))
+    # On a very narrow terminal, long lines are better than ids that cannot be copied.
+    console.width = max(console.width, sum(widths) + _gaps(widths))
     console.print(table)
+
+
+def _gaps(widths: Sequence[int]) -> int:
+    """Return the blanks between columns."""
+    return 2 * len(widths) - 2
+
+
+def _fitting(widths: list[int], terminal: int) -> list[int]:
+    """Return the widths of columns in a terminal of this width. The widest shrink first."""
+    least = [LEAST_FIRST, *[LEAST] * (len(widths) - 2), LEAST_LAST][: len(widths)]
+    widths = [min(width, terminal) for width in widths]
+    while sum(widths) + _gaps(widths) > terminal:
+        room = [width if width > low else 0 for width, low in zip(widths, least, strict=True)]
+        if not any(room):
+            break
+        widths[room.index(max(room))] -= 1
+    return widths
+
+
+def _has_text(column: Sequence[str], headers: Sequence[str]) -> bool:
+    """Return whether a column is shown: it has text in a row, or it is the first."""
+    return column[0] == headers[0] or any(column[1:])
 
 
 def print_damaged(items: Sequence[tuple[str, str]], what: str) -> None:
@@ -95,6 +118,15 @@ def print_damaged(items: Sequence[tuple[str, str]], what: str) -> None:
     if items:
         say("")
         print_table([what, "DAMAGED"], [[cut(item, 80), problem] for item, problem in items])
+
+
+def note_more(shown: int, total: int | None, *, more: bool) -> None:
+    """Print that a list has more entries than are shown. ``total``: None if they are not counted.
+
+    ``more``: whether it has; without it nothing is printed.
+    """
+    if more:
+        note(f"… and {'more' if total is None else f'{total - shown:,} more'}; --limit shows them.")
 
 
 def cut(text: str, limit: int) -> str:

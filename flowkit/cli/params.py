@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .inputs import dag_argument, json_option, params_options, read_params
+from .inputs import dag_argument, json_option, limit_option, params_options, read_params
 from .loading import describe
 
 if TYPE_CHECKING:
@@ -21,8 +21,10 @@ _HEADERS = ("NAME", "TYPE", "DEFAULT", "TAKEN BY", "DESCRIPTION")
 @click.command()
 @dag_argument
 @params_options
+@click.option("--task", metavar="NAME", help="Only parameters that this task takes.")
+@limit_option(200)
 @json_option
-def params(spec: str, as_json: bool, **options: Any) -> None:
+def params(spec: str, task: str | None, limit: int, as_json: bool, **options: Any) -> None:
     """List the run parameters of a DAG: types, defaults, and what they mean.
 
     No task runs, and no Redis is needed. For a factory (FILE:FUNCTION), its parameters come first,
@@ -30,21 +32,27 @@ def params(spec: str, as_json: bool, **options: Any) -> None:
     """
     from .documents.document import print_document
     from .documents.system import Params
-    from .output import note, print_table, say
+    from .output import note, note_more, print_table, say
 
     described = describe(spec, read_params(options))
+    own = list(described.own) if task is None else []
+    of_run = [item for item in described.of_run or () if task is None or task in item.tasks]
+    matching = len(own) + len(of_run)
+    own = own[:limit]
+    of_run = of_run[: limit - len(own)]
+    shown = len(own) + len(of_run)
     if as_json:
-        of_run = None if described.of_run is None else documents(described.of_run)
-        own = documents(described.own)
-        print_document(
-            Params(factory=own, run=of_run, matching=len(own) + len(of_run or ()), more=False)
-        )
+        run = None if described.of_run is None else documents(of_run)
+        more = matching > shown
+        print_document(Params(factory=documents(own), run=run, matching=matching, more=more))
         return
-    rows = [*rows_of(described.own, "the factory"), *rows_of(described.of_run or ())]
+    rows = [*rows_of(own, "the factory"), *rows_of(of_run)]
     if rows:
         print_table(_HEADERS, rows)
+        note_more(shown, matching, more=matching > shown)
     elif not described.note:
-        say("The tasks of this DAG take no run parameters.")
+        which = "The tasks of this DAG take" if task is None else f"Task {task!r} takes"
+        say(f"{which} no run parameters.")
     if described.note:
         note(described.note)
 

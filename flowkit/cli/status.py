@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..basics.suggestions import unknown_name
 from ..core.states import TaskState
 from ..daemon.options import redis_options
 from .connect import connect_to_run
@@ -32,29 +35,83 @@ _ORDER = (
 )
 
 
+def _states(ctx: click.Context, param: click.Parameter, value: str | None) -> list[TaskState]:
+    """Return the states in a list with commas. A click callback. Raises BadParameter."""
+    names = [] if value is None else [name.strip() for name in value.split(",")]
+    known = [state.value for state in TaskState]
+    for name in names:
+        if name not in known:
+            raise click.BadParameter(unknown_name("state of a task", name, known))
+    return [TaskState(name) for name in names]
+
+
 @click.command()
 @run_argument
 @click.option("--tasks/--no-tasks", default=True, help="Show the tasks, or only the run.")
 @click.option(
-    "--all", "show_all", is_flag=True, help=f"Show all tasks, not only the first {MOST_ROWS}."
+    "--state",
+    "states",
+    metavar="STATE[,STATE]",
+    callback=_states,
+    help="Only tasks in these states, such as failed,running.",
 )
+@click.option(
+    "--task",
+    "patterns",
+    metavar="NAME",
+    multiple=True,
+    help="Only this task; * stands for any text. Repeatable.",
+)
+@click.option(
+    "--limit",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help=f"Show at most N tasks. Without it, {MOST_ROWS}, and all with --json.",
+)
+@click.option("--all", "show_all", is_flag=True, help="Show all tasks.")
 @json_option
 @redis_options
 @click.pass_context
 def status(
-    ctx: click.Context, /, run_id: str, tasks: bool, show_all: bool, as_json: bool, **options: Any
+    ctx: click.Context,
+    /,
+    run_id: str,
+    tasks: bool,
+    show_all: bool,
+    as_json: bool,
+    **options: Any,
 ) -> None:
-    """Show the state of a run and its tasks, and what the run waits for."""
+    """Show the state of a run and its tasks, failed ones first, and what the run waits for."""
     from .documents.document import print_document
+    from .output import note
 
+    states, patterns, limit = (options.pop(name) for name in ("states", "patterns", "limit"))
+    if limit is not None and show_all:
+        raise click.UsageError("--limit and --all contradict each other: give one.")
     run_status = connect_to_run(ctx, options, run_id).status()
-    rows = sorted(run_status.tasks, key=lambda task: _ORDER.index(task.state)) if tasks else []
+    matching = _matching(run_status.tasks if tasks else (), states, patterns)
+    most = limit if limit is not None or as_json or show_all else MOST_ROWS
     if as_json:
-        print_document(_document(run_status, rows, with_tasks=tasks))
+        print_document(_document(run_status, matching, most, with_tasks=tasks))
         return
     _show_run(run_status)
-    if rows:
-        _show_tasks(rows if show_all else rows[:MOST_ROWS], len(rows))
+    if matching:
+        _show_tasks(matching[:most], len(matching))
+    elif tasks and (states or patterns):
+        note("\nNo task matches.")
+
+
+def _matching(
+    tasks: Iterable[TaskStatus], states: Sequence[TaskState], patterns: Sequence[str]
+) -> list[TaskStatus]:
+    """Return the tasks in these states and with these names, in the order of ``_ORDER``."""
+    matching = [
+        task
+        for task in tasks
+        if (not states or task.state in states)
+        and (not patterns or any(fnmatchcase(task.name, pattern) for pattern in patterns))
+    ]
+    return sorted(matching, key=lambda task: _ORDER.index(task.state))
 
 
 def _show_run(run_status: RunStatus) -> None:
@@ -107,7 +164,7 @@ def _show_tasks(rows: list[TaskStatus], total: int) -> None:
         ],
     )
     if total > len(rows):
-        note(f"… and {total - len(rows)} more; --all shows them.")
+        note(f"… and {total - len(rows):,} more; --all shows them.")
 
 
 def _shortened(text: str, limit: int = 80) -> str:
@@ -115,7 +172,9 @@ def _shortened(text: str, limit: int = 80) -> str:
     return first if len(first) <= limit else first[: limit - 1] + "…"
 
 
-def _document(run_status: RunStatus, rows: list[TaskStatus], *, with_tasks: bool) -> Status:
+def _document(
+    run_status: RunStatus, matching: list[TaskStatus], most: int | None, *, with_tasks: bool
+) -> Status:
     from .documents.runs import Status
     from .output import rounded, utc
 
@@ -135,9 +194,9 @@ def _document(run_status: RunStatus, rows: list[TaskStatus], *, with_tasks: bool
         pinned_version=run_status.pinned_version,
         app_versions=run_status.app_versions,
         mixed_versions=run_status.mixed_versions,
-        tasks=[_entry(task) for task in rows] if with_tasks else None,
-        matching=run_status.total,
-        more=False,
+        tasks=[_entry(task) for task in matching[:most]] if with_tasks else None,
+        matching=len(matching),
+        more=most is not None and len(matching) > most,
     )
 
 

@@ -17,12 +17,19 @@ if TYPE_CHECKING:
 
 @click.command()
 @since_option("Only runs submitted within this time: 90s, 30m, 1h or 7d.")
+@click.option("--dag", metavar="NAME", help="Only runs of this DAG.")
 @limit_option(1000)
 @json_option
 @redis_options
 @click.pass_context
 def usage(
-    ctx: click.Context, /, since: float | None, limit: int, as_json: bool, **options: Any
+    ctx: click.Context,
+    /,
+    since: float | None,
+    dag: str | None,
+    limit: int,
+    as_json: bool,
+    **options: Any,
 ) -> None:
     """Show how much memory of Redis the runs take, by DAG, the largest first.
 
@@ -31,20 +38,21 @@ def usage(
     """
     from .output import note, print_damaged, print_table
 
-    usages = connect(ctx, options).usage(limit, since)
+    listing = connect(ctx, options).usage(limit, since)
+    usages = [entry for entry in listing if dag in (None, entry.dag_name)]
     if as_json:
-        _print_json(usages, usages.damaged, cut_short=usages.cut_short)
+        _print_json(usages, listing.damaged, cut_short=listing.cut_short)
         return
-    if usages or usages.damaged:
+    if usages or listing.damaged:
         print_table(
             ["DAG", "RUNS", "RUNNING", "MEMORY", "LARGEST RUN", ""], list(map(_row, usages))
         )
-        print_damaged(usages.damaged, "RUN")
+        print_damaged(listing.damaged, "RUN")
     else:
-        note("There are no runs.")
+        note("There are no runs." if dag is None else f"There are no runs of DAG {dag}.")
     if any(entry.memory is None for entry in usages):
         note("This Redis does not tell how much memory keys take, or its user may not ask.")
-    if usages.cut_short:
+    if listing.cut_short:
         note(f"Only the newest {limit:,} runs of each shard were counted; --limit counts more.")
 
 

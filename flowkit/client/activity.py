@@ -9,14 +9,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from ..core.cause_texts import why_leaderless
 from ..core.queue_info import QueueInfo
 from ..core.run_record import RunRecord
 from ..core.states import RunState
 from ..core.worker_info import WorkerInfo
 from ..protocol.client_store import ClientStore
 from ..protocol.listings import Listing
-from .no_leader import SchedulerInfo, no_leader
 from .queue_reading import add_queues, queues_of
+from .scheduler_info import SchedulerInfo
 from .shard import ShardConnection
 
 
@@ -53,7 +54,7 @@ def read_activity(shards: Sequence[ShardConnection], limit: int) -> SystemActivi
             alive = store.alive_workers()
             add_queues(queues, listing, queues_of(store, alive))
             workers.take(alive)
-            reason = no_leader(store.lease_left_ms())
+            reason = why_leaderless(store.lease_left_ms())
         if reason:
             leaderless[shard.shard.shard_position] = reason
     runs.sort(key=lambda run: (run.state is RunState.RUNNING, run.submitted_ms), reverse=True)

@@ -31,10 +31,10 @@ from .async_handle import AsyncRunHandle, wait_all
 from .checks import check_handles, check_settings
 from .client import PATIENCE_S, Client
 from .dead_letters import DeadLetter, OpenedLetter
-from .no_leader import SchedulerInfo
 from .purging import A_DAY_S, MOST, Purge
 from .run_handle import RunHandle
 from .run_watch import RunWatch
+from .scheduler_info import SchedulerInfo
 from .shard import ShardConnection, closed_client
 from .usage import DAGUsage
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 from ..arguments import check_timeout
 from ..basics.log_line import LogLine
 from ..context import waiting_for_run
+from ..core.explain import Explanation
 from ..core.run_record import RunProgress, RunRecord
 from ..core.states import RUN_OVER, RunState
 from ..exceptions import (
@@ -71,6 +72,10 @@ class AsyncRunHandle:
     async def status(self) -> RunStatus:
         """Return the state of the run and of each task. See ``RunHandle.status``."""
         return await self._do(RunHandle.status)
+
+    async def explain(self, task: str | None = None) -> Explanation:
+        """Return why the run, or a task of it, is not over. See ``RunHandle.explain``."""
+        return await self._do(RunHandle.explain, task)
 
     async def graph(self, record: RunRecord | None = None) -> CompiledDAG:
         """Return the compiled DAG that the run follows. See ``RunHandle.graph``."""
@@ -242,7 +247,7 @@ def _last_look(handle: RunHandle) -> RunState:
 
 def _reason(handle: RunHandle) -> str:
     with suppress(RedisUnavailable), handle.shard.until(time.monotonic()):
-        return handle._why_waiting()
+        return handle._leading_cause()[0]
     return ""
 
 

@@ -254,7 +254,7 @@ class Client(SystemOverview, Purging):
         seconds, most = check_since(since), check_limit(limit)
         return gather(
             self.shards,
-            lambda store: find_letters(store, dag, seconds, most),
+            lambda store: find_letters(store, dag, seconds, most + 1),
             lambda letter: letter.failed,
             most,
         )

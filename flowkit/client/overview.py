@@ -12,8 +12,8 @@ from ..core.worker_info import WorkerInfo
 from ..protocol.listings import Listing
 from .activity import SystemActivity, read_activity
 from .doctor import examine
-from .no_leader import SchedulerInfo
 from .queues import read_queues
+from .scheduler_info import SchedulerInfo
 from .shard import ShardConnection
 from .usage import DAGUsage, read_usage
 

@@ -122,13 +122,10 @@ class RunHandle:
         return self._graph
 
     def history(self, task: str | None = None, *, since: float | None = None) -> list[HistoryEvent]:
-        """Return what happened to the run, oldest first.
+        """Return what happened to the run, oldest first, earlier attempts included.
 
-        Attempts that were retried, lost or run again by a resume are kept too: the latest 5,000
-        at least. ``task``: only the attempts of this task, beside what happened to the run as a
-        whole. ``since``: seconds; only what happened within this time.
-
-        Raises RunNotFound, RunDamaged, TaskNotFoundError for a name that the DAG does not have.
+        ``task``: leave out the attempts of other tasks. ``since``: seconds; only what happened
+        within this time. Raises RunNotFound, RunDamaged, TaskNotFoundError.
         """
         with self.shard.run_store(self.run_id) as store:
             run = store.read_run(self.run_id)

@@ -10,6 +10,7 @@ from contextlib import closing, contextmanager
 from ..basics.pages import SECURE_REDIS, page
 from ..basics.per_process import PerProcess
 from ..configuration.shards import Shard
+from ..core.cause_texts import why_leaderless
 from ..core.worker_info import WorkerInfo
 from ..exceptions import FlowkitError, RunDamaged
 from ..protocol.bounded_reads import WRONG_KEY
@@ -21,7 +22,6 @@ from ..protocol.listings import Listing
 from ..protocol.reply_errors import WrongType
 from ..protocol.server_checks import check_schema, check_server, check_shard_position
 from ..protocol.shared_feed import SharedFeed
-from .no_leader import no_leader
 
 FEEDS_KEPT = 4
 SOON_S = 2.0
@@ -169,7 +169,7 @@ class ShardConnection:
     def why_leaderless(self) -> str:
         """Return why no scheduler leads this shard, without a remedy; "" while one does."""
         with self.store() as store:
-            return no_leader(store.lease_left_ms())
+            return why_leaderless(store.lease_left_ms())
 
     def close(self) -> None:
         """Close the connections. Handles of runs in this shard can no longer be used."""

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from ..core.run_record import RunRecord
 from ..core.states import RunState
+from ..exceptions import NotPermitted
 from ..protocol.ask_all import ask_at_once
 from ..protocol.client_store import ClientStore
 from ..protocol.listings import Listing
@@ -44,7 +45,11 @@ def gather(
     time_of: Callable[[T], float],
     limit: int,
 ) -> Listing[T]:
-    """Return at most ``limit`` items of all shards, newest first. ``time_of``: their time."""
+    """Return at most ``limit`` items of all shards, newest first.
+
+    ``read`` returns one item more than the limit, if there are so many, so that ``more`` of the
+    list is known. ``time_of``: the time of an item.
+    """
     items: Listing[T] = Listing()
     for shard in shards:
         with shard.store() as store:
@@ -63,12 +68,29 @@ def find_runs(
     since: float | None,
 ) -> Listing[RunRecord]:
     """Return the newest runs that fit, newest first. See ``Client.runs``."""
-    return gather(
+    runs = gather(
         shards,
-        lambda store: store.read_runs(limit, state, dag=dag, since_ms=store.ms_before(since)),
+        lambda store: store.read_runs(limit + 1, state, dag=dag, since_ms=store.ms_before(since)),
         lambda run: run.submitted_ms,
         limit,
     )
+    if not runs.more:
+        runs.total = len(runs)
+    elif (state, dag, since) == (None, None, None):
+        runs.total = _count_runs(shards)
+    return runs
+
+
+def _count_runs(shards: Sequence[ShardConnection]) -> int | None:
+    """Return how many runs there are, None without the right to count them."""
+    total = 0
+    for shard in shards:
+        with shard.store() as store:
+            try:
+                total += store.count_runs()
+            except NotPermitted:
+                return None
+    return total
 
 
 def answering_first(shards: Iterable[ShardConnection]) -> list[ShardConnection]:

@@ -42,8 +42,8 @@ class StallNotice:
         if self._has_reported or total > MOST_TASKS or now - self._since < self._pause:
             return
         self._since, self._pause = now, self._pause * 2
-        waiting = self._handle.status().waiting_for
-        if waiting:
+        waiting, needs_help = self._handle._leading_cause()
+        if needs_help:
             self._has_reported = True
             self._report(RunStalled(run_id=self._handle.run_id, reason=waiting))
 

@@ -21,7 +21,7 @@ def read_status(
 ) -> RunStatus:
     """Return the state of a run and its tasks; read what their ``records`` do not say.
 
-    ``waiting_for``: what keeps the run from proceeding, see ``waiting_for.py``.
+    ``waiting_for``: what keeps the run from proceeding, see ``explaining.py``.
     """
     counts: dict[str, int] = {}
     for record in records:

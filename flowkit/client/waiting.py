@@ -59,7 +59,7 @@ def _too_late(run: RunHandle, waiting: int, of: int, timeout: float) -> WaitTime
     text = f"{waiting} of {of} runs had not ended after {timeout:g} s; they continue. The first of "
     why = ""
     with suppress(RedisUnavailable), run.shard.until(time.monotonic()):
-        why = run.status().waiting_for
+        why, _ = run._leading_cause()
     return WaitTimeout(run.run_id, f"{text}them is {run.run_id!r}" + (f". {why}" if why else ""))
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .cause_texts import quoted, span
 from .cause_view import View
+from .graph import Graph
 from .snapshot import Snapshot, TaskView
 from .states import RunState, TaskState
 from .triggers import HOOKS
@@ -178,18 +180,23 @@ def _skipped(view: View, task: int, name: str, ago: str) -> str:
     return f"Task {name!r} was skipped: its trigger {trigger!r} did not fit its upstream tasks{of}."
 
 
-def _upstream_failed(view: View, task: int, name: str) -> tuple[str, str]:
-    """Follow the failure to the task that began it."""
-    snapshot, at = view.snapshot, task
-    states, graph = snapshot.states, snapshot.dag.graph
-    while states[at] is TaskState.UPSTREAM_FAILED:
-        above = graph.upstream(at)
-        wanted = (TaskState.FAILED, TaskState.UPSTREAM_FAILED)
+def failed_above(graph: Graph, states: Sequence[TaskState], task: int) -> int:
+    """Follow a failure upstream to the task that began it; return the task itself without any."""
+    wanted = (TaskState.FAILED, TaskState.UPSTREAM_FAILED)
+    while states[task] is TaskState.UPSTREAM_FAILED:
+        above = graph.upstream(task)
         found = [other for state in wanted for other in above if states[other] is state]
         if not found:
             break
-        at = found[0]
-    if at == task or states[at] is not TaskState.FAILED:
+        task = found[0]
+    return task
+
+
+def _upstream_failed(view: View, task: int, name: str) -> tuple[str, str]:
+    snapshot = view.snapshot
+    states, graph = snapshot.states, snapshot.dag.graph
+    at = failed_above(graph, states, task)
+    if states[at] is not TaskState.FAILED:
         return f"Task {name!r} did not run, since a task that it needs failed.", ""
     error = snapshot.errors.get(at, "").rstrip(".")
     text = f"Task {name!r} did not run, since task {graph.names[at]!r} failed"

@@ -38,13 +38,13 @@ from .frontier import (
     Frontier,
 )
 from .graph import Graph
+from .run_record import DEFAULT_WINDOW
 from .states import TASK_OVER, RunState, TaskState
 from .triggers import AFTER_FAILURE, Trigger
 
 # How a task can be reported. Only this module determines that an upstream task failed.
 _REPORTED = {name: CODE[name] for name in TASK_OVER - {TaskState.UPSTREAM_FAILED}}
 _NO_TRIGGERS: Mapping[int, Trigger] = {}
-DEFAULT_WINDOW = 10_000
 
 
 class Run:

@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 from .states import RunState
 
+DEFAULT_WINDOW = 10_000  # tasks of one run that are queued, running or waiting at a time
+
 
 @dataclass(frozen=True, slots=True)
 class RunRecord:

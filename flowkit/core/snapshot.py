@@ -13,8 +13,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from .compiled import CompiledDAG
-from .run import DEFAULT_WINDOW
-from .run_record import RunRecord
+from .run_record import DEFAULT_WINDOW, RunRecord
 from .states import TaskState
 from .worker_info import WorkerInfo
 

@@ -15,6 +15,7 @@ from ..core.run_record import RunProgress, RunRecord
 from ..core.states import RunState
 from ..exceptions import FlowkitError, RunExists
 from .bounded_reads import Field, read_in_bounds, whole
+from .cause_reads import CauseReads
 from .change_store import ChangeStore
 from .decoding import CorruptData, number, state, text_of
 from .history_reads import HistoryReads
@@ -68,7 +69,15 @@ IsSame = Callable[["ClientStore", Submission], bool]
 
 
 class ClientStore(
-    RunReads, ListReads, ProgressReads, QueueDepths, RunningReads, HistoryReads, Vitals, ChangeStore
+    RunReads,
+    ListReads,
+    ProgressReads,
+    QueueDepths,
+    RunningReads,
+    HistoryReads,
+    Vitals,
+    ChangeStore,
+    CauseReads,
 ):
     """The calls of a client, which submits runs and reads their state."""
 

@@ -37,19 +37,25 @@ class Listing(list[T]):
     """A list, with the items that cannot be read in ``damaged``.
 
     ``cut_short``: whether a search ended at its bound, so that older items were not looked at.
+    ``more``: whether more items match than the limit of the list. ``total``: how many items match
+    without the limit, None if they were not counted.
     """
 
     def __init__(self, items: Iterable[T] = (), damaged: Iterable[DamagedItem] = ()) -> None:
         super().__init__(items)
         self.damaged: list[DamagedItem] = list(damaged)
         self.cut_short = False
+        self.more = False
+        self.total: int | None = None
 
     def take(self, other: Listing[T]) -> None:
         """Append the items of another list, including damaged items."""
         self.extend(other)
         self.damaged += other.damaged
         self.cut_short = self.cut_short or other.cut_short
+        self.more = self.more or other.more
 
     def cut(self, limit: int) -> None:
         """Keep at most ``limit`` items and ``limit`` damaged items."""
+        self.more = self.more or len(self) > limit
         del self[limit:], self.damaged[limit:]

@@ -134,7 +134,7 @@ class RunningSystem:
                     raise self._too_late(handle, timeout) from None
 
     def _too_late(self, handle: RunHandle, timeout: float) -> WaitTimeout:
-        waiting = handle.status().waiting_for
+        waiting, _ = handle._leading_cause()
         text = f"run {handle.run_id!r} had not ended after {timeout:g} s"
         error = WaitTimeout(handle.run_id, f"{text}. {waiting}" if waiting else text)
         error.add_note(self._printed())

@@ -68,7 +68,7 @@ def test_for_programs(talk: Run, failed: str) -> None:
 def test_a_limit_is_reported(talk: Run, failed: str) -> None:
     listed = talk("dead", "ls", "--limit", "1")
     assert len(listed.stdout.splitlines()) == 2
-    assert "These are the newest 1" in listed.stderr
+    assert "… and more; --limit shows them." in listed.stderr
 
 
 @pytest.mark.parametrize(

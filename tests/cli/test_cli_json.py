@@ -20,6 +20,7 @@ SCHEMAS = {
     "submit": "flowkit/submitted/1",
     "status": "flowkit/status/1",
     "watch": "flowkit/run-end/1",
+    "why": "flowkit/why/1",
     "result": "flowkit/results/1",
     "history": "flowkit/history/1",
     "logs": "flowkit/log-line/1",

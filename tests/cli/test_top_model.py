@@ -14,7 +14,7 @@ from flowkit.cli.top.feed import MOST_TASKS, Feed, Reading
 from flowkit.cli.top.model import SORTS, Action, Model, View
 from flowkit.cli.top.screen import draw
 from flowkit.client.activity import SystemActivity
-from flowkit.client.no_leader import SchedulerInfo
+from flowkit.client.scheduler_info import SchedulerInfo
 from flowkit.client.status import RunStatus, TaskStatus
 from flowkit.core.queue_info import QueueInfo
 from flowkit.core.run_record import RunRecord

@@ -8,7 +8,7 @@ import pytest
 from environment import HOUR_MS, LIST, START, Environment, done
 from helpers import EXPIRING
 
-from flowkit.client.no_leader import no_leader
+from flowkit.core.cause_texts import why_leaderless
 from flowkit.core.states import RunState, TaskState
 from flowkit.exceptions import LeaseLost
 from flowkit.protocol.lease_store import LeaseReply
@@ -54,11 +54,11 @@ class TestLead:
         self, env: Environment
     ) -> None:
         """To be told to start one helps nobody whose Redis is full."""
-        assert no_leader(env.client.lease_left_ms()) == "No scheduler is running"
+        assert why_leaderless(env.client.lease_left_ms()) == "No scheduler is running"
         env.scheduler.acquire_lease(1000)
-        assert no_leader(env.client.lease_left_ms()) == ""
+        assert why_leaderless(env.client.lease_left_ms()) == ""
         env.now += 41_000
-        assert "cannot renew its lease, which ended 40 s ago" in no_leader(
+        assert "cannot renew its lease, which ended 40 s ago" in why_leaderless(
             env.client.lease_left_ms()
         )
         assert env.client.has_leader() is False

@@ -7,11 +7,11 @@ from importlib import metadata
 
 from ...basics.pages import page
 from ...basics.shorten import shorten
+from ...core.cause_texts import why_leaderless
 from ...core.finding import Finding, Health
 from ...core.queue_info import QueueInfo, queue_problem
 from ...core.worker_info import WorkerInfo
 from ...protocol.client_store import ClientStore
-from ..no_leader import no_leader
 
 LONG_LAG = 1000  # events; a scheduler applies thousands a second
 MOST_NAMED = 10
@@ -41,7 +41,7 @@ def check_system(
 
 def _scheduler(store: ClientStore) -> Finding:
     leader = store.read_leader()
-    reason = no_leader(None if leader is None else leader.left_ms)
+    reason = why_leaderless(None if leader is None else leader.left_ms)
     if leader is None or reason:
         return Finding(Health.PROBLEM, "Scheduler", f"{reason}.", "Start flowkit-scheduler.")
     text = f"Scheduler {leader.scheduler} leads (term {leader.term})."

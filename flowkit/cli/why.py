@@ -1,0 +1,121 @@
+"""``flowkit why``: why a run or a task is not over, or how it ended."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ..daemon.options import redis_options
+from .connect import connect_to_run
+from .inputs import json_option, run_argument
+
+if TYPE_CHECKING:
+    from ..core.endings import Failure
+    from ..core.explain import CauseGroup, Explanation
+    from .documents.why import CauseEntry, FailureEntry
+
+
+@click.command()
+@run_argument
+@click.argument("task", required=False, metavar="[TASK]")
+@json_option
+@redis_options
+@click.pass_context
+def why(
+    ctx: click.Context, /, run_id: str, task: str | None, as_json: bool, **options: Any
+) -> None:
+    """Say why a run, or one of its tasks, is not over, or how it ended.
+
+    For a run, tasks are grouped by the cause that holds them up. The first cause is the one to look
+    at first.
+    """
+    explanation = connect_to_run(ctx, options, run_id).explain(task)
+    if as_json:
+        _print_json(explanation)
+        return
+    _show(explanation)
+
+
+def _show(explanation: Explanation) -> None:
+    from .output import say
+
+    say(explanation.sentence)
+    if explanation.command:
+        say(f"What helps: {explanation.command}")
+    if explanation.task or not explanation.causes:
+        return
+    say("")
+    for group in explanation.causes:
+        _show_group(group)
+    failure = explanation.failure
+    if failure is not None:
+        error = f": {failure.error}" if failure.error else ""
+        say(f"{failure.failed:>7,}  failed, first {failure.task!r}{error}")
+
+
+def _show_group(group: CauseGroup) -> None:
+    """Print one cause: how many tasks it holds up, and for one of them why."""
+    from .output import count, say, say_indented
+
+    through = group.count - group.direct
+    more = f", {count(through, 'task')} of them through others" if through else ""
+    say(f"{group.count:>7,}  {group.cause.replace('_', ' ')}{more}")
+    say_indented(f"     {group.sentence}")
+
+
+def _print_json(explanation: Explanation) -> None:
+    from .documents.document import print_document
+    from .documents.why import Why
+
+    failure = explanation.failure
+    print_document(
+        Why(
+            run_id=explanation.run_id,
+            dag=explanation.dag_name,
+            task=explanation.task or None,
+            state=explanation.state,
+            over=explanation.over,
+            sentence=explanation.sentence,
+            command=explanation.command,
+            causes=[_cause_entry(group) for group in explanation.causes],
+            failure=None if failure is None else _failure_entry(failure),
+        )
+    )
+
+
+def _cause_entry(group: CauseGroup) -> CauseEntry:
+    from .documents.why import CauseEntry
+    from .output import utc
+
+    return CauseEntry(
+        cause=group.cause,
+        count=group.count,
+        direct=group.direct,
+        task=group.task,
+        root=group.root,
+        sentence=group.sentence,
+        since=utc(group.since),
+        until=utc(group.until),
+        holder=group.holder,
+        by=group.by,
+        next=group.next,
+        command=group.command,
+    )
+
+
+def _failure_entry(failure: Failure) -> FailureEntry:
+    from .documents.why import FailureEntry
+    from .output import utc
+
+    return FailureEntry(
+        task=failure.task,
+        error=failure.error,
+        attempts=failure.attempts,
+        worker=failure.worker,
+        ended=utc(failure.ended),
+        failed=failure.failed,
+        upstream_failed=failure.upstream_failed,
+        cancelled=failure.cancelled,
+        command=failure.command,
+    )

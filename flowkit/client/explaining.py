@@ -1,0 +1,246 @@
+"""Explanations of runs: reads a snapshot, and lets ``core/explain.py`` say what it means.
+
+Beside the run's record and graph, it takes one round trip per thousand tasks for the records, and
+at most 19 more, whatever the size of the run: 3 for the scheduler (lease, clock, lag), 4 for the
+live workers, 1 for expired leases, 4 for their lanes, 3 for the queues, 1 for the functions of
+their apps, 2 for errors, and 1 to try a write that changes nothing, if the caller asks for it. What
+nothing depends on is not read: queues and lanes only if tasks are queued.
+
+A user without the right to read something, or damaged data, makes a fact unknown, not the
+explanation impossible.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+
+from ..basics.shorten import shorten
+from ..core.compiled import CompiledDAG
+from ..core.endings import failed_above
+from ..core.explain import (
+    Explanation,
+    causes_of,
+    explanation_of_run,
+    explanation_of_task,
+    leading_sentence,
+)
+from ..core.lanes import worker_of
+from ..core.run_record import RunRecord
+from ..core.snapshot import LaneView, LiveWorker, QueueDepth, Snapshot, TaskView
+from ..core.states import RUN_OVER, RunState, TaskState
+from ..core.worker_info import WorkerInfo
+from ..exceptions import NotPermitted, RedisUnavailable, StoreError
+from ..protocol.app_functions import function_id, pinned_id
+from ..protocol.client_store import ClientStore
+from ..protocol.keys import ASYNC_LANE
+from ..protocol.records import ErrorInfo, TaskRecord
+from ..protocol.spent import Flag
+
+MOST_FUNCTIONS = 1000  # of queued tasks, that are looked for in each app
+MOST_ERROR = 1000  # characters of an error
+MOST_ERRORS = 50  # of waiting tasks, and of failed ones
+
+
+def read_explanation(
+    store: ClientStore, run: RunRecord, dag: CompiledDAG, task: int | None
+) -> Explanation:
+    """Return why a run, or one of its tasks, is not over, or how it ended.
+
+    It tries a write that changes nothing, to see whether Redis accepts writes.
+    """
+    records = store.read_records(run.run, range(len(dag.graph)))
+    asked = set() if run.failed_task is None else {run.failed_task}
+    if task is not None:
+        states = [record.state for record in records]
+        asked |= {task, failed_above(dag.graph, states, task)}
+    known = [at for at in sorted(asked) if at < len(records)]
+    snapshot = read_snapshot(store, run, dag, records, asks_redis=True, tasks=known)
+    return explanation_of_run(snapshot) if task is None else explanation_of_task(snapshot, task)
+
+
+def read_leading_cause(
+    store: ClientStore, run: str, graph: Callable[[RunRecord], CompiledDAG]
+) -> tuple[str, bool]:
+    """Read what an unfinished run waits for, and whether a user has to act."""
+    record = store.read_run(run)
+    dag = graph(record)
+    return leading_cause(store, record, dag, store.read_records(run, range(len(dag.graph))))
+
+
+def leading_cause(
+    store: ClientStore, run: RunRecord, dag: CompiledDAG, records: Sequence[TaskRecord]
+) -> tuple[str, bool]:
+    """Return what an unfinished run waits for, and whether a user has to act.
+
+    "" for a run that is over. This does not try to write.
+    """
+    if run.state in RUN_OVER:
+        return "", False
+    return leading_sentence(causes_of(read_snapshot(store, run, dag, records)))
+
+
+# -- the snapshot ---------------------------------------------------------------------------------
+
+
+def read_snapshot(
+    store: ClientStore,
+    run: RunRecord,
+    dag: CompiledDAG,
+    records: Sequence[TaskRecord],
+    *,
+    asks_redis: bool = False,
+    tasks: Collection[int] = (),
+) -> Snapshot:
+    """Return a snapshot of an unfinished or finished run.
+
+    ``asks_redis``: try a write that changes nothing. ``tasks``: whose errors are read in any case.
+    """
+    states = [record.state for record in records]
+    begun = [task for task, state in enumerate(states) if state is not TaskState.PENDING]
+    views = {task: _view(records[task]) for task in begun}
+    errors = _errors(store, run.run, views, tasks)
+    now_ms = store.redis_now_ms()
+    if run.state is not RunState.RUNNING:
+        return Snapshot(run, dag, states, views, now_ms, errors=errors)
+    infos = store.alive_workers()
+    queued = [task for task, item in views.items() if item.state is TaskState.QUEUED]
+    return Snapshot(
+        run,
+        dag,
+        states,
+        views,
+        now_ms,
+        lease_left_ms=store.lease_left_ms(),
+        lag=store.read_lag(),
+        refuses=_refusal(store) if asks_redis else "",
+        workers=_live_workers(store, infos, {dag.policy(task).queue for task in queued}),
+        expired=_expired(store, infos, views.values(), now_ms),
+        depths=_depths(store, dag, queued) if queued else None,
+        has=_functions(store, dag, infos, views),
+        errors=errors,
+        rates=_rates(infos),
+    )
+
+
+def _view(record: TaskRecord) -> TaskView:
+    return TaskView(
+        record.state,
+        record.attempt,
+        record.lane,
+        record.started_ms,
+        record.ended_ms,
+        failures=max(0, record.spent.failures(record.attempt)),
+        suspect=Flag.SUSPECT in record.spent.flags,
+        continues=Flag.CONTINUES in record.spent.flags,
+        cached=Flag.CACHED in record.spent.flags,
+    )
+
+
+def _errors(
+    store: ClientStore, run: str, views: Mapping[int, TaskView], tasks: Iterable[int]
+) -> dict[int, str]:
+    """Return the last errors of these tasks, of the first that wait and the first that failed."""
+    waiting = [task for task, item in views.items() if item.state is TaskState.WAITING]
+    failed = [task for task, item in views.items() if item.state is TaskState.FAILED]
+    failed.sort(key=lambda task: views[task].due_ms or 0)
+    wanted = sorted({*tasks, *waiting[:MOST_ERRORS], *failed[:MOST_ERRORS]})
+    found: dict[int, str] = {}
+    for task, packed in zip(wanted, store.read_errors(run, wanted), strict=True):
+        if packed:
+            found[task] = _in_one_line(ErrorInfo.unpack(packed))
+    return found
+
+
+def _in_one_line(error: ErrorInfo) -> str:
+    message = " ".join(error.message.split())
+    return shorten(f"{error.type}: {message}" if message else error.type, MOST_ERROR)
+
+
+def _refusal(store: ClientStore) -> str:
+    """Return what Redis answers to a write, "" if it accepts it or this user may not write."""
+    try:
+        store.check_writes()
+    except NotPermitted:
+        return ""
+    except RedisUnavailable as error:
+        return str(error.__cause__ or error).partition(" script:")[0].rstrip(". ")
+    except StoreError:
+        return ""
+    return ""
+
+
+def _live_workers(
+    store: ClientStore, infos: Sequence[WorkerInfo], queues: Collection[str]
+) -> tuple[LiveWorker, ...]:
+    """Return the live workers, with the lanes of those that serve queued tasks."""
+    serving = [info.worker for info in infos if any(queue in queues for queue in info.queues)]
+    lanes = store.lanes_of(serving) if serving else {}
+    return tuple(
+        LiveWorker(
+            info,
+            tuple(
+                LaneView(lane.lane, lane.held, tuple(f"{run}/{task}" for run, task in lane.some))
+                for lane in lanes[info.worker]
+            )
+            if info.worker in lanes
+            else None,
+        )
+        for info in infos
+    )
+
+
+def _expired(
+    store: ClientStore, infos: Sequence[WorkerInfo], views: Iterable[TaskView], now_ms: int
+) -> dict[str, int]:
+    """Return when leases expired, if a task is running on a worker without a valid one."""
+    alive = {info.worker for info in infos}
+    running = {worker_of(item.lane) for item in views if item.state is TaskState.RUNNING}
+    return store.expired_leases(now_ms) if running - alive else {}
+
+
+def _depths(store: ClientStore, dag: CompiledDAG, queued: Sequence[int]) -> list[QueueDepth]:
+    """Return the depths of the lists that queued tasks may be in."""
+    refs = {_function(dag, ref): ref for ref in {dag.ref_of[task] for task in queued}}
+    queues = {dag.policy(task).queue for task in queued}
+    found = []
+    for name, level, depth in store.list_depths():
+        base, mark, function = name.partition("@")
+        queue = base.removesuffix(ASYNC_LANE)
+        if queue in queues and (not mark or function in refs):
+            ref = refs[function] if mark else None
+            found.append(QueueDepth(queue, base.endswith(ASYNC_LANE), level, ref, depth))
+    return found
+
+
+def _function(dag: CompiledDAG, ref: int) -> str:
+    """Return the id of a function of the DAG, in the version that the run is pinned to."""
+    name = dag.refs[ref]
+    return pinned_id(name, dag.pinned) if dag.pinned else function_id(name)
+
+
+def _functions(
+    store: ClientStore,
+    dag: CompiledDAG,
+    infos: Sequence[WorkerInfo],
+    views: Mapping[int, TaskView],
+) -> dict[tuple[str, int], bool]:
+    """Return which apps of live workers have the functions of the tasks that wait for them."""
+    waiting = (TaskState.QUEUED, TaskState.WAITING)
+    refs = sorted({dag.ref_of[task] for task, item in views.items() if item.state in waiting})
+    apps = {app for info in infos for app in info.apps if app}
+    asked = {(app, _function(dag, ref)) for app in apps for ref in refs[:MOST_FUNCTIONS]}
+    have = store.which_have(asked) if asked else set()
+    return {
+        (app, ref): (app, _function(dag, ref)) in have
+        for app in apps
+        for ref in refs[:MOST_FUNCTIONS]
+    }
+
+
+def _rates(infos: Sequence[WorkerInfo]) -> dict[str, float]:
+    """Return how many attempts end in each queue per second, as far as workers report it."""
+    rates: dict[str, float] = {}
+    for info in infos:
+        for rate in info.rates or ():
+            rates[rate.queue] = rates.get(rate.queue, 0.0) + rate.per_minute / 60
+    return rates
