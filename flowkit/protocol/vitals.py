@@ -77,4 +77,4 @@ class Vitals(Store):
         save; NotPermitted if this user may only read; StoreError if it does not run scripts.
         """
         with self.link.impatient():
-            self._script("check_rights", "run:")
+            self._script("check_writes")

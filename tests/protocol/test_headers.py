@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +106,9 @@ class Recorder:
         self.sent.append((script.name, len(args)))
         return self.reply
 
+    def impatient(self) -> AbstractContextManager[None]:
+        return nullcontext()
+
     def scripts(self, script: Script, prefix: str, calls: Sequence[Sequence[object]]) -> list[Any]:
         return [self.script(script, prefix, args) for args in calls]
 
@@ -119,6 +123,7 @@ def everything_sent() -> list[tuple[str, int]]:
     client.note_schema(1, upgrade=True)
     client.cancel("r")
     client.delete("r")
+    client.check_writes()
     client.resume("r")
     link.reply = [b"OK", 1]
     client.hasten("r", [Waiting(0, 1, "5", ["default"])])

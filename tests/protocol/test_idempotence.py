@@ -69,6 +69,7 @@ CASES = {
     "check_rights": Case(
         led, "check_rights", lambda env: ("leader", "cursor", "cache:"), b"OK", b"OK"
     ),
+    "check_writes": Case(led, "check_writes", lambda env: (), b"OK", b"OK"),
     "submit": Case(
         lambda env: None,
         "submit",
