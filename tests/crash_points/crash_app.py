@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from typing import Protocol
 
-from flowkit import DAG, HookEvent, Hooks, Task, current_attempt, task
+from flowkit import DAG, HookEvent, Hooks, Task, current_attempt, progress, task
 
 
 class Stage(Protocol):
@@ -148,6 +148,7 @@ def clean_up(*values: object) -> str:
 @task
 def held(*values: object) -> str:
     note()
+    progress(1, 2, "gates")
     stage.hold()
     return "released"
 

@@ -23,6 +23,7 @@ import flowkit.worker.daemon as daemon_module
 import flowkit.worker.executor as executor_module
 from flowkit.definition.task import registered_refs, registered_task
 from flowkit.exceptions import LeaseLost
+from flowkit.execution.progress import REPORTERS
 from flowkit.logging import FlowkitLogger
 from flowkit.protocol.outcomes import Outcome
 from flowkit.protocol.worker_store import Claim
@@ -36,6 +37,7 @@ from flowkit.worker.daemon import WorkerDaemon
 from flowkit.worker.death_reporter import DeathReporter
 from flowkit.worker.execution_slots import Executing, ExecutionSlots
 from flowkit.worker.executor import Executor, NotHere, Prepared
+from flowkit.worker.progress_reporter import ProgressReporter
 from flowkit.worker.sync_lane import SyncLane
 
 if TYPE_CHECKING:
@@ -178,7 +180,7 @@ class ChildUnit(Child):
         """Do what a child does when it has loaded its app."""
         self._app = LoadedApp.of(self._refs, self._config.app_version)
         try:
-            self._register_app()
+            self.register_app()
         except Died:
             if self.process.alive:
                 raise
@@ -231,7 +233,7 @@ class ChildUnit(Child):
 
     def register(self) -> None:
         """Do what the word "register" makes a child do."""
-        self._register_app()
+        self.register_app()
 
     def close(self) -> None:
         """Give back what the test's own process must not lose."""
@@ -332,6 +334,7 @@ class ParentUnit(WorkerDaemon):
     def _new_incarnation(self) -> None:
         self._death_reporter = DeathReporter(self._store, self._outages)
         self._attempt_killer = AttemptKiller(self._death_reporter, self._listener)
+        self._progress = ProgressReporter(self._store, self._keeper.worker)
         self._children = PuppetPool(self._config, self._keeper.worker, self)
 
     def new_child(self, number: int, lanes: Lanes) -> ChildUnit:
@@ -342,7 +345,9 @@ class ParentUnit(WorkerDaemon):
 
     def turn(self) -> bool:
         """Do the parent's duties once, then let each child work; return whether one did."""
-        self._next_beat = self._respawn_pause.due = 0.0
+        self._next_beat = self._respawn_pause.due = self._progress._next = 0.0
+        for child in self._children.alive.values():  # as its thread would do now and then
+            child.slots.progress.write(dict(REPORTERS))
         if not self._enlisted:
             self._enlist()
             self._enlisted = True
