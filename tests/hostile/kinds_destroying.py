@@ -63,6 +63,21 @@ def living_claims_void(hand: Hand) -> list[Command]:
     )
 
 
+@kind("living-progress")
+def living_progress(hand: Hand) -> list[Command]:
+    """How far the tasks of a living worker are said to be: anything, or in a key of another type.
+
+    It is only shown, so it harms no run.
+    """
+    rng, key = hand.rng, hand.keys.progress(_worker(hand))
+    line = rng.choice((b"1,@,1,2,\x1b[2J", b"1," + b"9" * 400 + b",1,1,", b"", _odd(hand)))
+    fields = [part for at in range(3) for part in (f"{hand.honest()},{at},1", line)]
+    spoil = rng.choice(
+        (command("HSET", key, *fields), command("SET", key, _odd(hand)), command("DEL", key))
+    )
+    return [spoil, command("PEXPIRE", key, 60_000)]
+
+
 # -- shared truth -------------------------------------------------------------------------------
 
 
