@@ -170,7 +170,7 @@ def _show(opened: OpenedLetter) -> None:
         say_indented(opened.traceback.rstrip())
     if letter.at_most_once:
         note("It may have done its work: check before you retry it.")
-    retry = f"To retry it: flowkit dead retry {letter.run_id} {_quoted(letter.task)}"
+    retry = f"To retry it: flowkit retry {letter.run_id} {_quoted(letter.task)}"
     note(hint_after(letter.error_type, retry))
 
 

@@ -35,7 +35,7 @@ def test_a_failed_task_is_listed_and_retried(talk: Run, failed: str, apps: Path)
     assert facts["Param"].strip() == f"ok = '{apps / 'mended'}'"
     assert facts["Input"].strip() == "before, 5 bytes"
     assert "raise ValueError" in shown.stdout
-    assert shown.stderr.strip() == f"To retry it: flowkit dead retry {failed} breaks"
+    assert shown.stderr.strip() == f"To retry it: flowkit retry {failed} breaks"
 
     (apps / "mended").touch()
     again = talk("dead", "retry", failed, "breaks", "--wait")

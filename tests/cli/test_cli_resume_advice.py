@@ -59,5 +59,5 @@ def test_resuming_a_run_with_untrusted_values_is_not_suggested(
     assert ("submit the run again" in said) is not resumes
     _show(OpenedLetter(DeadLetter("r7", "pay", "work", 1, "w.0", 0.0, kind, "no"), "", {}, {}))
     said = capsys.readouterr().err
-    assert ("flowkit dead retry r7 work" in said) is resumes
+    assert ("flowkit retry r7 work" in said) is resumes
     assert ("submit the run again" in said) is not resumes
