@@ -220,8 +220,9 @@ def check_executions(system: System, run: RunHandle, *, repeats: int = 0) -> dic
     """Compare what happened with what is recorded, and return the records.
 
     A task that ran for good ran in the attempt that its record names, no attempt came after that,
-    and what never started left no trace. At most ``repeats`` starts repeat an attempt that had
-    begun before: those that a killed process took with it.
+    and what never started left no trace. The history tells of each attempt. At most
+    ``repeats`` starts repeat an attempt that had begun before: those that a killed process took
+    with it.
     """
     known = records(run)
     starts = [execution for execution in system.executions() if execution.run == run.run_id]
@@ -233,6 +234,9 @@ def check_executions(system: System, run: RunHandle, *, repeats: int = 0) -> dic
             assert max(attempts) == record.attempt, f"{name} is recorded in another attempt"
         elif record.attempt == 0 or record.state is TaskState.SKIPPED:
             assert not attempts, f"{name} is {record.state.value}, and it has started"
+    told = {(event.task, event.attempt) for event in run.history()}
+    untold = {(start.task, start.attempt) for start in starts} - told
+    assert not untold, f"the history does not tell of {sorted(untold)[:5]}"
     again = Counter((start.task, start.attempt) for start in starts)
     extra = sum(count - 1 for count in again.values())
     assert extra <= repeats, f"{extra} starts repeat an attempt: {again.most_common(5)}"

@@ -22,7 +22,8 @@ MOST_DEATHS = 3
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What Redis says of one task. ``result``: None if there is none."""
+    """What Redis says of one task. ``result``: None if there is none. ``told``: the attempts that
+    its history names, None if it is not asked."""
 
     state: str
     attempt: int = 0
@@ -30,6 +31,7 @@ class Told:
     result: str | None = None
     error: str = ""
     upstream: tuple[str, ...] = ()
+    told: frozenset[int] | None = None
 
     @property
     def token(self) -> str:
@@ -142,6 +144,16 @@ def no_attempt_after_the_last(case: Case) -> Iterator[str]:
             yield f"{name} ran attempt {max(later)}, and attempt {recorded.attempt} is recorded"
 
 
+def every_attempt_is_told(case: Case) -> Iterator[str]:
+    """The history of a run names each attempt that ran."""
+    if case.allowed.lost_time:
+        return
+    for name, recorded in case.tasks.items():
+        ran = {execution.attempt for execution in case.done.get(name, ())}
+        if recorded.told is not None and ran - recorded.told:
+            yield f"{name} ran attempts {sorted(ran)}, and its history has {sorted(recorded.told)}"
+
+
 def failures_have_a_reason(case: Case) -> Iterator[str]:
     """A task fails of its own doing or of three deaths; a run fails because a task was to."""
     for name, recorded in case.tasks.items():
@@ -227,6 +239,7 @@ RULES: tuple[Callable[[Case], Iterator[str]], ...] = (
     only_known_tasks_run,
     successes_happened,
     no_attempt_after_the_last,
+    every_attempt_is_told,
     failures_have_a_reason,
     blame_is_deserved,
     parents_come_first,

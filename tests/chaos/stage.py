@@ -218,6 +218,10 @@ class Stage:
         failed = [at for at, name in enumerate(names) if result[name].state is TaskState.FAILED]
         raw = dict(zip(failed, store.read_errors(run.run_id, failed), strict=True))
         errors = {at: ErrorInfo.unpack(data) for at, data in raw.items() if data}
+        attempts: dict[str, set[int]] = {}
+        for event in run.history():
+            if event.task is not None and event.attempt is not None:
+                attempts.setdefault(event.task, set()).add(event.attempt)
         return {
             name: Told(
                 result[name].state.value,
@@ -226,6 +230,7 @@ class Stage:
                 None if results.get(name) is None else str(results[name]),
                 f"{errors[at].type}: {errors[at].message[:100]}" if at in errors else "",
                 tuple(names[up] for up in graph.upstream(at)),
+                frozenset(attempts.get(name, ())),
             )
             for at, name in enumerate(names)
         }

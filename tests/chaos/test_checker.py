@@ -29,7 +29,7 @@ def sound() -> Reported:
     last = ran("c", 1, 70, 80, result_of(again), None)
     tasks = {
         "a": Told("succeeded", 1, 0, result_of(first)),
-        "b": Told("succeeded", 2, 1, result_of(again), upstream=("a",)),
+        "b": Told("succeeded", 2, 1, result_of(again), "", ("a",), frozenset({1, 2})),
         "skip": Told("skipped", 1, upstream=("a",)),
         "c": Told("succeeded", 1, 0, result_of(last), upstream=("b", "skip")),
     }
@@ -86,6 +86,10 @@ LIES: dict[str, tuple[Callable[[Reported], Reported], str]] = {
     "an attempt that was never given out": (
         lambda s: added(s, ran("c", 2, 90, 91, "value|b.2.50", None)),
         "c ran attempt 2, and attempt 1 is recorded",
+    ),
+    "an attempt that is not told": (
+        lambda s: told(s, "b", told=frozenset({2})),
+        r"b ran attempts \[1, 2\], and its history has \[2\]",
     ),
     "a failure of nobody's": (
         lambda s: told(s, "c", state="failed", error="OSError: no"),

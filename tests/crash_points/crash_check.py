@@ -24,10 +24,11 @@ from schema import strays, violations
 from flowkit.codec.packing import unpack
 from flowkit.core.states import RunState, TaskState
 from flowkit.protocol.client_store import ClientStore
+from flowkit.protocol.history_reads import ReplacedAttempt
 from flowkit.protocol.spent import Flag
 
 # What a namespace keeps when all runs and workers are gone.
-LASTING = ("cursor", "leader", "layout", "levels", "events", "wake:", "dead", "schema")
+LASTING = ("cursor", "leader", "layout", "terms", "levels", "events", "wake:", "dead", "schema")
 # These faults end nothing, so nothing may be made again because of them.
 HARMLESS = (Kind.REQUEST_LOST, Kind.REPLY_LOST, Kind.SENT_TWICE)
 LONG_MS = 2 * 3600 * 1000
@@ -103,6 +104,13 @@ def _read(env: Environment, played: Played) -> None:
         result = store.read_run(run)
         if result.state is not played.ends[run][-1]:
             played.problems.append(f"{run} was {played.ends[run]} and is {result.state.value}")
+        told = {(name, item.attempt) for name, item in zip(names, records, strict=True)}
+        for entry in store.read_history(run, result.submitted_ms):
+            if isinstance(entry, ReplacedAttempt):
+                told.add((names[entry.task], entry.record.attempt))
+        for of, name, attempt in env.starts:
+            if of == run and (name, attempt) not in told:
+                played.problems.append(f"{run}: {name} ran attempt {attempt}, which is not told")
         for name, item in zip(names, records, strict=True):
             ran = item.state is TaskState.SUCCEEDED and Flag.CACHED not in item.spent.flags
             may_not_start = (env.scenario.once, env.scenario.missing)
