@@ -11,6 +11,7 @@ Texts of others are escaped here. Without UTF-8, the lines are ASCII.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -122,10 +123,10 @@ def fold(running: Running, room: int, glyphs: Glyphs = UNICODE) -> tuple[list[Ro
         return [_row(task) for task in tasks], max(0, running.total - len(tasks))
     groups: dict[str, list[RunningTask]] = {}
     for task in tasks:
-        mapped = _MAPPED.fullmatch(task.name)
-        groups.setdefault(f"{mapped[1]}[{glyphs.more}]" if mapped else task.name, []).append(task)
+        groups.setdefault(_group_of(task.name, glyphs), []).append(task)
+    more = Counter(_group_of(name, glyphs) for name in running.others)
     folded = [
-        _row(group[0]) if len(group) == 1 else _folded(name, group)
+        _row(group[0]) if len(group) + more[name] == 1 else _folded(name, group, more[name])
         for name, group in groups.items()
     ]
     left_out = running.total - sum(row.count for row in folded)
@@ -139,10 +140,15 @@ def _row(task: RunningTask) -> Row:
     return Row(name, task.elapsed, task.attempt, worker, task.progress)
 
 
-def _folded(name: str, group: Sequence[RunningTask]) -> Row:
-    return Row(
-        escape_text(cut(name, 2 * _NAME)), max(task.elapsed for task in group), count=len(group)
-    )
+def _group_of(name: str, glyphs: Glyphs) -> str:
+    mapped = _MAPPED.fullmatch(name)
+    return f"{mapped[1]}[{glyphs.more}]" if mapped else name
+
+
+def _folded(name: str, group: Sequence[RunningTask], more: int) -> Row:
+    """Return the row of a group, of which ``more`` tasks are known by their names only."""
+    longest = max(task.elapsed for task in group)
+    return Row(escape_text(cut(name, 2 * _NAME)), longest, count=len(group) + more)
 
 
 def _row_line(row: Row, name: str, since: float, width: int, glyphs: Glyphs) -> Text:

@@ -37,9 +37,9 @@ class RunningTask:
 class Running:
     """What was running at one look: those that run longest, first.
 
-    ``total``: how many there are; ``tasks`` has at most 200 of them. ``is_whole``: whether all
-    workers were looked at. ``at``: the time of the look, in monotonic seconds. ``elapsed``: seconds
-    since the run was submitted, at that time.
+    ``total``: how many there are; ``tasks`` has at most 200 of them, and ``others`` are the names
+    of more. ``is_whole``: whether all workers were looked at. ``at``: the time of the look, in
+    monotonic seconds. ``elapsed``: seconds since the run was submitted, at that time.
     """
 
     tasks: tuple[RunningTask, ...] = ()
@@ -47,6 +47,7 @@ class Running:
     is_whole: bool = True
     at: float = 0.0
     elapsed: float = 0.0
+    others: tuple[str, ...] = ()
 
 
 class RunningTasks:
@@ -84,7 +85,8 @@ class RunningTasks:
             claimed = [
                 task for task in store.read_claimed(record.run, self._lanes) if task < len(names)
             ]
-            shown = sorted(claimed)[:MOST_SHOWN]
+            claimed.sort()
+            shown = claimed[:MOST_SHOWN]
             records = dict(zip(shown, store.read_records(record.run, shown), strict=True))
             progress = store.read_task_progress(record.run, records)
             since_ms = store.redis_now_ms() - record.submitted_ms
@@ -102,4 +104,5 @@ class RunningTasks:
         over = len(shown) - len(tasks)  # they have ended between the two reads
         tasks.sort(key=lambda task: -task.elapsed)  # stable: else in the order of the DAG
         total = len(claimed) - over
-        return Running(tuple(tasks), total, self._is_whole, now, since_ms / 1000)
+        others = tuple(names[task] for task in claimed[MOST_SHOWN:])
+        return Running(tuple(tasks), total, self._is_whole, now, since_ms / 1000, others)

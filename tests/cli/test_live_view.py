@@ -100,6 +100,14 @@ def test_what_does_not_fit_is_folded_by_its_mapped_task() -> None:
     assert hidden == 0
 
 
+def test_tasks_that_are_known_by_name_are_folded_too() -> None:
+    tasks = tuple(mapped("parse", 3))
+    others = ("parse[7]", "parse[8]", "load[1]", "other")
+    rows, hidden = fold(Running(tasks, 8, others=others), 2)
+    assert rows == [Row("parse[…]", 10.0, count=5)]
+    assert hidden == 3
+
+
 def row_of(task: RunningTask) -> Row:
     return Row(task.name, task.elapsed, task.attempt, task.worker, task.progress)
 

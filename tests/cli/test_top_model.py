@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import select
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -107,6 +108,11 @@ def test_cancelling_takes_a_yes(model: Model) -> None:
     model.press("page down")
     model.press("c")
     assert "already over (succeeded)" in model.message
+    model.press("up")
+    model.press("c")
+    ended = RunRecord(model.asks_about, "etl", "", RunState.SUCCEEDED, 1, 1)
+    model.take(activity([ended]))
+    assert (model.asks_about, "already over" in model.message) == ("", True)
     empty = Model()
     empty.press("c")
     assert empty.message == "No run is selected."
@@ -162,14 +168,12 @@ def test_the_screen_fits_the_terminal(model: Model, size: tuple[int, int]) -> No
 def test_nothing_from_outside_controls_the_terminal(model: Model) -> None:
     hostile = full(HOSTILE)
     model.take(hostile)
-    status = RunStatus(
-        model.selected, HOSTILE, RunState.RUNNING, False, 0.0, None, 1, {}, waiting_for=HOSTILE
-    )
+    status = RunStatus(model.selected, HOSTILE, RunState.RUNNING, False, 0.0, None, 1, {})
     for state in TaskState:
         status.tasks.append(TaskStatus(HOSTILE, state, 1, HOSTILE, 1.0, None, HOSTILE))
     for view in View:
         model.view, model.looking_at = view, model.selected
-        text = "\n".join(drawn(model, Reading(hostile, run=status)))
+        text = "\n".join(drawn(model, Reading(hostile, run=status, why=HOSTILE)))
         assert "\x07" not in text
         assert "\x1b[2J" not in text
         assert "\u202e" not in text
@@ -196,7 +200,12 @@ class FakeHandle:
         return RunRecord("new", "etl", "", RunState.RUNNING, self.client.total, 0)
 
     def status(self) -> RunStatus:
-        return RunStatus("new", "etl", RunState.RUNNING, False, 0.0, None, 1, {})
+        state = RunState.FAILED if self.client.has_failed else RunState.RUNNING
+        return RunStatus("new", "etl", state, False, 0.0, None, 1, {}, waiting_for="No worker.")
+
+    def explain(self) -> SimpleNamespace:
+        self.client.explained += 1
+        return SimpleNamespace(sentence="Task 'x' failed.")
 
     def cancel(self) -> None:
         if self.client.is_away:
@@ -208,6 +217,8 @@ class FakeClient:
     def __init__(self) -> None:
         self.is_away = False
         self.is_broken = False
+        self.has_failed = False
+        self.explained = 0
         self.total = 1
         self.cancelled = 0
 
@@ -230,7 +241,7 @@ def test_the_feed_reads_reports_and_obeys() -> None:
         assert select.select([feed.news], [], [], 20)[0]
         wait_until("it has read", lambda: feed.take().activity)
         feed.look_at("new")
-        wait_until("it reads the run", lambda: feed.take().run)
+        wait_until("it reads the run", lambda: feed.take().why == "No worker.")
         client.total = MOST_TASKS + 1
         wait_until("the run is too large", lambda: "too many" in feed.take().run_note)
         feed.look_at("")
@@ -248,5 +259,20 @@ def test_the_feed_reads_reports_and_obeys() -> None:
         client.is_broken = True
         with pytest.raises(ZeroDivisionError):
             wait_until("a bug ends it", lambda: feed.take() is None)
+    finally:
+        feed.stop()
+
+
+def test_how_a_run_ended_is_asked_once() -> None:
+    client: Any = FakeClient()
+    client.has_failed = True
+    feed = Feed(client, 10, 0.005)
+    feed.look_at("new")
+    feed.start()
+    try:
+        wait_until("it says how it ended", lambda: feed.take().why == "Task 'x' failed.")
+        readings = {id(feed.take().run)}
+        wait_until("it reads again", lambda: len(readings.union({id(feed.take().run)})) > 1)
+        assert client.explained == 1
     finally:
         feed.stop()

@@ -29,13 +29,14 @@ SELDOM_S = 5.0  # between two reads of a run with many tasks
 class Reading:
     """What was read last. ``trouble``: why the last read failed, "" if it did not.
 
-    ``run``: the run that is looked at, None before it was read. ``run_note``: why its tasks are not
-    shown. ``message``: the outcome of a command.
+    ``run``: the run that is looked at, None before it was read. ``why``: what it waits for, or how
+    it ended. ``run_note``: why its tasks are not shown. ``message``: the outcome of a command.
     """
 
     activity: SystemActivity | None = None
     trouble: str = ""
     run: RunStatus | None = None
+    why: str = ""
     run_note: str = ""
     message: str = ""
 
@@ -87,7 +88,7 @@ class Feed:
             return
         with self._lock:
             self._looks_at, self._next_look = run_id, 0.0
-            self._reading = replace(self._reading, run=None, run_note="")
+            self._reading = replace(self._reading, run=None, why="", run_note="")
         self._asked.set()
 
     def cancel(self, run_id: str) -> None:
@@ -140,7 +141,11 @@ class Feed:
             if self._looks_at != run_id:
                 return  # another one was asked for meanwhile
             self._next_look = time.monotonic() + pause
-        self._publish(run=status, run_note="")
+        before, why = self._reading, status.waiting_for
+        if status.over:
+            was_over = before.run is not None and before.run.over
+            why = before.why if was_over else handle.explain().sentence
+        self._publish(run=status, why=why, run_note="")
 
     def _publish(self, **changes: object) -> None:
         with self._lock:

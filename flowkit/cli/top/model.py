@@ -68,6 +68,9 @@ class Model:
         """Show another reading."""
         self.runs = list(activity.runs)
         self._order()
+        if self.asks_about:
+            run, self.asks_about = self.asks_about, ""
+            self._ask(run)  # it may be over by now
 
     def press(self, key: str) -> Action | None:
         """Obey a key; return what the program has to do."""
@@ -82,7 +85,7 @@ class Model:
         if key == "?":
             self.view = View.HELP
         elif key in ("c", "C"):
-            self._ask()
+            self._ask(self.looking_at or self.selected)
         elif self.view is View.RUN:
             if key in ("escape", "enter"):
                 self.view, self.looking_at = View.SYSTEM, ""
@@ -106,8 +109,7 @@ class Model:
 
     # -- cancelling -----------------------------------------------------------------------------
 
-    def _ask(self) -> None:
-        run = self.looking_at or self.selected
+    def _ask(self, run: str) -> None:
         record = next((record for record in self.runs if record.run == run), None)
         if record is None:
             self.message = "No run is selected."

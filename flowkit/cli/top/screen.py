@@ -147,8 +147,8 @@ def _run_view(model: Model, reading: Reading, width: int, height: int) -> list[R
         return [*parts, _line(reading.run_note)]
     if status is None or status.run_id != model.looking_at:
         return [*parts, Text("Reading …")]
-    if status.waiting_for:
-        parts += [Text(escape_text(status.waiting_for), "yellow"), Text("")]
+    if reading.why:
+        parts += [Text(escape_text(reading.why), "yellow"), Text("")]
     now = 0.0 if activity is None else activity.now
     return [*parts, *_tasks(status, now, width, max(_LEAST_ROWS, height - 8))]
 
