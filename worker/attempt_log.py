@@ -63,9 +63,12 @@ class AttemptLog:
     pending_bytes: int = 0
     on_news: Callable[[AttemptLog], None] = lambda log: None
     _next: int = 1
+    _tail_from: int = 0  # the tail begins behind the newest line that was dropped
     _is_head: bool = True
     _head_bytes: int = 0
-    _tail_bytes: int = 0  # pending and stored; not those handed out, which are older than pending
+    _pending_tail: int = 0  # bytes of the tail: pending,
+    _handed_tail: int = 0  # handed out,
+    _stored_tail: int = 0  # and in Redis
     _stored: deque[tuple[str, int]] = field(default_factory=deque)  # of the tail: id, bytes
     _gone: list[tuple[str, int]] = field(default_factory=list)  # of those to delete
 
@@ -92,6 +95,8 @@ class AttemptLog:
             chunk = self.pending.popleft()
             most -= len(chunk.data)
             self._count(chunk, -1)
+            if not chunk.is_head:
+                self._handed_tail += len(chunk.data)
             taken.append(chunk)
         return taken
 
@@ -102,12 +107,18 @@ class AttemptLog:
 
     def stored(self, chunk: Chunk, entry: str) -> None:
         """A chunk is in Redis under this id."""
-        if not chunk.is_head:
-            self._stored.append((entry, len(chunk.data)))
-            self._tail_bytes += len(chunk.data)
-            self._trim()
-            if self._gone:
-                self.on_news(self)
+        if chunk.is_head:
+            return
+        size = len(chunk.data)
+        self._handed_tail -= size
+        if chunk.first < self._tail_from:
+            self._gone.append((entry, size))  # newer lines were dropped meanwhile
+        else:
+            self._stored.append((entry, size))
+            self._stored_tail += size
+        self._trim()
+        if self._gone:
+            self.on_news(self)
 
     def refuse(self) -> None:
         """Redis does not want the lines of this attempt."""
@@ -130,7 +141,7 @@ class AttemptLog:
     def _count(self, chunk: Chunk, sign: int) -> None:
         self.pending_bytes += sign * len(chunk.data)
         if not chunk.is_head:
-            self._tail_bytes += sign * len(chunk.data)
+            self._pending_tail += sign * len(chunk.data)
 
     def _add(self, records: bytes) -> None:
         count, size = records.count(b"\n"), len(records)
@@ -152,22 +163,27 @@ class AttemptLog:
         if is_head:
             self._head_bytes += size
         else:
-            self._tail_bytes += size
+            self._pending_tail += size
 
     def _trim(self) -> None:
-        """Drop the oldest chunks of the tail until the rest fits its bound."""
-        while self._tail_bytes > self.half and self._stored:
+        """Drop the oldest chunks of the tail until the rest fits its bound.
+
+        Chunks in Redis are deleted by the call that stores what takes their place.
+        """
+        newer = self._pending_tail + self._handed_tail
+        while self._stored and newer + self._stored_tail > self.half:
             entry, size = self._stored.popleft()
             self._gone.append((entry, size))
-            self._tail_bytes -= size
-        if self._tail_bytes <= self.half:
+            self._stored_tail -= size
+        if self._pending_tail <= self.half:
             return
         kept: deque[Chunk] = deque()
         for chunk in self.pending:
-            if chunk.is_head or self._tail_bytes <= self.half:
+            if chunk.is_head or self._pending_tail <= self.half:
                 kept.append(chunk)
                 continue
             self._count(chunk, -1)
+            self._tail_from = chunk.first + chunk.count
         self.pending = kept
 
 

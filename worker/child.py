@@ -37,7 +37,6 @@ from flowkit.logging import configure_logging
 from flowkit.logging.capture import start_capture
 from flowkit.logging.event_log import EventLog
 from flowkit.logging.task_lines import redact, set_sink
-from flowkit.processes.parent_death import signal_at_death_of
 from flowkit.processes.signals import obey_parent_alone
 from flowkit.processes.standard_streams import detach_from_terminal, keep_streams_open
 from flowkit.protocol.keys import ready_list
@@ -48,13 +47,14 @@ from flowkit.settings import MAX_VALUE_BYTES, adopt_settings
 from .app_versions import LoadedApp
 from .async_lane import AsyncLane
 from .config import ExitReason, WorkerConfig
-from .control import obey
+from .control import die_with_parent, obey
 from .execution_slots import ChildMark, ExecutionSlots
 from .executor import Executor
 from .inputs import Inputs
 from .lane_reports import LaneReports
 from .mailbox import Mailbox
-from .output_pipe import OutputPipe
+from .output_pipe import ChildPipes, OutputPipe
+from .program_output import ProgramOutput
 from .self_report import hear_tasks
 from .signed_values import SignedValues
 from .sync_lane import SyncLane
@@ -71,15 +71,17 @@ class Child:
         worker: str,
         slots: ExecutionSlots,
         control: int,
-        output: int = -1,
+        pipes: ChildPipes | None = None,
     ) -> None:
-        """``control``: the read end of the pipe from the parent. ``output``: the write end of the
-        pipe for what tasks print, -1 if it is not kept.
+        """``control``: the read end of the pipe from the parent. ``pipes``: the write ends of those
+        for what tasks print, None if it is not kept.
         """
         self._config = config
         self._slots = slots
         self._control = control
-        self._output = output
+        self._pipes = pipes
+        self.output: OutputPipe | None = None
+        self._programs: ProgramOutput | None = None
         self._lane_id, self._async_id = lanes_of(worker, number)
         self._log = configure_logging(config.log_level, config.log_json)
         self._listener: Listener = EventLog(self._log, on_worker=True)
@@ -93,7 +95,7 @@ class Child:
 
     def run(self) -> NoReturn:
         """Load the app, run the lanes, exit."""
-        _die_with_parent()
+        die_with_parent()
         # In a separate session, the terminal's Ctrl-C reaches only the parent, and the parent can
         # kill this child's group together with the processes that its tasks started.
         detach_from_terminal()
@@ -142,12 +144,19 @@ class Child:
         config = self._config
         if not records:
             redact(config.log_redact)
-            set_sink(OutputPipe(self._output) if self._output >= 0 else None)
+            self._open_output()
         self._log = configure_logging(config.log_level, config.log_json)
         self._listener = EventLog(self._log, on_worker=True)
         self._log.logger.disabled = False  # logging.config.dictConfig disables existing loggers
         if config.capture_output:
             start_capture(self._log.logger, {"worker": self._lane_id}, records=records)
+
+    def _open_output(self) -> None:
+        """Send what tasks print, and what their programs write, to the log collector."""
+        if self._pipes is not None:
+            self.output = OutputPipe(self._pipes.records)
+            set_sink(self.output)
+            self._programs = ProgramOutput(self._pipes.programs, self._pipes.token)
 
     def _work(self, sync_lane: SyncLane) -> ExitReason:
         try:
@@ -182,6 +191,7 @@ class Child:
             self._slots,
             trouble=self._trouble(self._lane_id),
             may_claim_more=self._may_claim_more,
+            programs=self._programs,
         )
         if any(task.is_async for task in Task._all_tasks):
             parts = self._lane_parts(self._async_id, is_async=True)
@@ -288,12 +298,3 @@ class Child:
                 lane.drain()
         for waiter in self._waiters:
             waiter.link.interrupt()
-
-
-def _die_with_parent() -> None:
-    """Kill this process when its parent dies. Without the kernel's help, the control pipe does it.
-
-    The pipe alone cannot end a task that blocks in C code and never lets a thread run.
-    """
-    if not signal_at_death_of(os.getppid(), signal.SIGKILL):
-        os._exit(ExitReason.DONE)

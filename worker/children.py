@@ -23,6 +23,7 @@ from flowkit.processes.tree import kill_tree
 
 from .config import ExitReason, WorkerConfig
 from .execution_slots import Executing, ExecutionSlots
+from .output_pipe import ChildPipes
 
 Lanes = tuple[str, str]  # the names of the sync and of the async lane of a child
 
@@ -113,19 +114,21 @@ class ChildPool:
         self,
         config: WorkerConfig,
         worker: str,
-        child_main: Callable[[WorkerConfig, int, str, ExecutionSlots, int, int], None],
+        child_main: Callable[
+            [WorkerConfig, int, str, ExecutionSlots, int, ChildPipes | None], None
+        ],
         before_child: Callable[[], None],
-        new_pipe: Callable[[Lanes], int] = lambda lanes: -1,
+        new_pipes: Callable[[Lanes, int], ChildPipes | None] | None = None,
     ) -> None:
         """``child_main`` runs in the child and never returns. ``before_child`` runs before it and
-        closes what the child must not share with its parent. ``new_pipe`` gets the lanes of
-        a child, and returns the write end of the pipe for its output, -1 for none.
+        closes what the child must not share with its parent. ``new_pipes`` gets the lanes
+        of a child and the descriptor of its slots, and returns the pipes for its output.
         """
         self._config = config
         self._worker = worker
         self._child_main = child_main
         self._before_child = before_child
-        self._new_pipe = new_pipe
+        self._new_pipes = new_pipes
         self._next = 0
         self.alive: dict[int, ChildProcess] = {}
 
@@ -137,8 +140,10 @@ class ChildPool:
         """Start the next child."""
         number, lanes = self._next, self.next_lanes()
         self._next += 1
-        slots = ExecutionSlots(self._config.concurrency, len(self._config.queues))
-        output = self._new_pipe(lanes)
+        keeps_output = self._new_pipes is not None
+        queues = len(self._config.queues)
+        slots = ExecutionSlots(self._config.concurrency, queues, in_file=keeps_output)
+        pipes = None if self._new_pipes is None else self._new_pipes(lanes, slots.descriptor)
         reader, writer = os.pipe()
         pid = os.fork()
         if pid == 0:
@@ -146,19 +151,24 @@ class ChildPool:
                 os.close(writer)
                 self.forget()
                 self._before_child()
-                self._child_main(self._config, number, self._worker, slots, reader, output)
+                self._child_main(self._config, number, self._worker, slots, reader, pipes)
             except BaseException:
                 traceback.print_exc()  # nothing above reports what broke the child
             finally:
                 sys.stderr.flush()
                 os._exit(1)
         os.close(reader)
-        if output >= 0:
-            os.close(output)
+        if pipes is not None:
+            pipes.close()
         os.set_blocking(writer, False)
         child = ChildProcess(number, pid, slots, writer, lanes, time.monotonic())
         self.alive[pid] = child
         return child
+
+    def tell(self, line: str) -> None:
+        """Send one line to each child."""
+        for child in self.alive.values():
+            child.tell(line)
 
     def forget(self) -> None:
         """In a forked process: close what the parent needs to talk to its children."""

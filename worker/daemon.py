@@ -101,7 +101,7 @@ class WorkerDaemon:
         self._attempt_killer = AttemptKiller(self._death_reporter, self._listener)
         self._progress = ProgressReporter(self._store, self._keeper.worker)
         self._children = ChildPool(
-            self._config, self._keeper.worker, _child_main, self._before_child, self._logs.new_pipe
+            self._config, self._keeper.worker, _child_main, self._before_child, self._logs.new_pipes
         )
 
     def _before_child(self) -> None:
@@ -124,7 +124,9 @@ class WorkerDaemon:
         signal.signal(signal.SIGTERM, self._on_signal)
         signal.signal(signal.SIGINT, self._on_signal)
         if self._config.task_logs and self._config.capture_output:
-            self._logs = LogCollector(self._config, self._before_collector)
+            self._logs = LogCollector(
+                self._config, self._before_collector, lambda: self._children.tell("announce")
+            )
         self._enlist()
         self._store.read_scripts()
         if not self._signals:
@@ -222,8 +224,7 @@ class WorkerDaemon:
         if pulse is not None:
             self._take_share(pulse)
             if not pulse.app_known:
-                for child in self._children.alive.values():
-                    child.tell("register")
+                self._children.tell("register")
             self._attempt_killer.stop_cancelled(pulse, self._children)
 
     def _lanes(self) -> list[str]:
@@ -248,8 +249,7 @@ class WorkerDaemon:
         claimers = pulse.workers * self._config.processes
         if claimers != self._claimers:
             self._claimers = claimers
-            for child in self._children.alive.values():
-                child.tell(f"claimers {claimers}")
+            self._children.tell(f"claimers {claimers}")
 
     # -- children -------------------------------------------------------------------------------
 

@@ -22,8 +22,10 @@ and the version of its code.
 from __future__ import annotations
 
 import mmap
+import os
 import re
 import struct
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
@@ -92,16 +94,19 @@ class Executing:
 class ExecutionSlots:
     """The slots of one child. Create them before forking, so that both processes share them."""
 
-    def __init__(self, async_slots: int, queues: int = 1) -> None:
+    def __init__(self, async_slots: int, queues: int = 1, *, in_file: bool = False) -> None:
         """Create one slot for the sync lane and ``async_slots`` for the async lane.
 
-        ``queues``: how many queues the worker serves, for ``counts``.
+        ``queues``: how many queues the worker serves, for ``counts``. ``in_file``: in memory that a
+        process which exists already can map by its ``descriptor``.
         """
         self.count = 1 + async_slots
         self.counts = LaneCounts(queues)
         self.progress = ProgressBoard(self.count)
         self._marks_at = self.count * SLOT_BYTES
-        self._memory = mmap.mmap(-1, self._marks_at + len(ChildMark) + 1 + _APP_CHARS)
+        size = self._marks_at + len(ChildMark) + 1 + _APP_CHARS
+        self.descriptor = _memory_file(size) if in_file else -1
+        self._memory = mmap.mmap(self.descriptor, size)
 
     def mark(self, mark: ChildMark, *, on: bool = True) -> None:
         """Set or clear a mark."""
@@ -162,31 +167,10 @@ class ExecutionSlots:
     def executing(self) -> Iterator[Executing]:
         """Yield the attempts that are executing now."""
         for slot in range(self.count):
-            at = slot * SLOT_BYTES
-            if not self._memory[at]:
-                continue
-            _, deadline, length = _HEAD.unpack_from(self._memory, at)
-            start = at + _HEAD.size
-            text = self._memory[start : start + length].decode("utf-8", "ignore")
-            fields = _TEXT.fullmatch(text)
-            if fields is None:
-                continue  # user code has overwritten the slot, which must not end the parent
-            run, task, attempt, suspect, token, limit, name = fields.groups(default="")
-            try:
-                outcome = Outcome.decode(run, token) if token else None
-            except ValueError:
-                continue  # overwritten too
-            yield Executing(
-                slot,
-                run,
-                int(task),
-                int(attempt),
-                deadline,
-                outcome,
-                float(limit or 0),
-                name,
-                bool(suspect),
-            )
+            if self._memory[slot * SLOT_BYTES]:
+                executing = read_slot(self._memory, slot)
+                if executing is not None:
+                    yield executing
 
     def busy(self) -> tuple[int, int]:
         """Return how many slots of the sync lane, and of the async lane, are in use."""
@@ -206,3 +190,38 @@ class ExecutionSlots:
         self.counts.close()
         self.progress.close()
         self._memory.close()
+        if self.descriptor >= 0:
+            os.close(self.descriptor)
+            self.descriptor = -1
+
+
+def read_slot(memory: mmap.mmap, slot: int) -> Executing | None:
+    """Return the attempt in a slot, None if it is free or was overwritten by user code."""
+    at = slot * SLOT_BYTES
+    busy, deadline, length = _HEAD.unpack_from(memory, at)
+    if not busy:
+        return None
+    start = at + _HEAD.size
+    fields = _TEXT.fullmatch(memory[start : start + length].decode("utf-8", "ignore"))
+    if fields is None:
+        return None
+    run, task, attempt, suspect, token, limit, name = fields.groups(default="")
+    try:
+        outcome = Outcome.decode(run, token) if token else None
+    except ValueError:
+        return None
+    seconds = float(limit or 0)
+    return Executing(
+        slot, run, int(task), int(attempt), deadline, outcome, seconds, name, bool(suspect)
+    )
+
+
+def _memory_file(size: int) -> int:
+    """Return the descriptor of a file without a name that only exists in memory, if possible."""
+    if hasattr(os, "memfd_create"):
+        descriptor = os.memfd_create("flowkit-slots")
+    else:
+        with tempfile.TemporaryFile() as file:
+            descriptor = os.dup(file.fileno())
+    os.ftruncate(descriptor, size)
+    return descriptor

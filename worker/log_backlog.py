@@ -37,11 +37,19 @@ class Batch:
     run: str
     lane: str
     parts: list[tuple[AttemptLog, list[Chunk], list[tuple[str, int]]]]
+    generation: int = 0
 
     def new_chunks(self) -> list[NewChunk]:
         """Return the chunks as the store takes them."""
         return [
-            NewChunk(log.place.task, log.place.attempt, chunk.first, chunk.count, bytes(chunk.data))
+            NewChunk(
+                log.place.task,
+                log.place.attempt,
+                chunk.first,
+                chunk.count,
+                bytes(chunk.data),
+                self.generation,
+            )
             for log, chunks, _ in self.parts
             for chunk in chunks
         ]
@@ -54,8 +62,15 @@ class Batch:
 class Backlog:
     """The lines of all attempts that one worker's children run."""
 
-    def __init__(self, attempt_bytes: int, *, monotonic: Callable[[], float] = time.monotonic):
-        """``attempt_bytes``: what is kept of one attempt."""
+    def __init__(
+        self,
+        attempt_bytes: int,
+        *,
+        generation: int = 0,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """``attempt_bytes``: what is kept of one attempt. ``generation``: of the collector."""
+        self._generation = generation
         self._half = attempt_bytes // 2
         self._monotonic = monotonic
         self._logs: dict[Place, AttemptLog] = {}
@@ -67,10 +82,12 @@ class Backlog:
     def adding(self) -> Iterator[None]:
         """Lock the backlog while the records of a pipe are read."""
         with self._news:
-            yield
-            self._drop_above_bound()
-            if self._changed:
-                self._news.notify_all()
+            try:
+                yield
+            finally:  # also after garbage, behind good lines
+                self._drop_above_bound()
+                if self._changed:
+                    self._news.notify_all()
 
     def log_of(self, place: Place) -> AttemptLog:
         """Return the log of an attempt; the first call makes it. The caller holds the lock."""
@@ -128,7 +145,7 @@ class Backlog:
                 if not (everything or log.is_over or now - since >= EVERY_S):
                     continue
                 if batch is None:
-                    batch = Batch(place.run, place.lane, [])
+                    batch = Batch(place.run, place.lane, [], self._generation)
                 if (batch.run, batch.lane) != (place.run, place.lane):
                     continue
                 chunks, gone = log.take(CALL_BYTES - size), log.take_gone(MOST_GONE)

@@ -5,10 +5,11 @@ without threads. Reading 100,000 lines a second takes processor time, which must
 or a deadline. And it outlives the parent: if the parent is killed, it still sends what the tasks
 had printed by then.
 
-The parent creates the pipe of each child, keeps a copy of its read end, and sends another one
+The parent creates the pipes of each child, keeps copies of their read ends, and sends other ones
 over a socket. So a collector that dies is replaced, and the new one gets all pipes: the children
-keep their pipes and lose no line that was still in them. One that dies at once is given up: then
-the lines of tasks are not kept, but the tasks run.
+keep their pipes and lose no line that was still in them. What the old one had read and not sent is
+lost. The new one numbers lines anew, and its chunks carry its generation. It is given up when it
+dies at once three times in a row: then the lines of tasks are not kept, but the tasks run.
 
 ``remove`` waits until the lines of a dead child are in Redis, for at most ``FLUSH_S``: a client
 that sees how the attempt ended also finds what it printed. It does not wait for Redis in an outage.
@@ -17,59 +18,95 @@ that sees how the attempt ended also finds what it printed. It does not wait for
 from __future__ import annotations
 
 import os
+import secrets
 import socket
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 
+from .children import Lanes
 from .config import WorkerConfig
 from .log_reading import LAST_S, collect
-from .output_pipe import new_pipe
+from .output_pipe import ChildPipes, new_pipe
 
 FLUSH_S = 0.5
 SEND_S = 1.0
-QUICK_DEATH_S = 1.0
+QUICK_DEATH_S, MOST_QUICK_DEATHS = 1.0, 3
+
+
+@dataclass(frozen=True, slots=True)
+class ReadEnds:
+    """The parent's copies of what the collector reads of one child: two pipes and its slots."""
+
+    records: int
+    programs: int
+    slots: int
+    token: str
+
+    def close(self) -> None:
+        """Close them."""
+        for descriptor in (self.records, self.programs, self.slots):
+            os.close(descriptor)
 
 
 class LogCollector:
     """Starts the process, and tells it which pipes to read."""
 
-    def __init__(self, config: WorkerConfig, forget: Callable[[], None]) -> None:
-        """Start the process. ``forget`` closes, in it, what belongs to the parent alone."""
+    def __init__(
+        self,
+        config: WorkerConfig,
+        forget: Callable[[], None],
+        on_replaced: Callable[[], None],
+    ) -> None:
+        """Start the process. ``forget`` closes, in it, what belongs to the parent alone.
+
+        ``on_replaced`` is called when another process has been started, which all children must
+        tell what they are printing.
+        """
         self._config = config
         self._forget = forget
-        self._pipes: dict[tuple[str, str], int] = {}  # lanes of a child → its read end
+        self._read_ends: dict[Lanes, ReadEnds] = {}
         self._is_closed = False
+        self._quick_deaths = 0
+        self._generation = -1
+        self._on_replaced = on_replaced
         self._start()
 
     def _start(self) -> None:
         self._started_at = time.monotonic()
+        self._generation += 1
         self._socket, theirs = socket.socketpair()
         self._pid = os.fork()
         if self._pid == 0:
             self.forget()
             self._forget()
-            collect(theirs, self._config)
+            collect(theirs, self._config, self._generation)
         theirs.close()
         self._socket.settimeout(SEND_S)
-        for lanes in self._pipes:
-            self._send_pipe(lanes)
+        for lanes in self._read_ends:
+            self._send_pipes(lanes)
 
-    def new_pipe(self, lanes: tuple[str, str]) -> int:
-        """Create the pipe of a child that starts now, and return its write end, -1 for none."""
+    def new_pipes(self, lanes: Lanes, slots: int) -> ChildPipes | None:
+        """Create the pipes of a child that starts now, and return its ends, None for none.
+
+        ``slots``: the descriptor of its execution slots.
+        """
         if self._is_closed:
-            return -1
-        reader, writer = new_pipe()
-        self._pipes[lanes] = reader
-        self._send_pipe(lanes)
-        return writer
+            return None
+        token = secrets.token_hex(8)
+        (records, to_records), (programs, to_programs) = new_pipe(), new_pipe()
+        os.set_blocking(to_programs, True)
+        self._read_ends[lanes] = ReadEnds(records, programs, os.dup(slots), token)
+        self._send_pipes(lanes)
+        return ChildPipes(to_records, to_programs, token)
 
-    def remove(self, lanes: tuple[str, str]) -> None:
+    def remove(self, lanes: Lanes) -> None:
         """A child is dead: wait for its lines to be sent, for a short time."""
-        reader = self._pipes.pop(lanes, None)
-        if reader is None:
+        ends = self._read_ends.pop(lanes, None)
+        if ends is None:
             return
-        os.close(reader)
+        ends.close()
         if not self._is_closed:
             self._send(f"-{lanes[0]}\n".encode())
             self._await(lanes[0])
@@ -82,10 +119,13 @@ class LogCollector:
             if os.waitpid(self._pid, os.WNOHANG)[0] == 0:
                 return
         self._socket.close()
-        if time.monotonic() - self._started_at < QUICK_DEATH_S:
+        is_quick = time.monotonic() - self._started_at < QUICK_DEATH_S
+        self._quick_deaths = self._quick_deaths + 1 if is_quick else 0
+        if self._quick_deaths >= MOST_QUICK_DEATHS:
             self._is_closed = True  # it cannot run here; the tasks can
             return
         self._start()
+        self._on_replaced()
 
     def close(self) -> None:
         """Let the process send what it has, for a few seconds, and end."""
@@ -102,12 +142,14 @@ class LogCollector:
         """In a new child: close what is the parent's."""
         with suppress(OSError):
             self._socket.close()
-        for reader in self._pipes.values():
-            os.close(reader)
-        self._pipes.clear()
+        for ends in self._read_ends.values():
+            ends.close()
+        self._read_ends.clear()
 
-    def _send_pipe(self, lanes: tuple[str, str]) -> None:
-        self._send(f"+{lanes[0]} {lanes[1]}\n".encode(), [self._pipes[lanes]])
+    def _send_pipes(self, lanes: Lanes) -> None:
+        ends = self._read_ends[lanes]
+        line = f"+{lanes[0]} {lanes[1]} {ends.token}\n"
+        self._send(line.encode(), [ends.records, ends.programs, ends.slots])
 
     def _send(self, line: bytes, descriptors: list[int] | None = None) -> None:
         # If it is dead, `check` replaces it, and the new one gets all pipes.
@@ -134,11 +176,11 @@ class LogCollector:
 class NoLogs:
     """Stands for the collector of a worker that keeps no lines."""
 
-    def new_pipe(self, lanes: tuple[str, str]) -> int:
-        """Return -1: there is no pipe."""
-        return -1
+    def new_pipes(self, lanes: Lanes, slots: int) -> ChildPipes | None:
+        """Return None: there are no pipes."""
+        return None
 
-    def remove(self, lanes: tuple[str, str]) -> None:
+    def remove(self, lanes: Lanes) -> None:
         """Do nothing."""
 
     def check(self) -> None:

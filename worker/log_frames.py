@@ -19,6 +19,7 @@ from .output_pipe import MAX_RECORD
 
 MOST_REFS = 20_000  # attempts that one child announces and does not end
 MOST_DROPPED = 10**9
+MOST_EARLY = 1024 * 1024  # bytes of lines that wait for their attempt
 
 _HEAD = re.compile(rb"([A-Z])([1-9][0-9]{0,8}) ")
 _PLACE = re.compile(rf"([^,]+),(0|[1-9][0-9]{{0,6}}),([1-9][0-9]{{0,8}}),({LANE})")
@@ -40,17 +41,23 @@ class FrameReader:
         lanes: tuple[str, str],
         log_of: Callable[[Place], AttemptLog],
         kinds: Mapping[str, KindReader],
+        *,
+        from_start: bool = True,
     ) -> None:
         """``lanes``: of the child. ``log_of`` returns the log of an attempt.
 
-        ``kinds``: what reads the other kinds of records, by letter.
+        ``kinds``: what reads the other kinds of records, by letter. ``from_start``: whether this
+        reads all that the child has written. Otherwise another collector has read the beginning,
+        and lines wait here until their attempt is announced again.
         """
+        self._early: dict[int, bytes] | None = None if from_start else {}
         self._lanes = lanes
         self._log_of = log_of
         self._kinds = kinds
         self._logs: dict[int, AttemptLog] = {}
         self._patterns: dict[int, tuple[re.Pattern[bytes], bytes]] = {}
         self._rest = b""
+        self.has_filter = False  # whether the app filters lines
 
     def feed(self, data: bytes) -> None:
         """Read some bytes. Raises GarbledOutput."""
@@ -76,7 +83,7 @@ class FrameReader:
     def _lines(self, data: bytes, at: int, ref: int) -> int:
         """Take the lines of one attempt that begin at ``at``; return where they end."""
         log = self._logs.get(ref)
-        if log is None:
+        if log is None and self._early is None:
             raise GarbledOutput(f"lines of attempt {ref}, which was not announced")
         known = self._patterns.get(ref)
         if known is None:
@@ -86,14 +93,22 @@ class FrameReader:
         if match is None:
             raise GarbledOutput(f"{data[at : at + 40]!r}")
         records = match[0][len(prefix) :].replace(b"\n" + prefix, b"\n")
-        log.add(records)
+        if log is not None:
+            log.add(records)
+        elif self._early is not None and sum(map(len, self._early.values())) < MOST_EARLY:
+            self._early[ref] = self._early.get(ref, b"") + records
         return match.end()
 
     def _other(self, kind: str, ref: int, payload: bytes) -> None:
         if kind == "A":
             self._announce(ref, payload)
             return
+        if kind == "F":
+            self.has_filter = payload == b"1"
+            return
         log = self._logs.get(ref)
+        if log is None and self._early is not None:
+            return
         if log is None:
             raise GarbledOutput(f"a record of attempt {ref}, which was not announced")
         if kind == "E":
@@ -118,4 +133,6 @@ class FrameReader:
             del self._logs[oldest]
             self._patterns.pop(oldest, None)
         place = Place(fields[1], int(fields[2]), int(fields[3]), fields[4])
-        self._logs[ref] = self._log_of(place)
+        log = self._logs[ref] = self._log_of(place)
+        if self._early and ref in self._early:
+            log.add(self._early.pop(ref))

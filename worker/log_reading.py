@@ -3,9 +3,9 @@
 One thread reads all pipes, another one sends to Redis (``log_sender``), so pipes are drained
 whatever Redis does. After a read it rests for ``REST_S``: a task that prints a lot wakes it 50
 times a second, not for each line. The parent's messages end the rest, since the parent waits for
-the answer. Each is one line: ``+LANE LANE`` (the lanes of a child) with the read end of the child's
-pipe, and ``-LANE`` (the first of them) when the child is dead. The answer to the latter is
-``LANE``, when its lines are in Redis or cannot be stored now.
+the answer. Each is one line: ``+LANE LANE TOKEN`` (the lanes of a child) with the read ends of its
+pipes and its slots, and ``-LANE`` (the first of them) when the child is dead. The answer to the
+latter is ``LANE``, when its lines are in Redis or cannot be stored now.
 
 It ignores the signals that are for the parent. When the parent's socket closes, the parent has
 stopped or is dead. Then it reads what the pipes still hold, sends it within ``LAST_S``, and exits.
@@ -13,6 +13,7 @@ stopped or is dead. Then it reads what the pipes still hold, sends it within ``L
 
 from __future__ import annotations
 
+import logging
 import os
 import select
 import signal
@@ -27,6 +28,7 @@ from flowkit.events.event import Listener
 from flowkit.events.workers import TaskLogsGivenUp
 from flowkit.logging.event_log import EventLog
 from flowkit.logging.logger import FlowkitLogger
+from flowkit.logging.task_lines import redact
 from flowkit.protocol.link import Link
 from flowkit.protocol.log_store import LogStore
 
@@ -35,21 +37,26 @@ from .log_backlog import Backlog
 from .log_frames import FrameReader, GarbledOutput, KindReader
 from .log_sender import LogSender
 from .log_sender import start as start_sender
+from .program_lines import ProgramLines
 
 REST_S = 0.02
 READ_BYTES = 1024 * 1024
 MOST_READS = 8  # of one pipe without looking at the others; of the pipe of a dead child at all
 LAST_S = 3.0
+CALLS_OF_A_GENERATION = 10**9
+MOST_ORPHANED = 64  # pipes of dead children
 _IGNORED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @dataclass(slots=True)
 class ReadChild:
-    """One child whose pipe is read. ``is_garbled``: its output is no longer understood."""
+    """One child whose pipes are read. ``is_garbled``: its records are no longer understood."""
 
     lanes: tuple[str, str]
-    pipe: int
+    records: int
+    programs: int
     frames: FrameReader
+    lines: ProgramLines
     is_garbled: bool = False
 
 
@@ -61,20 +68,24 @@ class Collecting:
         control: socket.socket,
         backlog: Backlog,
         listener: Listener,
+        logger: logging.Logger,
         kinds: Mapping[str, KindReader],
     ) -> None:
-        """``control``: the connection to the parent."""
+        """``control``: the connection to the parent. ``logger``: for the lines of programs."""
         self._control = control
         self._backlog = backlog
+        self._logger = logger
         self._listener = listener
         self._kinds = kinds
         self._sender: LogSender | None = None
+        self.reads_from_start = True
         self.worker = ""  # the id of the worker, for the log
         self._children: dict[str, ReadChild] = {}
         self._poll = select.poll()
         self._poll.register(control, select.POLLIN)
         self._pending = b""
         self._received: list[int] = []
+        self._orphaned: dict[int, ProgramLines] = {}  # pipes that programs of dead children hold
 
     def acknowledge(self, lane: str) -> None:
         """Tell the parent that the lines of a dead child are stored, or cannot be. Any thread."""
@@ -95,12 +106,17 @@ class Collecting:
             self._drain(child)
 
     def _read_ready(self, ready: set[int]) -> bool:
+        """Read the pipes that have something; return whether there were any."""
         read = False
         for child in list(self._children.values()):
-            if child.pipe in ready:
-                read = True
-                if not self._read(child):
-                    self._poll.unregister(child.pipe)  # all writers are gone
+            for pipe, take in ((child.records, self._records), (child.programs, self._programs)):
+                if pipe in ready:
+                    read = True
+                    if not take(child):
+                        self._poll.unregister(pipe)  # all writers are gone
+        for pipe in [item for item in self._orphaned if item in ready]:
+            read = True
+            self._pass_on(pipe)
         return read
 
     # -- the parent's messages ------------------------------------------------------------------
@@ -117,18 +133,23 @@ class Collecting:
         *lines, self._pending = (self._pending + data).split(b"\n")
         for line in lines:
             match line.decode("ascii", "replace").split():
-                case [sync_lane, async_lane]:
-                    self._add((sync_lane[1:], async_lane), self._received.pop(0))
+                case [sync_lane, async_lane, token]:
+                    self._add((sync_lane[1:], async_lane), token)
                 case [lane]:
                     self._remove(lane[1:])
         return True
 
-    def _add(self, lanes: tuple[str, str], pipe: int) -> None:
+    def _add(self, lanes: tuple[str, str], token: str) -> None:
+        records, programs, slots = (self._received.pop(0) for _ in range(3))
         self.worker = lanes[0].partition(".")[0]
-        os.set_blocking(pipe, False)
-        frames = FrameReader(lanes, self._backlog.log_of, self._kinds)
-        self._children[lanes[0]] = ReadChild(lanes, pipe, frames)
-        self._poll.register(pipe, select.POLLIN)
+        frames = FrameReader(
+            lanes, self._backlog.log_of, self._kinds, from_start=self.reads_from_start
+        )
+        lines = ProgramLines(lanes, token, slots, self._backlog.log_of, self._logger)
+        self._children[lanes[0]] = ReadChild(lanes, records, programs, frames, lines)
+        for pipe in (records, programs):
+            os.set_blocking(pipe, False)
+            self._poll.register(pipe, select.POLLIN)
 
     def _remove(self, lane: str) -> None:
         child = self._children.pop(lane, None)
@@ -136,64 +157,104 @@ class Collecting:
             self.acknowledge(lane)
             return
         self._drain(child)
+        with self._backlog.adding():
+            child.lines.end()
         with suppress(KeyError):
-            self._poll.unregister(child.pipe)
-        os.close(child.pipe)
+            self._poll.unregister(child.records)
+        os.close(child.records)
+        # A program that a task has left behind may write to it, and closing it would kill that.
+        self._orphaned[child.programs] = child.lines
+        if len(self._orphaned) > MOST_ORPHANED:
+            self._close_orphaned(next(iter(self._orphaned)))
         if self._sender is not None:
             self._sender.flush(child.lanes)
 
     # -- reading --------------------------------------------------------------------------------
 
     def _drain(self, child: ReadChild) -> None:
-        """Read what a pipe holds. A process that a task left behind may add to it forever."""
-        for _ in range(MOST_READS):
-            if not self._read(child):
-                return
+        """Read what the pipes hold. A process that a task left behind may add to them forever."""
+        for take in (self._records, self._programs):
+            for _ in range(MOST_READS):
+                if not take(child):
+                    break
 
-    def _read(self, child: ReadChild) -> bool:
-        """Read a part of a pipe; return False if it is empty and will stay so for now."""
-        try:
-            data = os.read(child.pipe, READ_BYTES)
-        except BlockingIOError:
-            return False
+    def _records(self, child: ReadChild) -> bool:
+        """Read a part of the records; return False if there is nothing, for now or forever."""
+        data = _read(child.records)
         if data and not child.is_garbled:
             try:
                 with self._backlog.adding():
                     child.frames.feed(data)
             except GarbledOutput as error:
                 child.is_garbled = True
+                self._backlog.end(child.lanes)  # it will not be told when an attempt is over
                 self._listener.hear(TaskLogsGivenUp(worker=child.lanes[0], reason=str(error)))
         return bool(data)
 
+    def _programs(self, child: ReadChild) -> bool:
+        """Read a part of what programs wrote; return False if there is nothing."""
+        executing = child.lines.executing()
+        data = _read(child.programs)
+        if data:
+            child.lines.has_filter = child.frames.has_filter
+            with self._backlog.adding():
+                child.lines.feed(data, executing)
+        return bool(data)
 
-def collect(control: socket.socket, config: WorkerConfig) -> NoReturn:
-    """Be the log collector, until the parent is gone."""
+    def _pass_on(self, pipe: int) -> None:
+        data = _read(pipe)
+        if data:
+            self._orphaned[pipe].pass_on(data)
+        else:
+            self._close_orphaned(pipe)
+
+    def _close_orphaned(self, pipe: int) -> None:
+        del self._orphaned[pipe]
+        with suppress(KeyError):
+            self._poll.unregister(pipe)
+        os.close(pipe)
+
+
+def _read(pipe: int) -> bytes:
+    """Read a part of a pipe; b"" if there is nothing, for now or forever."""
+    try:
+        return os.read(pipe, READ_BYTES)
+    except BlockingIOError:
+        return b""
+
+
+def collect(control: socket.socket, config: WorkerConfig, generation: int) -> NoReturn:
+    """Be the log collector, until the parent is gone. ``generation``: 0 for the worker's first."""
     try:
         os.setpgid(0, 0)  # the terminal's Ctrl-C is for the parent
         for number in _IGNORED:
             signal.signal(number, signal.SIG_IGN)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        _collect(control, config)
+        _collect(control, config, generation)
     finally:
         os._exit(0)
 
 
-def _collect(control: socket.socket, config: WorkerConfig) -> None:
-    listener = EventLog(FlowkitLogger("flowkit", config.log_level, config.log_json), on_worker=True)
+def _collect(control: socket.socket, config: WorkerConfig, generation: int) -> None:
+    log = FlowkitLogger("flowkit", config.log_level, config.log_json)
+    listener = EventLog(log, on_worker=True)
+    redact(config.log_redact)
     link = Link(
         config.redis_url,
         name="flowkit-worker-logs",
         patience=0.0,
         read_timeout=max(1.0, config.lease / 3),
     )
-    backlog = Backlog(config.task_log_bytes)
+    backlog = Backlog(config.task_log_bytes, generation=generation)
     kinds: dict[str, KindReader] = {}
-    collecting = Collecting(control, backlog, listener, kinds)
+    collecting = Collecting(control, backlog, listener, log.logger, kinds)
+    collecting.reads_from_start = generation == 0
     sender = LogSender(
         LogStore(link, config.namespace),
         backlog,
         OutageLog(listener, lambda: collecting.worker),
         run_bytes=config.run_log_bytes,
+        first_call=generation * CALLS_OF_A_GENERATION,
         acknowledge=collecting.acknowledge,
     )
     thread = start_sender(sender)

@@ -34,15 +34,17 @@ class LogSender:
         outages: OutageLog,
         *,
         run_bytes: int,
+        first_call: int = 0,
         acknowledge: Callable[[str], None],
     ) -> None:
         """``run_bytes``: what is kept of one run. ``acknowledge`` gets the first lane of a
-        child.
+        child. ``first_call``: the number before the first call.
         """
         self._store = store
         self._backlog = backlog
         self._outages = outages
         self._run_bytes = run_bytes
+        self._first_call = first_call
         self._acknowledge = acknowledge
         self._calls: dict[str, int] = {}
         self._current: tuple[Batch, int] | None = None
@@ -97,7 +99,7 @@ class LogSender:
             batch = self._backlog.next_batch(everything=everything)
             if batch is None:
                 return False
-            self._calls[batch.lane] = call = self._calls.get(batch.lane, 0) + 1
+            self._calls[batch.lane] = call = self._calls.get(batch.lane, self._first_call) + 1
             self._current = batch, call
         batch, call = self._current
         ids = self._store.append_logs(

@@ -11,6 +11,7 @@ the processes that a task forks. ``KIND REF PAYLOAD``, without a blank between t
     L7 1764508800123 20o TEXT       a line: time (ms), level (two digits), stream, text
     D7 12                           so many lines of it could not be written
     E7                              the attempt is over: send what it printed at once
+    F1 1                            the app filters lines (1) or no longer does (0); no attempt
     P7 TEXT                         progress (see ``Collecting.kinds`` in ``log_collector``)
 
 The letter of the stream is o (stdout), e (stderr), l (log record) or p (a program); a capital
@@ -35,6 +36,7 @@ import os
 import select
 import threading
 from contextlib import suppress
+from dataclasses import dataclass
 
 from flowkit.clock import SYSTEM_CLOCK
 from flowkit.context import attempt_fields
@@ -59,6 +61,7 @@ class OutputPipe:
         self._renew_lock()
         os.register_at_fork(after_in_child=self._renew_lock)
         self._refs: dict[Who, int] = {}
+        self._places: dict[int, str] = {}
         self._next = 1
         self._dropped: dict[int, int] = {}
         self._is_stuck = False
@@ -87,10 +90,21 @@ class OutputPipe:
                 start = f"{head}{letter.upper()} ".encode() if number else first
                 self._write_line(ref, start + piece + b"\n")
 
+    def filters_changed(self, *, any_left: bool) -> None:
+        """Tell whether the app filters lines, which it cannot do with the output of programs."""
+        self._write(b"F1 1\n" if any_left else b"F1 0\n")
+
+    def announce_again(self) -> None:
+        """Another collector reads the pipe from now on: tell it what the numbers stand for."""
+        with self._lock:
+            for ref, place in list(self._places.items()):
+                self._write(f"A{ref} {place}\n".encode())
+
     def end(self, whose: Who) -> None:
         """The attempt is over."""
         ref = self._refs.pop(whose, None)
         if ref is not None:
+            self._places.pop(ref, None)
             self._write(f"E{ref} \n".encode())
 
     # -- records --------------------------------------------------------------------------------
@@ -124,10 +138,12 @@ class OutputPipe:
             if whose in self._refs:
                 return self._refs[whose]
             if len(self._refs) >= MOST_OPEN:
-                del self._refs[next(iter(self._refs))]
+                self._places.pop(self._refs.pop(next(iter(self._refs))), None)
             ref, self._next = self._next, self._next + 1
-            if not self._write(f"A{ref} {whose[0]},{task},{whose[2]},{lane}\n".encode()):
+            place = f"{whose[0]},{task},{whose[2]},{lane}"
+            if not self._write(f"A{ref} {place}\n".encode()):
                 return None
+            self._places[ref] = place
             self._refs[whose] = ref
         return ref
 
@@ -159,6 +175,20 @@ class OutputPipe:
                 self._is_stuck = False
                 return True
         return False
+
+
+@dataclass(frozen=True, slots=True)
+class ChildPipes:
+    """The write ends of one child. ``token``: for the marks in the output of programs."""
+
+    records: int
+    programs: int
+    token: str
+
+    def close(self) -> None:
+        """Close them: they are the child's."""
+        os.close(self.records)
+        os.close(self.programs)
 
 
 def new_pipe() -> tuple[int, int]:

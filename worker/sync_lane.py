@@ -33,6 +33,7 @@ from .executor import Executor, NotHere, Prepared
 from .inputs import Inputs
 from .lane_counts import LaneTally, Writer
 from .mailbox import MAX_BATCH, Mailbox
+from .program_output import ProgramOutput
 from .trouble import Trouble
 
 BATCH_S = 0.020
@@ -57,11 +58,12 @@ class SyncLane:
         *,
         trouble: Trouble,
         may_claim_more: Callable[[int], bool] = lambda done: True,
+        programs: ProgramOutput | None = None,
     ) -> None:
         """``waiter``: a separate store, for the call that blocks while there is no work.
 
         ``trouble`` handles errors of Redis. ``may_claim_more(done)`` tells whether to claim more
-        after that many attempts.
+        after that many attempts. ``programs``: is told of the end of each attempt.
         """
         self._mailbox = mailbox
         self._waiter = waiter
@@ -69,6 +71,8 @@ class SyncLane:
         self._executor = executor
         self._slots = slots
         self._may_claim_more = may_claim_more
+        self._programs = programs
+        self._is_named = False  # whether the slot has the name of the task
         self._trouble = trouble
         self._draining = trouble.draining
         self._active = threading.Event()
@@ -164,7 +168,9 @@ class SyncLane:
                 return self._executor.cancelled(claim)
         # From unpacking arguments to packing the result, user code and data can end this process,
         # so the slot must name the attempt all the time.
-        self._slots.enter(SLOT, self._executor.slot_key(claim))
+        key = self._executor.slot_key(claim)
+        self._slots.enter(SLOT, key)
+        self._is_named = "|" in key
         self._since = time.monotonic()
         try:
             prepared = self._executor.prepare(claim)
@@ -176,6 +182,8 @@ class SyncLane:
             return self._executor.broken(claim, error)
         finally:
             self._since = 0.0
+            if self._programs is not None:
+                self._programs.end(claim, self._executor.slot_key)
             if Flag.AT_MOST_ONCE not in claim.spent.flags:
                 self._slots.leave(SLOT)
 
@@ -184,6 +192,8 @@ class SyncLane:
         began = time.monotonic()
         if policy.timeout is not None:
             self._slots.enter(SLOT, executor.slot_text(prepared), began + policy.timeout)
+        elif not self._is_named:  # the first attempt of its DAG here
+            self._slots.enter(SLOT, executor.slot_key(claim))
         life = claim.life[1]
         who = (claim.run, prepared.name, claim.attempt)
         token = enter_attempt(*who, prepared.params, life, claim.task, self._mailbox.lane)

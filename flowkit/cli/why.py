@@ -47,21 +47,22 @@ def _show(explanation: Explanation) -> None:
         return
     say("")
     for group in explanation.causes:
-        _show_group(group)
+        _show_group(group, explanation.sentence)
     failure = explanation.failure
     if failure is not None:
         error = f": {failure.error}" if failure.error else ""
         say(f"{failure.failed:>7,}  failed, first {failure.task!r}{error}")
 
 
-def _show_group(group: CauseGroup) -> None:
-    """Print one cause: how many tasks it holds up, and for one of them why."""
-    from .output import count, say, say_indented
+def _show_group(group: CauseGroup, said: str) -> None:
+    """Print one cause: how many tasks it holds up, and why, unless that was said."""
+    from .output import say, say_indented
 
     through = group.count - group.direct
-    more = f", {count(through, 'task')} of them through others" if through else ""
+    more = f", {through:,} of them through other tasks" if through else ""
     say(f"{group.count:>7,}  {group.cause.replace('_', ' ')}{more}")
-    say_indented(f"     {group.sentence}")
+    if group.sentence != said:
+        say_indented(f"     {group.sentence}")
 
 
 def _print_json(explanation: Explanation) -> None:

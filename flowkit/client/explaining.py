@@ -1,10 +1,11 @@
 """Explanations of runs: reads a snapshot, and lets ``core/explain.py`` say what it means.
 
 Beside the run's record and graph, it takes one round trip per thousand tasks for the records, and
-at most 19 more, whatever the size of the run: 3 for the scheduler (lease, clock, lag), 4 for the
-live workers, 1 for expired leases, 4 for their lanes, 3 for the queues, 1 for the functions of
-their apps, 2 for errors, and 1 to try a write that changes nothing, if the caller asks for it. What
-nothing depends on is not read: queues and lanes only if tasks are queued.
+at most 21 more, whatever the size of the run: 3 for the scheduler (lease, clock, lag), 4 for the
+live workers, 1 for expired leases, 4 for their lanes, 2 for the name of a task in one of them, 3
+for the queues, 1 for the functions of their apps, 2 for errors, and 1 to try a write that changes
+nothing, if the caller asks for it. What nothing depends on is not read: queues and lanes only if
+tasks are queued.
 
 A user without the right to read something, or damaged data, makes a fact unknown, not the
 explanation impossible.
@@ -29,15 +30,26 @@ from ..core.run_record import RunRecord
 from ..core.snapshot import LaneView, LiveWorker, QueueDepth, Snapshot, TaskView
 from ..core.states import RUN_OVER, RunState, TaskState
 from ..core.worker_info import WorkerInfo
-from ..exceptions import NotPermitted, RedisUnavailable, StoreError
+from ..exceptions import NotPermitted, RedisUnavailable, RunNotFound, StoreError
 from ..protocol.app_functions import function_id, pinned_id
 from ..protocol.client_store import ClientStore
+from ..protocol.decoding import CorruptData
+from ..protocol.graph_file import Allowance
 from ..protocol.keys import ASYNC_LANE
 from ..protocol.records import ErrorInfo, TaskRecord
 from ..protocol.spent import Flag
 
 MOST_FUNCTIONS = 1000  # of queued tasks, that are looked for in each app
 MOST_ERROR = 1000  # characters of an error
+# Of another run that occupies a lane: larger ones are not read for the name of a task.
+MOST_TASKS_NAMED, MOST_NAME_BYTES = 10_000, 4 * 1024 * 1024
+# Words of the answer of Redis → what they mean.
+_REFUSALS = (
+    ("maxmemory", "it is full"),
+    ("read only", "it is a read-only replica"),
+    ("MISCONF", "it cannot save its data"),
+    ("RDB", "it cannot save its data"),
+)
 MOST_ERRORS = 50  # of waiting tasks, and of failed ones
 
 
@@ -104,6 +116,7 @@ def read_snapshot(
         return Snapshot(run, dag, states, views, now_ms, errors=errors)
     infos = store.alive_workers()
     queued = [task for task, item in views.items() if item.state is TaskState.QUEUED]
+    queues = {dag.policy(task).queue for task in queued}
     return Snapshot(
         run,
         dag,
@@ -113,7 +126,7 @@ def read_snapshot(
         lease_left_ms=store.lease_left_ms(),
         lag=store.read_lag(),
         refuses=_refusal(store) if asks_redis else "",
-        workers=_live_workers(store, infos, {dag.policy(task).queue for task in queued}),
+        workers=_live_workers(store, infos, queues, {run.run: dag.graph.names}),
         expired=_expired(store, infos, views.values(), now_ms),
         depths=_depths(store, dag, queued) if queued else None,
         has=_functions(store, dag, infos, views),
@@ -129,6 +142,9 @@ def _view(record: TaskRecord) -> TaskView:
         record.lane,
         record.started_ms,
         record.ended_ms,
+        record.queued_ms,
+        record.since_ms,
+        record.reason,
         failures=max(0, record.spent.failures(record.attempt)),
         suspect=Flag.SUSPECT in record.spent.flags,
         continues=Flag.CONTINUES in record.spent.flags,
@@ -163,30 +179,54 @@ def _refusal(store: ClientStore) -> str:
     except NotPermitted:
         return ""
     except RedisUnavailable as error:
-        return str(error.__cause__ or error).partition(" script:")[0].rstrip(". ")
+        text = str(error.__cause__ or error).partition(" script:")[0].rstrip(". ")
+        return next((f"{what} ({text})" for word, what in _REFUSALS if word in text), text)
     except StoreError:
         return ""
     return ""
 
 
 def _live_workers(
-    store: ClientStore, infos: Sequence[WorkerInfo], queues: Collection[str]
+    store: ClientStore,
+    infos: Sequence[WorkerInfo],
+    queues: Collection[str],
+    names: Mapping[str, Sequence[str]],
 ) -> tuple[LiveWorker, ...]:
-    """Return the live workers, with the lanes of those that serve queued tasks."""
+    """Return the live workers, with the lanes of those that serve queued tasks.
+
+    ``names``: the names of tasks by run, those that are known already.
+    """
     serving = [info.worker for info in infos if any(queue in queues for queue in info.queues)]
-    lanes = store.lanes_of(serving) if serving else {}
-    return tuple(
-        LiveWorker(
-            info,
-            tuple(
-                LaneView(lane.lane, lane.held, tuple(f"{run}/{task}" for run, task in lane.some))
-                for lane in lanes[info.worker]
-            )
-            if info.worker in lanes
-            else None,
-        )
-        for info in infos
-    )
+    by_worker = store.lanes_of(serving) if serving else {}
+    some = [item for lanes in by_worker.values() for lane in lanes for item in lane.some]
+    other = next((run for run, _ in some if run not in names), None)
+    known = names if other is None else {**names, other: _names_of(store, other)}
+    views = {
+        worker: tuple(LaneView(lane.lane, lane.held, _shown(lane.some, known)) for lane in lanes)
+        for worker, lanes in by_worker.items()
+    }
+    return tuple(LiveWorker(info, views.get(info.worker)) for info in infos)
+
+
+def _names_of(store: ClientStore, run: str) -> list[str]:
+    """Return the names of the tasks of another run, none if it is large or cannot be read."""
+    try:
+        record = store.read_run(run)
+        if record.total > MOST_TASKS_NAMED:
+            return []
+        return store.read_task_names(record.digest, Allowance(MOST_NAME_BYTES))
+    except (CorruptData, RunNotFound):
+        return []
+
+
+def _shown(some: Iterable[tuple[str, int]], names: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
+    """Return tasks as a message names them."""
+    found = []
+    for run, task in some:
+        known = names.get(run, ())
+        name = repr(known[task]) if task < len(known) else f"number {task}"
+        found.append(f"task {name} of run {run}")
+    return tuple(found)
 
 
 def _expired(

@@ -24,7 +24,7 @@ from ..core.states import RUN_OVER
 from ..protocol.client_store import ClientStore
 from ..protocol.log_chunks import LogChunk, read_chunks
 
-SETTLE_S = 0.3
+SETTLE_S = 1.0
 POLL_S = 0.3
 
 
@@ -69,7 +69,7 @@ class LogCursor:
         self._query = query
         self._follow = follow
         self._after = ""
-        self._next: dict[tuple[int, int, str], int] = {}
+        self._next: dict[tuple[int, int, str, int], int] = {}
         self._names: Sequence[str] = ()
         self.is_over = False
         self.has_moved = False
@@ -94,7 +94,7 @@ class LogCursor:
     @property
     def pause(self) -> float:
         """Seconds to wait before the next part, unless the last one has moved the cursor."""
-        return POLL_S if self._follow else SETTLE_S / 4
+        return POLL_S if self._follow else SETTLE_S / 10
 
     def _lines(self, chunk: LogChunk) -> Iterator[LogLine]:
         query = self._query
@@ -102,7 +102,7 @@ class LogCursor:
             return
         if query.attempt not in (None, chunk.attempt):
             return
-        place = (chunk.task, chunk.attempt, chunk.lane)
+        place = (chunk.task, chunk.attempt, chunk.lane, chunk.generation)
         expected = self._next.get(place, 1)
         missing = max(0, chunk.first - expected)
         self._next[place] = max(expected, chunk.first + chunk.count)

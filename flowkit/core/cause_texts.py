@@ -92,7 +92,7 @@ def _many(number: int | None, noun: str) -> str:
 def _redis_refuses(cause: Cause, named: Named) -> str:
     return (
         f"Redis refuses writes, so nothing proceeds: {shorten(cause.detail, MOST_ERROR)}. "
-        "See 'flowkit doctor'; 'flowkit purge' deletes runs that are over."
+        "'flowkit doctor' says more, and 'flowkit purge' deletes runs that are over."
     )
 
 
@@ -187,12 +187,15 @@ def _suspect(cause: Cause, named: Named) -> str:
 
 
 def _busy(cause: Cause, named: Named) -> str:
-    held = f", for example with {cause.holder}" if cause.holder else ""
+    example = "" if cause.number == 1 else ", for example"
+    held = f"{example} with {cause.holder}" if cause.holder else ""
     lanes = "the only lane is" if cause.number == 1 else f"all {_many(cause.number, 'lane')} are"
+    others = (cause.ahead or 1) - 1
+    ahead = f"; up to {_many(others, 'other')} are before it" if others else ""
     return (
         f"Task {named.task!r} waits in queue {cause.place!r}{_since(cause, named)}: workers serve "
-        f"it, and {lanes} busy{held}; {_many(cause.ahead, 'attempt')} of equal or higher priority "
-        f"wait there. More workers help: flowkit-worker --app … --queues {cause.place}."
+        f"it, and {lanes} busy{held}{ahead}. More workers help: flowkit-worker --app … --queues "
+        f"{cause.place}."
     )
 
 

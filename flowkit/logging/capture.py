@@ -29,10 +29,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..context import attempt_fields
-from ..events.lines import TASK_LOG, TASK_OUTPUT
+from ..events.lines import TASK_LOG
 from . import streams as log_streams
 from .output import plain
-from .records import make_record, report_broken, write_record, write_to
+from .records import log_line, report_broken, write_to
 from .streams import CapturedStream, Who, note_printed, passing_through
 from .task_lines import clean, end_of, is_filtered, pass_on, report_with
 
@@ -111,25 +111,8 @@ class Capture:
 
     def _log_line(self, whose: Who, stream: str, line: str) -> None:
         passed = pass_on(whose, logging.INFO, stream, line)
-        if passed is None:
-            return
-        line = passed
-        fields = {**self._fields(whose), "stream": stream}
-        context = {name: fields[name] for name in fields if name != "task_name"}
-        if stream == "stdout":
-            del context["stream"]
-        extra = {
-            "event": TASK_OUTPUT.event_name,
-            "fields": fields,
-            "context": context,
-            "flowkit_lead": f"{whose[1]}: ",
-        }
-        place = (f"<{stream}>", 0, None)
-        record = make_record(self._logger, logging.INFO, line, extra, place)
-        with passing_through():  # a handler may print
-            if self._logger.disabled:  # logging.config disables loggers that it does not know
-                getattr(sys, stream).write(line + "\n")
-            write_record(self._logger, record)
+        if passed is not None:
+            log_line(self._logger, whose, self._more, stream, passed)
 
     def log_record(self, whose: Who, record: logging.LogRecord) -> None:
         """Log a record of an attempt, once."""

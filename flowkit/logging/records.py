@@ -20,8 +20,9 @@ from collections.abc import Mapping
 from contextlib import suppress
 
 from ..basics.display_text import escape_text
+from ..events.lines import TASK_OUTPUT
 from .output import StdoutHandler, plain
-from .streams import passing_through, stream_beneath
+from .streams import Who, passing_through, stream_beneath
 
 Place = tuple[str, int, str | None]  # file, line, function
 _reported: set[tuple[str, str]] = set()
@@ -55,6 +56,28 @@ def write_record(logger: logging.Logger, record: logging.LogRecord) -> None:
         for handler in list(logger.handlers):
             if isinstance(handler, StdoutHandler) and record.levelno >= handler.level:
                 handler.emit(record)  # it never writes a record twice
+
+
+def log_line(
+    logger: logging.Logger, whose: Who, more: Mapping[str, object], stream: str, line: str
+) -> None:
+    """Log a line that a task has printed. ``more``: fields besides those of its attempt."""
+    run, task, attempt = whose
+    context: dict[str, object] = {"run_id": run, "attempt": attempt, **more}
+    if stream != "stdout":
+        context["stream"] = stream
+    fields = {"run_id": run, "task_name": task, "attempt": attempt, **more, "stream": stream}
+    extra = {
+        "event": TASK_OUTPUT.event_name,
+        "fields": fields,
+        "context": context,
+        "flowkit_lead": f"{task}: ",
+    }
+    record = make_record(logger, logging.INFO, line, extra, (f"<{stream}>", 0, None))
+    with passing_through():  # a handler may print
+        if logger.disabled:  # logging.config disables loggers that it does not know
+            (sys.stderr if stream == "stderr" else sys.stdout).write(line + "\n")
+        write_record(logger, record)
 
 
 def write_to(handler: logging.Handler, record: logging.LogRecord) -> None:

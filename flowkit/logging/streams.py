@@ -49,6 +49,16 @@ def _renew_lock() -> None:
 os.register_at_fork(after_in_child=_renew_lock)
 
 
+# For the bytes that bypass a captured stream: what its descriptor is, if that is not the replaced
+# stream. "stdout" or "stderr" → stream.
+_descriptors: dict[str, TextIO] = {}
+
+
+def descend(name: str, stream: TextIO) -> None:
+    """Let ``buffer`` and ``fileno()`` of a captured stream be those of ``stream`` from now on."""
+    _descriptors[name] = stream
+
+
 class _Busy(threading.local):
     passing: bool = False
 
@@ -128,6 +138,8 @@ class CapturedStream:
             self.write(line)
 
     def __getattr__(self, name: str) -> Any:
+        if name in ("buffer", "fileno") and self._name in _descriptors:
+            return getattr(_descriptors[self._name], name)
         return getattr(self.beneath(), name)
 
     def __repr__(self) -> str:

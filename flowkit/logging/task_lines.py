@@ -39,6 +39,10 @@ class LineSink(Protocol):
         """An attempt that has printed or logged is over. Late lines may follow."""
         ...
 
+    def filters_changed(self, *, any_left: bool) -> None:
+        """The app has registered or removed a filter. ``any_left``: whether it has any now."""
+        ...
+
 
 _sink: LineSink | None = None
 _report_broken: Callable[[str, BaseException], None] | None = None
@@ -50,6 +54,7 @@ def set_sink(sink: LineSink | None) -> None:
     """Keep the lines of tasks here from now on; None keeps them nowhere."""
     global _sink
     _sink = sink
+    _tell_sink()
 
 
 def report_with(report: Callable[[str, BaseException], None]) -> None:
@@ -70,6 +75,7 @@ def add_log_filter(function: LogFilter) -> LogFilter:
     if not callable(function):
         raise TypeError(f"add_log_filter needs a function, not {type(function).__name__}")
     _filters.append(function)
+    _tell_sink()
     return function
 
 
@@ -77,11 +83,12 @@ def remove_log_filter(function: LogFilter) -> None:
     """Undo ``add_log_filter``. Does nothing if the function is not registered."""
     if function in _filters:
         _filters.remove(function)
+        _tell_sink()
 
 
-def has_log_filters() -> bool:
-    """Return whether a filter is registered in this process."""
-    return bool(_filters)
+def _tell_sink() -> None:
+    if _sink is not None:
+        _sink.filters_changed(any_left=bool(_filters))
 
 
 def is_filtered() -> bool:

@@ -21,7 +21,10 @@ import os
 import sys
 from typing import Any
 
+from ..logging.streams import descend
+
 _NAMES = {1: "stdout", 2: "stderr"}
+_replaced: list[Any] = []
 
 
 def open_missing_descriptors() -> None:
@@ -61,6 +64,27 @@ def keep_streams_open(*, line_buffering: bool | None = None) -> None:
             lines = stream.line_buffering if line_buffering is None else line_buffering
             stream.flush()
             setattr(sys, name, _kept_open(number, stream, line_buffering=lines))
+
+
+def divert(pipe: int) -> None:
+    """Let the descriptors 1 and 2 be this pipe, whose descriptor is closed. ``sys.stdout`` and
+    ``sys.stderr`` write to where they did before.
+
+    Programs that a task starts, and C code, write to the pipe. So does what code writes to
+    ``sys.stdout.buffer``, and what uses ``fileno()`` of a captured stream.
+    """
+    for number, name in _NAMES.items():
+        original = os.dup(number)
+        stream = getattr(sys, name)
+        stream.flush()
+        _replaced.append(stream)  # garbage collection may close the descriptor of a stream
+        lines = getattr(stream, "line_buffering", False)
+        setattr(sys, name, _kept_open(original, stream, line_buffering=lines))
+        os.dup2(pipe, number)  # inheritable
+        raw: Any = _KeptRaw(number, "w", closefd=False)
+        programs = _KeptStream(raw, "utf-8", "backslashreplace", write_through=True)
+        descend(name, programs)
+    os.close(pipe)
 
 
 class _KeptBuffer(io.BufferedWriter):

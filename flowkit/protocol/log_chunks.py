@@ -1,10 +1,11 @@
 """Chunks of lines that tasks printed, in the stream ``run:<id>:logs``: format and reading.
 
 An entry of the stream has two fields. ``t`` says what it is of: ``task,attempt,lane,first,count``,
-with the numbers of its first record in the attempt and of its records. ``d`` holds the records,
-one per line: ``1764508800123 20o TEXT``, which are the time (ms), the level (two digits), the
-stream (o stdout, e stderr, l log record, p a program), and the text. A capital letter of the stream
-continues the text of the record before it. A line feed within a text is the byte ``0xFF``.
+with the numbers of its first record in the attempt and of its records. If the log collector of the
+worker was replaced, ``,generation`` follows, and the numbers begin at 1 again. ``d`` holds the
+records, one per line: ``1764508800123 20o TEXT``. These are the time (ms), the level (two digits),
+the stream (o stdout, e stderr, l log record, p a program), and the text. A capital letter of the
+stream continues the text of the record before it. A line feed within a text is the byte ``0xFF``.
 
 Anyone who can write to this Redis can write such an entry, so it is read strictly: what does not
 fit is left out. A text may hold anything; code that shows it in a terminal escapes it.
@@ -25,7 +26,7 @@ STREAM_LETTERS = {"o": "stdout", "e": "stderr", "l": "log", "p": "output"}
 
 _ABOUT = re.compile(
     rb"(0|[1-9][0-9]{0,6}),([1-9][0-9]{0,8}),(%s),([1-9][0-9]{0,9}),([1-9][0-9]{0,6})"
-    % LANE.encode()
+    rb"(?:,([1-9][0-9]{0,6}))?" % LANE.encode()
 )
 _RECORD = re.compile(rb"([0-9]{13}) ([0-9]{2})([oelpOELP]) (.*)", re.DOTALL)
 _ID = re.compile(rb"[0-9]{1,20}-[0-9]{1,20}")
@@ -53,6 +54,7 @@ class LogChunk:
     first: int
     count: int
     data: bytes
+    generation: int = 0
 
     def records(self) -> list[LogRecord]:
         """Return its lines, without damaged ones."""
@@ -95,11 +97,19 @@ def parse_chunk(entry: Any) -> LogChunk | None:
     fields = _ABOUT.fullmatch(about)
     if fields is None or len(fields[3]) > MAX_LANE:
         return None
-    task, attempt, lane, first, count = (field.decode("ascii") for field in fields.groups())
+    groups = fields.groups(default=b"0")
+    task, attempt, lane, first, count, generation = (field.decode("ascii") for field in groups)
     if int(first) > MAX_LOG_LINES:
         return None
     return LogChunk(
-        name.decode("ascii"), int(task), int(attempt), lane, int(first), int(count), data
+        name.decode("ascii"),
+        int(task),
+        int(attempt),
+        lane,
+        int(first),
+        int(count),
+        data,
+        int(generation),
     )
 
 

@@ -11,13 +11,23 @@ from .store import Store
 
 @dataclass(frozen=True, slots=True)
 class NewChunk:
-    """Consecutive lines of one attempt. ``first``: the number of the first one, from 1."""
+    """Consecutive lines of one attempt. ``first``: the number of the first one, from 1.
+
+    ``generation``: of the log collector that numbers them; a worker starts another one when it has
+    died.
+    """
 
     task: int
     attempt: int
     first: int
     count: int
     data: bytes
+    generation: int = 0
+
+    @property
+    def numbers(self) -> str:
+        """The numbers of the lines, as an entry has them."""
+        return f"{self.first},{self.count}" + (f",{self.generation}" if self.generation else "")
 
 
 class LogStore(Store):
@@ -44,7 +54,7 @@ class LogStore(Store):
         args: list[object] = [run, lane, call, most_bytes, len(delete)]
         args += [f"{name},{size}" for name, size in delete]
         for chunk in chunks:
-            args += (chunk.task, chunk.attempt, f"{chunk.first},{chunk.count}", chunk.data)
+            args += (chunk.task, chunk.attempt, chunk.numbers, chunk.data)
         reply = self._script("append_logs", *args)
         if reply[0] == b"UNKNOWN":
             return None

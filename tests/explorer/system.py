@@ -7,8 +7,8 @@ passes its lease on to another one. A process may wait before any call for as lo
 so a frozen one that wakes with a stale call needs no move of its own. The dead are replaced at
 once, by processes with new ids that know nothing.
 
-Time stands still but for ``lapse``, in which one lease runs out while all others are renewed, and
-until a delayed attempt is due.
+Time stands still but for ``lapse``, in which one lease runs out while all others are renewed, and,
+if the setup says so, until a delayed attempt is due.
 """
 
 from __future__ import annotations
@@ -62,7 +62,8 @@ def moves(setup: Setup, state: State) -> Iterator[Move]:
     for at in range(len(state.workers)):
         yield from workers.moves(setup, state, at)
     yield from client_moves(setup, state)
-    yield from _time_passes(state)
+    if setup.clock:
+        yield from _time_passes(state)
     if state.faults and "hints" in setup.kinds:
         yield from _lost_hints(state)
 

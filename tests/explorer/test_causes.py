@@ -29,7 +29,7 @@ MORE = {
     "a fan-out of which one task may be dispatched at a time": setup("wide", pairs=1, window=1),
     "a task, two deaths": setup("one", pairs=1, faults=2, kinds=frozenset({"death"})),
     "a task with a retry that is due later, a cancel": setup(
-        "one", pairs=1, retries=1, failures=1, delay=100, cancels=1
+        "one", pairs=1, retries=1, failures=1, delay=100, clock=True, cancels=1
     ),
     "a task with a retry that is due later, lost hints or leases": setup(
         "one",
@@ -37,6 +37,7 @@ MORE = {
         retries=1,
         failures=1,
         delay=100,
+        clock=True,
         faults=1,
         kinds=frozenset({"hints", "lapse"}),
     ),

@@ -28,7 +28,10 @@ from .watch import Sample, Watch
 APP = str(HERE / "apps" / "hostile_app.py")
 NAMESPACE = "hostile"
 GUARD_MB = 2500.0  # a process that takes more is ended, so that the machine survives its tests
-COMMANDS = ("ls", "workers", "dead ls --json", "ls --json", "status", "dead ls", "workers --json")
+COMMANDS = (
+    *("ls", "workers", "dead ls --json", "ls --json", "status", "dead ls", "workers --json"),
+    "purge --older-than 0 --dry-run",
+)
 COMMAND_S = 60.0
 STOP_S = 40.0  # a worker's grace period, and some more
 LAST_ID = """

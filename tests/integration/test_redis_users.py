@@ -19,7 +19,7 @@ import acl
 import fault_app as app
 import pytest
 import redis
-from helpers import raw_connection
+from helpers import raw_connection, wait_until
 from pipeline import pipeline, went_well
 from real_redis import RealRedis, executables
 from real_system import System
@@ -193,6 +193,11 @@ def test_a_whole_run_under_these_users(server: RealRedis, tmp_path: Path) -> Non
             assert held.status().over
             assert held.status().memory
             assert held.delete()
+            impatient = client.submit(impatient_dag())
+            wait_until("it waits", lambda: impatient.status().counts == {"waiting": 1})
+            assert impatient.retry().tasks == ("slow_to_retry",)
+            assert impatient.wait(30) == "failed"
+            assert client.purge(0, dag="impatient").deleted == 1
             assert client.usage()[0].memory
             with client.shards[0].store() as store:
                 assert store.ready_lists()
@@ -202,6 +207,12 @@ def test_a_whole_run_under_these_users(server: RealRedis, tmp_path: Path) -> Non
     finally:
         system.close()
     assert denials(server) == []
+
+
+def impatient_dag() -> DAG:
+    with DAG("impatient") as dag:
+        dag.add(app.slow_to_retry)
+    return dag
 
 
 def cached_dag() -> DAG:

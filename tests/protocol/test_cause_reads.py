@@ -96,4 +96,4 @@ def test_the_number_of_round_trips_is_bounded(env: Environment, tasks: int) -> N
 
         setattr(link, name, counted)
     read_explanation(env.client, run, dag, None)
-    assert len(sent) <= 19 + -(-tasks // 1000)
+    assert len(sent) <= 21 + -(-tasks // 1000)

@@ -17,7 +17,7 @@ import os, signal, sys, time
 from flowkit.worker.children import ChildPool
 from flowkit.worker.config import WorkerConfig
 
-def child_main(config, number, worker, board, control, output):
+def child_main(config, number, worker, board, control, pipes):
     os.setpgid(0, 0)
     if os.fork() == 0:
         os.write(1, f"{os.getpid()}\\n".encode())

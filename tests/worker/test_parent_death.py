@@ -14,8 +14,8 @@ ONLY_LINUX = pytest.mark.skipif(sys.platform != "linux", reason="the kernel of L
 PARENT = """
 import ctypes, os
 if os.fork() == 0:
-    from flowkit.worker.child import _die_with_parent
-    _die_with_parent()
+    from flowkit.worker.control import die_with_parent
+    die_with_parent()
     os.write(1, f"{os.getpid()}\\n".encode())
     while True:
         ctypes.PyDLL(None).sleep(60)
@@ -28,7 +28,7 @@ real = os.getppid
 if os.fork() == 0:
     answers = iter([real(), 1])  # the parent dies between the two looks
     os.getppid = lambda: next(answers)
-    child._die_with_parent()
+    child.die_with_parent()
     os.write(1, b"it lives\\n")
     os._exit(0)
 os.wait()

@@ -1,0 +1,49 @@
+"""The child's side of the output of programs and of C code: descriptors 1 and 2, and marks.
+
+The two descriptors become one pipe, so that the order of what is written to both is kept, and the
+log collector reads it. What flowkit itself writes (the worker's log) goes to duplicates of the
+original descriptors: see ``standard_streams.divert``.
+
+The pipe has raw bytes. The collector attributes them to the sync attempt that executes when they
+arrive, which it sees in the execution slots. So at the end of such an attempt nothing of it may be
+unread when the next one begins. If bytes are unread then (``FIONREAD``, 0.25 µs), the child writes
+a mark behind them: a NUL, a random token that only this child and the collector know, the text of
+the slot, and a NUL. What is written while no sync attempt executes is passed on to where it went
+before.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import termios
+from collections.abc import Callable
+
+from flowkit.processes.standard_streams import divert
+from flowkit.protocol.worker_store import Claim
+
+LONGEST_MARK = 1024  # bytes
+
+
+class ProgramOutput:
+    """The pipe that replaces the descriptors 1 and 2 of one child."""
+
+    def __init__(self, pipe: int, token: str) -> None:
+        """Replace the descriptors. ``pipe``: its write end, which is closed."""
+        self._head = f"\0{token} "
+        self._unread = bytearray(4)
+        divert(pipe)
+
+    def end(self, claim: Claim, slot_key: Callable[[Claim], str]) -> None:
+        """A sync attempt is over: mark what it wrote, if that was not read yet.
+
+        ``slot_key`` returns the text that its execution slot has.
+        """
+        try:
+            fcntl.ioctl(1, termios.FIONREAD, self._unread)
+            if self._unread == b"\0\0\0\0":
+                return
+            # A program that still runs may write too; the pipe takes what is this short at once.
+            os.write(1, f"{self._head}{slot_key(claim)}\0".encode()[:LONGEST_MARK])
+        except OSError:
+            pass  # a task has closed the descriptor, or replaced it
