@@ -124,7 +124,8 @@ def _show_run(run_status: RunStatus) -> None:
     say(f"Run:       {run_status.run_id}")
     say(f"DAG:       {run_status.dag_name}")
     say(f"State:     {state}")
-    say(f"Submitted: {local_time(run_status.submitted)}")
+    by = f" by {run_status.submitted_by}" if run_status.submitted_by else ""
+    say(f"Submitted: {local_time(run_status.submitted)}{by}")
     if run_status.duration is not None:
         say(f"Duration:  {seconds(run_status.duration)}")
     say(f"Tasks:     {run_status.total}: {', '.join(counts) or 'none'}")
@@ -190,6 +191,7 @@ def _document(
         counts=run_status.counts,
         memory=run_status.memory,
         waiting_for=run_status.waiting_for,
+        submitted_by=run_status.submitted_by,
         submitted_version=run_status.submitted_version,
         pinned_version=run_status.pinned_version,
         app_versions=run_status.app_versions,

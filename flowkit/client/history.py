@@ -20,6 +20,7 @@ class HappenedTo(StrEnum):
     STOPPING = "stopping"
     CANCELLED = "cancelled"
     RESUMED = "resumed"
+    HASTENED = "hastened"
     TAKEN_OVER = "taken_over"
     ENDED = "ended"
     CUT = "cut"
@@ -52,7 +53,7 @@ class HistoryEvent:
     which a task ended that did not run, or the state of a run that ended. ``queued``, ``started``,
     ``ended``, ``worker``, ``app_version``: of the attempt; None or "" if unknown. ``due``: when the
     next attempt is due. ``error`` and ``traceback``: of the attempt. ``rerun``: a resume has made
-    the task run again since. ``tasks``: those that a resume named.
+    the task run again since. ``tasks``: those that a resume or a retry named.
     """
 
     at: float
@@ -97,6 +98,8 @@ class HistoryEvent:
             case HappenedTo.RESUMED:
                 named = f" from {', '.join(self.tasks)}" if self.tasks else ""
                 return _by(f"resumed{named}", self.by)
+            case HappenedTo.HASTENED:
+                return _by(f"retry of {', '.join(self.tasks)} requested", self.by)
             case HappenedTo.STOPPING:
                 return f"the run stops: task {self.task} failed" if self.task else "the run stops"
             case HappenedTo.TAKEN_OVER:

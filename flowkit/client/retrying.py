@@ -23,6 +23,7 @@ from ..protocol.change_store import Waiting
 from ..protocol.client_store import ClientStore
 from ..protocol.keys import of_function, ready_list
 from ..protocol.records import TaskRecord
+from .caller import caller
 
 
 class Stored(Protocol):
@@ -108,7 +109,7 @@ def _hasten(
             raise _wrong_state(record, names[task], item.state)
     places = [_waiting(dag, task, wanted[task].attempt) for task in waiting]
     with handle.shard.run_store(handle.run_id) as store:
-        store.hasten(handle.run_id, places)
+        store.hasten(handle.run_id, places, caller())
     return Retried(tuple(names[task] for task in waiting), resumed=False)
 
 

@@ -24,6 +24,7 @@ _ORDER = [
     HappenedTo.CUT,
     HappenedTo.SUBMITTED,
     HappenedTo.RESUMED,
+    HappenedTo.HASTENED,
     HappenedTo.TAKEN_OVER,
     HappenedTo.ATTEMPT,
     HappenedTo.STOPPING,
@@ -34,6 +35,7 @@ _ORDER = [
 _RUN_VERBS = {
     "cancel": HappenedTo.CANCELLED,
     "resume": HappenedTo.RESUMED,
+    "hasten": HappenedTo.HASTENED,
     "finish": HappenedTo.ENDED,
     "stop": HappenedTo.STOPPING,
 }
@@ -106,14 +108,14 @@ class _Story:
 
     def _of_entry(self, entry: RunEntry) -> HistoryEvent:
         names = [name for task in entry.tasks if (name := self._name(task)) is not None]
-        is_resume = entry.verb == "resume"
+        names_tasks = entry.verb in ("resume", "hasten")
         return HistoryEvent(
             entry.at_ms / 1000,
             _RUN_VERBS[entry.verb],
             entry.by,
-            task=names[0] if names and not is_resume else None,
+            task=names[0] if names and not names_tasks else None,
             outcome="" if entry.state is None else entry.state.value,
-            tasks=names if is_resume else [],
+            tasks=names if names_tasks else [],
         )
 
     def of_attempts(self) -> Iterator[HistoryEvent]:

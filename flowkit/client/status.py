@@ -34,7 +34,8 @@ class TaskStatus:
 class RunStatus:
     """The state of a run. ``waiting_for``: what keeps it from proceeding, "" if nothing is known.
 
-    ``submitted_version``: the version of the code that submitted it; ``pinned_version``: the one
+    ``submitted_by``: who submitted it, as that program says. ``submitted_version``: the version of
+    the code that submitted it; ``pinned_version``: the one
     that it is kept to; ``app_versions``: those that its attempts ran; "" or empty if unknown.
     ``mixed_versions``: whether the same code ran in more than one version.
 
@@ -55,6 +56,7 @@ class RunStatus:
     tasks: list[TaskStatus] = field(default_factory=list)
     waiting_for: str = ""
     graph: Graph | None = field(default=None, repr=False, compare=False)
+    submitted_by: str = ""
     submitted_version: str = ""
     pinned_version: str = ""
     app_versions: list[str] = field(default_factory=list)

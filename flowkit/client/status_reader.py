@@ -41,6 +41,7 @@ def read_status(
         tasks=_tasks(store, run, dag.graph.names, records, versions),
         waiting_for=waiting_for,
         graph=dag.graph,
+        submitted_by=run.by,
         submitted_version=versions.submitted,
         pinned_version=dag.pinned,
         app_versions=list(versions.ran),

@@ -84,17 +84,17 @@ class ChangeStore(Store):
                 "task to resume it from",
             )
 
-    def hasten(self, run: str, waiting: Sequence[Waiting]) -> int:
+    def hasten(self, run: str, waiting: Sequence[Waiting], by: str = "") -> int:
         """Make tasks that wait for their next attempt due at once; return how many were hastened.
 
-        A task that has gone on meanwhile is left alone. One round trip per 200 tasks. Raises
-        RunNotFound, RunAlreadyOver.
+        A task that has gone on meanwhile is left alone. ``by``: who asks for it. One round trip per
+        200 tasks. Raises RunNotFound, RunAlreadyOver.
         """
         hastened = 0
         for at in range(0, len(waiting), HASTEN_PART):
             part = waiting[at : at + HASTEN_PART]
             args = [arg for item in part for arg in item.args()]
-            reply = self._script("hasten", run, *args)
+            reply = self._script("hasten", run, by, *args)
             if reply[0] == b"UNKNOWN":
                 raise self._not_found(run)
             if reply[0] == b"OVER":

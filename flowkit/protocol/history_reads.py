@@ -3,7 +3,7 @@
 The scripts write an entry in the step that makes the change (``lua/_lib/history.lua``), as a verb
 and a text. The verbs of an attempt have its task and its record: ``retry``, ``put_off``, ``died``,
 ``suspect``, ``lost``, ``released`` and ``rerun``. The others are ``cancel``, ``resume``, ``finish``
-and ``stop``. An entry of another form is of a newer release, or damaged: it is skipped.
+``hasten`` and ``stop``. An entry of another form is of a newer release, or damaged: it is skipped.
 """
 
 from __future__ import annotations
@@ -40,9 +40,10 @@ class ReplacedAttempt:
 
 @dataclass(frozen=True, slots=True)
 class RunEntry:
-    """A change of the run: ``cancel``, ``resume``, ``finish`` or ``stop``.
+    """A change of the run: ``cancel``, ``resume``, ``finish``, ``hasten`` or ``stop``.
 
-    ``by``: who made it. ``tasks``: those that a resume reruns, or the one whose failure stops or
+    ``by``: who made it. ``tasks``: those that a resume names or that were
+    hastened, or the one whose failure stops or
     ended the run. ``state``: of a finish. Times are ms of Redis' clock.
     """
 
@@ -121,7 +122,7 @@ def _parse(at_ms: int, fields: Sequence[bytes], submitted_ms: int) -> ReplacedAt
         return RunEntry(at_ms, verb, parse_caller(text))
     if verb == "stop":
         return RunEntry(at_ms, verb, tasks=_tasks(text))
-    if verb == "resume" and len(text) <= 2000 + MAX_CALLER:
+    if verb in ("resume", "hasten") and len(text) <= 2000 + MAX_CALLER:
         named, _, by = text.partition(b" ")
         return RunEntry(at_ms, verb, parse_caller(by), _tasks(named))
     if verb == "finish":

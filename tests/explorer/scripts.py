@@ -71,6 +71,7 @@ def hasten(d: Draft, task: int, attempt: int, level: str) -> Reply:
     there = [entry for entry in entries if entry in d.delayed]
     for entry in there or entries[:1]:
         d.delayed[entry] = d.now
+    d.remember("hasten", f"{task} {BY}")
     d.add_event(("W", f"{RUN} {task}"))
     return ("OK", 1)
 

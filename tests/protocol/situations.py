@@ -57,7 +57,7 @@ def waits(env: Environment) -> None:
     env.complete(done(0, "W"), done(1, "W"))
 
 
-HASTEN = ("r1", 0, 1, "5", LIST, 1, 1, "5", LIST)
+HASTEN = ("r1", "me", 0, 1, "5", LIST, 1, 1, "5", LIST)
 
 
 def stopping(env: Environment) -> None:

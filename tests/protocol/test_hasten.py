@@ -28,8 +28,9 @@ def wait_an_hour(env: Environment, *tasks: int, **more: str) -> None:
 def test_it_is_due_at_once_and_the_scheduler_is_told(env: Environment) -> None:
     wait_an_hour(env, 0, 1)
     before = env.records()["0"]
-    changed = env.changed_by(lambda: env.client.hasten("r1", [waiting()]))
-    assert set(changed) == {"run:r1:tasks", "delayed", "events"}
+    changed = env.changed_by(lambda: env.client.hasten("r1", [waiting()], "me"))
+    assert set(changed) == {"run:r1:tasks", "run:r1:history", "delayed", "events"}
+    assert changed["run:r1:history"][-1] == {"hasten": "0 me"}
     assert before.split(",")[4] == str(HOUR_MS)
     record = env.records()["0"].split(",")
     assert record[:4] + record[5:] == before.split(",")[:4] + before.split(",")[5:]

@@ -17,7 +17,8 @@ class HistoryEntry:
     at: Annotated[str | None, f"When it happened: {_TIME}."]
     what: Annotated[
         str,
-        "`submitted`, `attempt`, `not_run`, `stopping`, `cancelled`, `resumed`, `taken_over`, "
+        "`submitted`, `attempt`, `not_run`, `stopping`, `cancelled`, `resumed`, "
+        "`hastened`: a waiting task was made due, `taken_over`, "
         "`ended`, or `cut`: older events are no longer kept.",
     ]
     text: Annotated[str, "The event as a sentence."]
@@ -39,7 +40,7 @@ class HistoryEntry:
     error: Annotated[str | None, "The error of the attempt: type and message."]
     traceback: Annotated[str, "Its traceback, or empty."]
     rerun: Annotated[bool, "Whether a resume has made the task run again since."]
-    tasks: Annotated[list[str], "The tasks that a resume named."]
+    tasks: Annotated[list[str], "The tasks that a resume or a retry named."]
 
 
 @dataclass(frozen=True, kw_only=True)

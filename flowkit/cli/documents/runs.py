@@ -81,6 +81,7 @@ class Status(Document):
     counts: Annotated[dict[str, int], _COUNTS]
     memory: Annotated[int | None, "Bytes that it takes in Redis, null if Redis does not tell."]
     waiting_for: Annotated[str, "What keeps it from proceeding, empty if nothing is known."]
+    submitted_by: Annotated[str, "Who submitted it: `USER@HOST via CHANNEL`, or empty."]
     submitted_version: Annotated[str, "The version of the code that submitted it, or empty."]
     pinned_version: Annotated[str, "The version that it is kept to, or empty."]
     app_versions: Annotated[list[str], "The versions that its tasks ran."]

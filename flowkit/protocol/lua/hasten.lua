@@ -1,8 +1,9 @@
 -- hasten: makes tasks that wait for their next attempt due at once.
--- USES   base border spent guarded
+-- USES   base border spent guarded history
+-- RARE   remember
 -- KEYS   1 prefix
--- ARGV   1 now (ms)   2 run
---        3… per task, at most 200: task, its last attempt, level,
+-- ARGV   1 now (ms)   2 run   3 who asks for it
+--        4… per task, at most 200: task, its last attempt, level,
 --        the ready lists that it may wait for, separated by blanks; the first if it is in none
 -- REPLY  OK <tasks that were hastened> | UNKNOWN | OVER <state>
 -- KEEPS  only a task that waits after this very attempt is hastened, and not in a run that stops;
@@ -33,7 +34,7 @@ local function move_entries(head, level, lists)
 end
 
 local writes, hastened = {'HSET', tasks_key(run)}, {}
-for i = 3, submitted and #ARGV or 0, 4 do
+for i = 4, submitted and #ARGV or 0, 4 do
   local task, attempt = ARGV[i], ARGV[i + 1]
   local record = field_of(tasks_key(run), task)
   local state, last, _, spent, _, due = read_record(record)
@@ -49,6 +50,7 @@ for i = 3, submitted and #ARGV or 0, 4 do
 end
 if #hastened > 0 then
   call(unpack(writes))
+  remember(run, 'hasten', table.concat(hastened, ',') .. ' ' .. ARGV[3])
   -- As if a worker had announced these retries: the scheduler looks when the next one is due.
   call('XADD', P .. 'events', '*', 'W', run .. ' ' .. table.concat(hastened, ' '))
 end
