@@ -145,7 +145,6 @@ def _queued_ms(
         task = parse_record(whole(record))
     except CorruptData:
         return None
-    queued_ms: int | None = getattr(task, "queued_ms", None)
-    if task.state is not TaskState.QUEUED or queued_ms is None or began > MAX_TIME_MS:
+    if task.state is not TaskState.QUEUED or task.queued_ms is None or began > MAX_TIME_MS:
         return None
-    return began + queued_ms
+    return began + task.queued_ms
