@@ -182,7 +182,7 @@ def test_without_a_terminal_it_prints_once(talk: Run) -> None:
     done = talk("top")
     assert done.returncode == 0
     assert "\x1b" not in done.stdout
-    for text in ("unfinished run", "PER MINUTE", "HOST", "top-once", "2/2 (100 %)"):
+    for text in ("unfinished run", "PER MINUTE", "HOST", "top-once", "2/2"):
         assert text in done.stdout
     document = json.loads(talk("top", "--json", "--limit", "1").stdout)
     assert (document["schema"], document["scheduler"], len(document["runs"])) == (
