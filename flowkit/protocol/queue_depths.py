@@ -59,7 +59,7 @@ class QueueDepths(Store):
         keys = [(name, level, "", self.keys.ready(name, level)) for name, level in there]
         keys += [
             (name, level, run, self.keys.backlog(name, level, run))
-            for name, level, run in backlogs(self.link, self.keys, there)
+            for name, level, run in backlogs(self.link, self.keys, there, MOST_LISTS + 1)
         ]
         depths = Depths(cut_short=len(keys) > MOST_LISTS)
         del keys[MOST_LISTS:]
