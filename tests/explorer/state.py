@@ -72,8 +72,8 @@ class Setup:
     ``versions``: the version of each of these apps, () for none.
     ``shaky``: tasks whose attempts may fail, at most ``failures`` times in all. ``batch``: how many
     attempts a lane claims at once. ``hastens``: how often a client makes a task that waits for a
-    retry due, which it must if there is a ``delay`` and no ``clock``. ``clock``: whether time passes
-    until the next delayed attempt is due. ``faults``: how many, of ``kinds``.
+    retry due, which it must if there is a ``delay`` and no ``clock``. ``clock``: whether time
+    passes until the next delayed attempt is due. ``faults``: how many, of ``kinds``.
     ``named``: a task to resume from, '' to resume without naming one; with one, runs that
     succeeded are resumed as well.
     """
