@@ -29,6 +29,7 @@ from ..core.lanes import worker_of
 from ..core.run_record import RunRecord
 from ..core.snapshot import LaneView, LiveWorker, QueueDepth, Snapshot, TaskView
 from ..core.states import RUN_OVER, RunState, TaskState
+from ..core.task_progress import TaskProgress
 from ..core.worker_info import WorkerInfo
 from ..exceptions import NotPermitted, RedisUnavailable, RunNotFound, StoreError
 from ..protocol.app_functions import function_id, pinned_id
@@ -105,11 +106,11 @@ def read_snapshot(
 ) -> Snapshot:
     """Return a snapshot of an unfinished or finished run.
 
-    ``asks_redis``: try a write that changes nothing. ``tasks``: whose errors are read in any case.
+    ``asks_redis``: try a write that changes nothing, and read what running tasks report.
+    ``tasks``: whose errors are read in any case.
     """
     states = [record.state for record in records]
-    begun = [task for task, state in enumerate(states) if state is not TaskState.PENDING]
-    views = {task: _view(records[task]) for task in begun}
+    views = _views(store, run.run, records, with_reports=asks_redis)
     errors = _errors(store, run.run, views, tasks)
     now_ms = store.redis_now_ms()
     if run.state is not RunState.RUNNING:
@@ -135,7 +136,17 @@ def read_snapshot(
     )
 
 
-def _view(record: TaskRecord) -> TaskView:
+def _views(
+    store: ClientStore, run: str, records: Sequence[TaskRecord], *, with_reports: bool
+) -> dict[int, TaskView]:
+    begun = {
+        task: record for task, record in enumerate(records) if record.state is not TaskState.PENDING
+    }
+    reports = store.read_task_progress(run, begun) if with_reports else {}
+    return {task: _view(record, reports.get(task)) for task, record in begun.items()}
+
+
+def _view(record: TaskRecord, progress: TaskProgress | None) -> TaskView:
     return TaskView(
         record.state,
         record.attempt,
@@ -149,6 +160,7 @@ def _view(record: TaskRecord) -> TaskView:
         suspect=Flag.SUSPECT in record.spent.flags,
         continues=Flag.CONTINUES in record.spent.flags,
         cached=Flag.CACHED in record.spent.flags,
+        progress=" ".join(str(progress or "").split()),
     )
 
 

@@ -189,7 +189,8 @@ def running(view: View, task: int) -> Cause | None:
     kind = Kind.WAITS_FOR_RUN if worker.info.all_wait else Kind.RUNNING
     queue = view.serving(task).queue if kind is Kind.WAITS_FOR_RUN else ""
     since = view.snapshot.at(item.started_ms)
-    return Cause(kind, queue, view.named(item.lane), attempt=item.attempt, since_ms=since)
+    holder, progress = view.named(item.lane), item.progress
+    return Cause(kind, queue, holder, attempt=item.attempt, detail=progress, since_ms=since)
 
 
 def worker_lost(view: View, task: int) -> Cause:

@@ -217,7 +217,8 @@ def _queued(cause: Cause, named: Named) -> str:
 
 def _running(cause: Cause, named: Named) -> str:
     again = f" (attempt {cause.attempt})" if cause.attempt > 1 else ""
-    return f"Task {named.task!r} is running on {cause.holder}{again}{_since(cause, named)}."
+    says = f"; it reports {cause.detail}" if cause.detail else ""
+    return f"Task {named.task!r} is running on {cause.holder}{again}{_since(cause, named)}{says}."
 
 
 def _until(cause: Cause, named: Named) -> str:

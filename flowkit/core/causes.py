@@ -66,9 +66,9 @@ class Cause:
     ``holder``: the worker that holds the task, or what occupies the workers. ``number``: how many
     lanes, workers, facts or tasks. ``ahead``: how many attempts wait in the queue, with this one or
     before it; ``rate``: how many ended there per second, in the last minute. ``attempt``, ``of``:
-    of a retry. ``detail``: an error, versions, or the answer of Redis. ``since_ms``: since when;
-    ``until_ms``: until when, if that is known. ``root``: the number of the task that holds this one
-    up.
+    of a retry. ``detail``: an error, versions, the answer of Redis, or the progress of a task.
+    ``since_ms``: since when; ``until_ms``: until when, if that is known. ``root``: the number of
+    the task that holds this one up.
     """
 
     kind: Kind

@@ -11,7 +11,6 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import median
 
 LEAST_DONE, LEAST_S = 3, 1.0  # before that, a run's own pace says little
 MOST_FASTER, MOST_SLOWER = 0.2, 5.0
@@ -54,7 +53,7 @@ def seconds_left(
     if done >= total:
         return None
     if earlier:
-        left = median(_scaled(pace, done / total, changed) for pace in earlier)
+        left = _median([_scaled(pace, done / total, changed) for pace in earlier])
     elif done >= LEAST_DONE and changed >= LEAST_S:
         left = changed * (total - done) / done
     else:
@@ -72,6 +71,12 @@ def _scaled(pace: Pace, fraction: float, changed: float) -> float:
     ratio = changed / expected if expected > 0 and changed > 0 else 1.0
     ratio = min(max(ratio, MOST_FASTER), MOST_SLOWER)
     return pace.left(fraction) * (1 + (ratio - 1) * fraction)
+
+
+def _median(numbers: list[float]) -> float:
+    numbers.sort()
+    middle = len(numbers) // 2
+    return (numbers[middle] + numbers[-1 - middle]) / 2
 
 
 def rate(samples: Sequence[tuple[float, int]]) -> float:

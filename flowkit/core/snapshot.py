@@ -25,7 +25,8 @@ class TaskView(NamedTuple):
 
     ``due_ms``: of a waiting task, when its next attempt is due; of others, when they ended.
     ``queued_ms``: when a queued task was queued. ``since_ms``: when a waiting task began to wait;
-    ``reason``: for what. ``failures``: failed attempts so far.
+    ``reason``: for what. ``failures``: failed attempts so far. ``progress``: what the function of a
+    running task reports, in one line.
     """
 
     state: TaskState
@@ -40,6 +41,7 @@ class TaskView(NamedTuple):
     suspect: bool = False
     continues: bool = False
     cached: bool = False
+    progress: str = ""
 
 
 class LaneView(NamedTuple):

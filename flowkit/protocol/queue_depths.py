@@ -59,7 +59,7 @@ class QueueDepths(Store):
         keys = [(name, level, "", self.keys.ready(name, level)) for name, level in there]
         keys += [
             (name, level, run, self.keys.backlog(name, level, run))
-            for name, level, run in backlogs(self.link, self.keys, there)
+            for name, level, run in backlogs(self.link, self.keys, there, MOST_LISTS + 1)
         ]
         depths = Depths(cut_short=len(keys) > MOST_LISTS)
         del keys[MOST_LISTS:]
@@ -145,7 +145,6 @@ def _queued_ms(
         task = parse_record(whole(record))
     except CorruptData:
         return None
-    queued_ms: int | None = getattr(task, "queued_ms", None)
-    if task.state is not TaskState.QUEUED or queued_ms is None or began > MAX_TIME_MS:
+    if task.state is not TaskState.QUEUED or task.queued_ms is None or began > MAX_TIME_MS:
         return None
-    return began + queued_ms
+    return began + task.queued_ms

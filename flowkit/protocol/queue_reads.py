@@ -40,10 +40,15 @@ def places(link: Link, keys: Keys) -> dict[Place, bool]:
     }
 
 
-def backlogs(link: Link, keys: Keys, places: Mapping[Place, bool]) -> list[tuple[str, str, str]]:
-    """Return (ready list, level, run) of the runs that have a turn there. One round trip."""
+def backlogs(
+    link: Link, keys: Keys, places: Mapping[Place, bool], most: int = 0
+) -> list[tuple[str, str, str]]:
+    """Return (ready list, level, run) of the runs that have a turn there. One round trip.
+
+    ``most``: of the runs of each place, 0 for all.
+    """
     there = [place for place, has_backlogs in places.items() if has_backlogs]
-    turns = [("LRANGE", keys.turns(*place), 0, -1) for place in there]
+    turns = [("LRANGE", keys.turns(*place), 0, most - 1) for place in there]
     waiting: dict[tuple[str, str, str], None] = {}  # a run may have a turn twice
     for (name, level), runs in zip(there, link.batch_each(turns) if turns else (), strict=True):
         if isinstance(runs, list):

@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import msgpack
-from console import Run, RunningSystem
+from console import Run
 from helpers import wait_until
 from real_redis import RealRedis
 
-from flowkit.client.client import Client
 from flowkit.protocol.keys import Keys
 from flowkit.protocol.link import Link
 from flowkit.protocol.namespace import drop_namespace
@@ -78,12 +77,60 @@ def test_nothing_that_a_worker_reports_can_control_the_terminal(
     link.close()
 
 
-def test_a_client_of_several_shards_adds_them_up(
-    redis_server: RealRedis, running: RunningSystem
+def test_shards_are_added_up(flowkit: Run, redis_server: RealRedis, tmp_path: Path) -> None:
+    other = RealRedis(tmp_path / "other").start()
+    keys = Keys("cli-sharded-queues")
+    rates = {"default": [30, 1500]}
+    about = {"queues": ["default"], "processes": 2, "busy": [1, 0], "window_ms": 60_000}
+    try:
+        for at, server in enumerate((redis_server, other)):
+            link = Link(server.url)
+            link.call("ZADD", keys.workers(), 10**14, f"W{at}")
+            packed = msgpack.packb({**about, "rates": rates})
+            link.call("HSET", keys.worker(f"W{at}"), "about", packed)
+            link.call("HSET", keys.levels(), "default", "5", f"only{at}", "9")
+            link.call("RPUSH", keys.ready("default", "5"), "r,0,1", "r,1,1")
+            link.close()
+        where = {
+            "FLOWKIT_REDIS_URL": f"{redis_server.url} {other.url}",
+            "FLOWKIT_NAMESPACE": keys.namespace,
+        }
+        document = json.loads(flowkit("queues", "--json", **where).stdout)
+        queues = {item["queue"]: item for item in document["items"]}
+        assert queues.keys() == {"default", "only0", "only1"}
+        total = queues["default"]
+        assert (total["waiting"], total["workers"], total["processes"], total["busy"]) == (
+            4,
+            2,
+            4,
+            2,
+        )
+        assert (total["per_minute"], total["mean_seconds"]) == (60.0, 0.05)
+        assert "2 workers · 2 of 4 processes busy · 60 tasks/min" in flowkit("top", **where).stdout
+    finally:
+        link = Link(redis_server.url)
+        drop_namespace(link, keys.namespace)
+        link.close()
+        other.kill()
+
+
+def test_a_user_with_the_rules_of_an_older_release_may_not_read_delayed(
+    flowkit: Run, tmp_path: Path
 ) -> None:
-    """Both shards are one Redis in this test: the second one is empty."""
-    with Client.connect(redis_server.url, running.variables["FLOWKIT_NAMESPACE"]) as client:
-        (default,) = [queue for queue in client.queues() if queue.name == "default"]
-        client.shards = client.shards * 2
-        (twice,) = [queue for queue in client.queues() if queue.name == "default"]
-        assert (twice.workers, twice.lanes) == (2 * default.workers, 2 * default.lanes)
+    server = RealRedis(tmp_path / "redis").start()
+    try:
+        with server.client() as admin:
+            admin.hset("{flowkit}:levels", "default", "5")
+            admin.execute_command(
+                *("ACL", "SETUSER", "old", "on", ">secret", "+@read", "+time", "+client|setname"),
+                *("+info", "%R~{flowkit}:levels", "%R~{flowkit}:ready:*", "%R~{flowkit}:workers"),
+                *("%R~{flowkit}:schema", "%R~{flowkit}:layout", "%R~{flowkit}:worker:*"),
+            )
+        url = server.url.replace("://", "://old:secret@")
+        done = flowkit("queues", "--json", FLOWKIT_REDIS_URL=url)
+        assert done.returncode == 0, done.stderr
+        (queue,) = json.loads(done.stdout)["items"]
+        assert (queue["queue"], queue["delayed"]) == ("default", None)
+        assert "?" in flowkit("queues", FLOWKIT_REDIS_URL=url).stdout
+    finally:
+        server.kill()

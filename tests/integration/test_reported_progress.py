@@ -71,6 +71,7 @@ def test_the_last_report_of_each_running_task_is_seen(client: Client, tmp_path: 
     run = client.submit(dag)
     seen = {"rows": (4, 10, "rows"), "flood": (app.FLOOD, app.FLOOD, "reports")}
     wait_until("both are seen", lambda: progress_of(run) == seen)
+    assert run.explain("rows").sentence.endswith("; it reports 4/10 rows.")
     Path(gate).touch()
     assert run.wait_results(20) == {"rows": 10, "flood": app.FLOOD}
     assert progress_of(run) == {"rows": None, "flood": None}

@@ -57,9 +57,21 @@ def test_the_oldest_is_the_first_of_all_lists(env: Environment) -> None:
     env.ready(0)
     env.now += 500
     env.submit("later", 4)
-    env.queue(0, run="later")
-    oldest = env.client.read_depths().queues[LIST].oldest_ms
-    assert oldest in (None, START), "records of older releases do not have the time"
+    env.queue(0, run="later", level="9")
+    env.queue(1, run="later", list_="mail")
+    queues = env.client.read_depths().queues
+    assert (queues[LIST].oldest_ms, queues["mail"].oldest_ms) == (START, START + 500)
+
+
+def test_a_time_that_is_not_recorded_is_unknown(env: Environment) -> None:
+    """By a release that does not record it, or by another program."""
+    env.ready(0)
+    for record in ("Q1,,,,", "R1,W.0,,5,,1", "banana", "Q1,,,,,zz", "x" * 100_000):
+        env.link.call("HSET", env.keys.tasks("r1"), 0, record)
+        assert env.client.read_depths().queues[LIST].oldest_ms is None
+    env.link.call("HSET", env.keys.run("r1"), "submitted", "9" * 15)
+    env.link.call("HSET", env.keys.tasks("r1"), 0, "Q1,,,,,1")
+    assert env.client.read_depths().queues[LIST].oldest_ms is None
 
 
 def test_reads_are_bounded(env: Environment, monkeypatch: pytest.MonkeyPatch) -> None:

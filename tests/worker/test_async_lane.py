@@ -100,6 +100,9 @@ def test_as_many_run_as_there_are_slots(gate: threading.Event) -> None:
     assert rig.tokens(5) == [f"{n},1,S" for n in range(5)]
     rig.finish()
     assert rig.lane.done == 5
+    ((ended, seconds),) = rig.slots.counts.totals()
+    assert ended == 5
+    assert seconds > 0
 
 
 def test_a_coroutine_past_its_deadline_is_cancelled(gate: threading.Event) -> None:

@@ -29,7 +29,7 @@ def run_row(run: RunRecord, now: float) -> list[str]:
         run.dag_name,
         "stopping" if run.stop and run.state is RunState.RUNNING else run.state.value,
         seconds(max(0.0, end - run.submitted_ms / 1000)),
-        f"{done}/{run.total} ({100 * done // max(1, run.total)} %)",
+        f"{done}/{run.total}",
         str(counts.get("queued", 0)),
         str(counts.get("waiting", 0)),
         str(counts.get("failed", 0)),
