@@ -147,6 +147,7 @@ class Child:
             self._open_output()
         self._log = configure_logging(config.log_level, config.log_json)
         self._listener = EventLog(self._log, on_worker=True)
+        set_sink(self.output)  # the app may have set another
         self._log.logger.disabled = False  # logging.config.dictConfig disables existing loggers
         if config.capture_output:
             start_capture(self._log.logger, {"worker": self._lane_id}, records=records)
@@ -155,7 +156,6 @@ class Child:
         """Send what tasks print, and what their programs write, to the log collector."""
         if self._pipes is not None:
             self.output = OutputPipe(self._pipes.records)
-            set_sink(self.output)
             self._programs = ProgramOutput(self._pipes.programs, self._pipes.token)
 
     def _work(self, sync_lane: SyncLane) -> ExitReason:

@@ -10,9 +10,10 @@ import threading
 
 from ..basics.log_level import LogLevel
 from .capture import start_capture, stop_capture
+from .kept_lines import KEPT, logs
 from .logger import AttemptFilter, FlowkitLogger, last_level
 from .output import has_own_handler, own_handler
-from .task_lines import add_log_filter, remove_log_filter
+from .task_lines import add_log_filter, remove_log_filter, set_sink
 
 __all__ = [
     "AttemptFilter",
@@ -21,6 +22,7 @@ __all__ = [
     "add_log_filter",
     "configure_logging",
     "get_logger",
+    "logs",
     "remove_log_filter",
 ]
 
@@ -39,8 +41,8 @@ def configure_logging(
     """Set up the global logger and return it. The parameters are those of ``FlowkitLogger``.
 
     ``capture_output``: turn what tasks print, and what they log through the standard ``logging``
-    module, into lines of this log that name run, task and attempt. Set up your own logging before
-    this call. A call without ``capture_output`` turns it off.
+    module, into lines of this log that name run, task and attempt, and keep them for ``logs``. Set
+    up your own logging before this call. A call without ``capture_output`` turns it off.
     """
     global _global_logger
     with _CONFIGURE_LOCK:
@@ -48,8 +50,10 @@ def configure_logging(
         _global_logger = logger
         if capture_output:
             start_capture(logger.logger, {}, records=True)
+            set_sink(KEPT)
         else:
             stop_capture()
+            set_sink(None)
         return logger
 
 

@@ -37,6 +37,7 @@ Report = Callable[[Who, str, str], None]  # the attempt, "stdout" or "stderr", t
 
 _report: Report | None = None
 _ended: Callable[[Who], None] | None = None
+_is_tee = False
 _lock = threading.Lock()
 
 
@@ -126,6 +127,8 @@ class CapturedStream:
             raise TypeError(f"write() argument must be str, not {type(text).__name__}")
         whose = attempt[:3]
         note_printed(whose)
+        if _is_tee:
+            self.beneath().write(text)
         for line in self._lines(whose, text):
             report(whose, self._name, line)
         if len(HELD) > MOST_HELD:
@@ -206,17 +209,23 @@ def passing_through() -> Iterator[None]:
         _busy.passing = before
 
 
-def start(report: Report, ended: Callable[[Who], None] | None = None) -> None:
+def is_started() -> bool:
+    """Return whether the streams are captured."""
+    return _report is not None
+
+
+def start(report: Report, ended: Callable[[Who], None] | None = None, *, tee: bool = False) -> None:
     """Capture both streams, if they are not captured. From now on ``report`` gets each line.
 
-    ``ended`` gets each attempt that has printed, when it is over.
+    ``ended`` gets each attempt that has printed, when it is over. ``tee``: also pass the text on
+    unchanged.
     """
-    global _report, _ended
+    global _report, _ended, _is_tee
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is not None and not isinstance(stream, CapturedStream):
             setattr(sys, name, CapturedStream(name, stream))
-    _report, _ended = report, ended
+    _report, _ended, _is_tee = report, ended, tee
 
 
 def stop() -> None:

@@ -57,6 +57,11 @@ def set_sink(sink: LineSink | None) -> None:
     _tell_sink()
 
 
+def sink() -> LineSink | None:
+    """Return the sink of this process."""
+    return _sink
+
+
 def report_with(report: Callable[[str, BaseException], None]) -> None:
     """Report a filter that raises with this function."""
     global _report_broken

@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
+from ..basics.log_line import LogLine
 from ..basics.suggestions import unknown_name
 from ..core.states import TaskState
 from ..core.task_progress import TaskProgress
 from ..definition.task import Task
 from ..exceptions import TaskNotFoundError
+from ..logging.kept_lines import KeptLines
 from ..logging.output import plain
 
 AnyTask = str | Task
@@ -65,6 +67,7 @@ class DagResult:
     tasks: Mapping[str, TaskResult]
     order: Sequence[str]
     elapsed: float
+    kept: KeptLines = field(default_factory=KeptLines, repr=False, compare=False)
 
     def __str__(self) -> str:
         ended = "succeeded" if self.succeeded else "failed"
@@ -102,6 +105,14 @@ class DagResult:
     def delays(self, task: AnyTask) -> list[float]:
         """Return the seconds waited before each retry of a task. Raises TaskNotFoundError."""
         return list(self._task(task).delays)
+
+    def logs(self, task: AnyTask | None = None, attempt: int | None = None) -> list[LogLine]:
+        """Return what the tasks printed and logged, in order, as ``logs`` of a run on workers does.
+
+        ``task``, ``attempt``: only of this task, of this attempt. Raises TaskNotFoundError.
+        """
+        name = None if task is None else self._task(task).name
+        return self.kept.lines(None, name, attempt)
 
     def _task(self, task: AnyTask) -> TaskResult:
         name = task.name if isinstance(task, Task) else task

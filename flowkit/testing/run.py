@@ -12,11 +12,13 @@ from ..definition.call_plan import plan_for
 from ..definition.functions import unfit_result
 from ..definition.task import Task
 from ..executors import check_executor
+from ..logging.kept_lines import keeping
 from .result import DagResult
 
 if TYPE_CHECKING:
     from ..dag import DAG
     from ..state.store import StateStore
+    from .story import TestEnvironment
 
 Result = TypeVar("Result")
 
@@ -42,7 +44,6 @@ def run_dag(
 
     Raises what ``DAG.run`` raises before anything runs, and CodecError for a bad parameter.
     """
-    from ..local.run import run_here
     from .story import TestEnvironment
 
     _check(dag, params, {"state": state, "resume": resume or None, "from_task": None})
@@ -52,15 +53,20 @@ def run_dag(
     if state is None:
         _forget_cached(dag)
     recorder = TestEnvironment(clock, seed, strict_values=strict_values)
-    environment, own, begun = recorder.environment(), len(dag.tasks), clock.monotonic()
+    own, begun = len(dag.tasks), clock.monotonic()
     try:
-        run_here(
-            dag, max_workers=max_workers, params=params, recording=records, environment=environment
-        )
+        _run(dag, recorder, max_workers=max_workers, params=params, recording=records)
     except BaseException as error:
         if error is not recorder.failure:
             raise
     return recorder.result(dag.name, own, clock.monotonic() - begun)
+
+
+def _run(dag: DAG, recorder: TestEnvironment, **options: Any) -> None:
+    from ..local.run import run_here
+
+    with keeping(recorder.kept):
+        run_here(dag, environment=recorder.environment(), **options)
 
 
 def _check(dag: DAG, params: object, options: Mapping[str, object]) -> None:

@@ -26,6 +26,7 @@ from ..execution.progress import end_reports
 from ..local.environment import Environment, listener
 from ..local.outcome import LocalOutcome
 from ..local.run_events import RunEvents
+from ..logging.kept_lines import KeptLines
 from .result import DagResult, TaskResult
 
 _ENDED_WITHOUT_CANCEL = (TaskState.SUCCEEDED, TaskState.FAILED, TaskState.WAITING)
@@ -120,6 +121,7 @@ class TestEnvironment:
         self._strict = strict_values
         self._recorder: RunRecorder | None = None
         self._results: list[Any] = []
+        self.kept = KeptLines()  # what the tasks print
 
     def environment(self) -> Environment:
         """Return the environment that the run uses."""
@@ -142,7 +144,7 @@ class TestEnvironment:
             if number < own and task.state is TaskState.SUCCEEDED and self._keeps(number)
         }
         order = [] if recorder is None else [recorder.tasks[n].name for n in recorder.order]
-        return DagResult(dag_name, results, self.failure, tasks, order, elapsed)
+        return DagResult(dag_name, results, self.failure, tasks, order, elapsed, self.kept)
 
     def _keeps(self, number: int) -> bool:
         return self._recorder is not None and self._recorder.tasks[number].policy.keep_result

@@ -35,11 +35,13 @@ from ...execution.progress import REPORTERS, end_reports
 from ...execution.user_frames import user_frames
 from ...logging import configure_logging
 from ...logging.streams import PRINTED, end_lines
+from ...logging.task_lines import set_sink
 from ...processes.forked import end_if_forked
 from ...processes.parent_death import signal_at_death_of
 from ...processes.signals import FOR_PARENT, obey_parent_alone
 from ...processes.standard_streams import detach_from_terminal, keep_streams_open
 from .errors import pack_error, unpack_error
+from .sent_lines import SentLines
 from .shipping import find_function
 from .wire import (
     BrokenCall,
@@ -69,12 +71,14 @@ def child_main(pipe: Connection) -> NoReturn:
         hello: Hello = unpack(pipe.recv_bytes())
         capture = hello.capture_output
         configure_logging(hello.log_level, hello.log_json, capture_output=capture)
-        child = _Child(hello)
-        pipe.send_bytes(pack(Ready(child.missing)))
+        child, lines = _Child(hello), SentLines(pipe)
+        lines.send(pack(Ready(child.missing)))
+        if capture:
+            set_sink(lines)
         while True:
             answer = child.answer(pipe.recv_bytes())
             _flush()
-            pipe.send_bytes(answer)
+            lines.send(answer)
     _flush()
     os._exit(0)
 

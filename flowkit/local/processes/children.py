@@ -27,6 +27,7 @@ from ...processes.signals import FOR_PARENT
 from ...processes.standard_streams import open_missing_descriptors
 from ...processes.tree import kill_tree
 from .child import child_main
+from .sent_lines import keep_line
 
 _LOOK_S = 1.0  # between checks whether a silent child is alive
 _FAREWELL_S = 5.0  # for a dismissed child to exit
@@ -70,20 +71,27 @@ class ChildProcess:
         end = None if limit is None else time.monotonic() + limit
         try:
             self._pipe.send_bytes(message)
-            while not self._poll.poll(_patience_ms(end)):
-                if end is not None and time.monotonic() >= end:
-                    return None
-                # A process that the child left behind may hold the other end of the pipe open, so
-                # the pipe alone does not show the death. A last reply in the pipe is still read.
-                if not self._process.is_alive() and not self._poll.poll(0):
-                    break
-            else:
+            while self._await(end):
                 answer = self._pipe.recv_bytes()
-                self._asked.release()
-                return answer
+                if not keep_line(answer):
+                    self._asked.release()
+                    return answer
+            if end is not None and time.monotonic() >= end:
+                return None
         except (EOFError, OSError):
             pass
         raise Died(self.pid, self._collect_exit_code())
+
+    def _await(self, end: float | None) -> bool:
+        """Wait for a message; return False at ``end``, and when the child is dead."""
+        while not self._poll.poll(_patience_ms(end)):
+            if end is not None and time.monotonic() >= end:
+                return False
+            # A process that the child left behind may hold the other end of the pipe open, so the
+            # pipe alone does not show the death. A last reply in the pipe is still read.
+            if not self._process.is_alive() and not self._poll.poll(0):
+                return False
+        return True
 
     def kill(self) -> None:
         """Kill it, and everything that its tasks have started."""
