@@ -1,11 +1,11 @@
 """Explanations of runs: reads a snapshot, and lets ``core/explain.py`` say what it means.
 
 Beside the run's record and graph, it takes one round trip per thousand tasks for the records, and
-at most 21 more, whatever the size of the run: 3 for the scheduler (lease, clock, lag), 4 for the
+at most 24 more, whatever the size of the run: 3 for the scheduler (lease, clock, lag), 4 for the
 live workers, 1 for expired leases, 4 for their lanes, 2 for the name of a task in one of them, 3
-for the queues, 1 for the functions of their apps, 2 for errors, and 1 to try a write that changes
-nothing, if the caller asks for it. What nothing depends on is not read: queues and lanes only if
-tasks are queued.
+for the queues, 1 for the functions of their apps, 2 for errors, 2 for the progress of running
+tasks, 1 for who cancelled the run, and 1 to try a write that changes nothing, if the caller asks
+for it. What nothing depends on is not read: queues and lanes only if tasks are queued.
 
 A user without the right to read something, or damaged data, makes a fact unknown, not the
 explanation impossible.
@@ -14,6 +14,7 @@ explanation impossible.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from ..basics.shorten import shorten
 from ..core.compiled import CompiledDAG
@@ -31,7 +32,7 @@ from ..core.snapshot import LaneView, LiveWorker, QueueDepth, Snapshot, TaskView
 from ..core.states import RUN_OVER, RunState, TaskState
 from ..core.task_progress import TaskProgress
 from ..core.worker_info import WorkerInfo
-from ..exceptions import NotPermitted, RedisUnavailable, RunNotFound, StoreError
+from ..exceptions import RunNotFound
 from ..protocol.app_functions import function_id, pinned_id
 from ..protocol.client_store import ClientStore
 from ..protocol.decoding import CorruptData
@@ -44,13 +45,6 @@ MOST_FUNCTIONS = 1000  # of queued tasks, that are looked for in each app
 MOST_ERROR = 1000  # characters of an error
 # Of another run that occupies a lane: larger ones are not read for the name of a task.
 MOST_TASKS_NAMED, MOST_NAME_BYTES = 10_000, 4 * 1024 * 1024
-# Words of the answer of Redis → what they mean.
-_REFUSALS = (
-    ("maxmemory", "it is full"),
-    ("read only", "it is a read-only replica"),
-    ("MISCONF", "it cannot save its data"),
-    ("RDB", "it cannot save its data"),
-)
 MOST_ERRORS = 50  # of waiting tasks, and of failed ones
 
 
@@ -109,31 +103,40 @@ def read_snapshot(
     ``asks_redis``: try a write that changes nothing, and read what running tasks report.
     ``tasks``: whose errors are read in any case.
     """
-    states = [record.state for record in records]
-    views = _views(store, run.run, records, with_reports=asks_redis)
-    errors = _errors(store, run.run, views, tasks)
-    now_ms = store.redis_now_ms()
+    snapshot = _read_tasks(store, run, dag, records, tasks, asks_redis)
     if run.state is not RunState.RUNNING:
-        return Snapshot(run, dag, states, views, now_ms, errors=errors)
-    infos = store.alive_workers()
+        return snapshot
+    views, infos = snapshot.tasks, store.alive_workers()
     queued = [task for task, item in views.items() if item.state is TaskState.QUEUED]
     queues = {dag.policy(task).queue for task in queued}
-    return Snapshot(
-        run,
-        dag,
-        states,
-        views,
-        now_ms,
+    return replace(
+        snapshot,
         lease_left_ms=store.lease_left_ms(),
         lag=store.read_lag(),
-        refuses=_refusal(store) if asks_redis else "",
+        refuses=store.read_refusal() if asks_redis else "",
         workers=_live_workers(store, infos, queues, {run.run: dag.graph.names}),
-        expired=_expired(store, infos, views.values(), now_ms),
+        expired=_expired(store, infos, views.values(), snapshot.now_ms),
         depths=_depths(store, dag, queued) if queued else None,
         has=_functions(store, dag, infos, views),
-        errors=errors,
         rates=_rates(infos),
     )
+
+
+def _read_tasks(
+    store: ClientStore,
+    run: RunRecord,
+    dag: CompiledDAG,
+    records: Sequence[TaskRecord],
+    tasks: Collection[int],
+    with_reports: bool,
+) -> Snapshot:
+    """Return what a snapshot says of the run and its tasks alone."""
+    states = [record.state for record in records]
+    views = _views(store, run.run, records, with_reports=with_reports)
+    errors, now_ms = _errors(store, run.run, views, tasks), store.redis_now_ms()
+    cancelled = RunState.CANCELLED in (run.stop, run.state)
+    by = store.read_canceller(run.run) if cancelled else ""
+    return Snapshot(run, dag, states, views, now_ms, errors=errors, cancelled_by=by)
 
 
 def _views(
@@ -180,22 +183,8 @@ def _errors(
 
 
 def _in_one_line(error: ErrorInfo) -> str:
-    message = " ".join(error.message.split())
-    return shorten(f"{error.type}: {message}" if message else error.type, MOST_ERROR)
-
-
-def _refusal(store: ClientStore) -> str:
-    """Return what Redis answers to a write, "" if it accepts it or this user may not write."""
-    try:
-        store.check_writes()
-    except NotPermitted:
-        return ""
-    except RedisUnavailable as error:
-        text = str(error.__cause__ or error).partition(" script:")[0].rstrip(". ")
-        return next((f"{what} ({text})" for word, what in _REFUSALS if word in text), text)
-    except StoreError:
-        return ""
-    return ""
+    text = f"{error.type}: {error.message}" if error.message else error.type
+    return shorten(" ".join(text.split()), MOST_ERROR)
 
 
 def _live_workers(

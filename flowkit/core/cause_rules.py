@@ -59,7 +59,8 @@ def stopping(view: View, task: int) -> Cause | None:
 def stop_of(view: View) -> Cause:
     """Return the stop of the run, which waits for its running tasks."""
     stop = view.snapshot.run.stop
-    return Cause(Kind.STOPPING, detail="" if stop is None else stop.value, number=view.running)
+    by, why = view.snapshot.cancelled_by, "" if stop is None else stop.value
+    return Cause(Kind.STOPPING, holder=by, detail=why, number=view.running)
 
 
 def no_scheduler(view: View, task: int) -> Cause | None:
@@ -189,7 +190,7 @@ def running(view: View, task: int) -> Cause | None:
     kind = Kind.WAITS_FOR_RUN if worker.info.all_wait else Kind.RUNNING
     queue = view.serving(task).queue if kind is Kind.WAITS_FOR_RUN else ""
     since = view.snapshot.at(item.started_ms)
-    holder, progress = view.named(item.lane), item.progress
+    holder, progress = worker_of(item.lane), item.progress
     return Cause(kind, queue, holder, attempt=item.attempt, detail=progress, since_ms=since)
 
 

@@ -27,8 +27,11 @@ class Named:
 
 
 def sentence(cause: Cause, named: Named) -> str:
-    """Return why a task is not over, in one sentence or two."""
-    return _TEXTS[cause.kind](cause, named)
+    """Return why a task is not over, in one sentence or two, on one line.
+
+    A worker may describe itself with line ends, which could imitate other lines of a terminal.
+    """
+    return " ".join(_TEXTS[cause.kind](cause, named).split())
 
 
 def command(cause: Cause, named: Named) -> str:
@@ -102,7 +105,8 @@ def _no_scheduler(cause: Cause, named: Named) -> str:
 
 
 def _stopping(cause: Cause, named: Named) -> str:
-    why = "it was cancelled" if cause.detail == "cancelled" else "a task failed"
+    by = f" by {cause.holder}" if cause.holder else ""
+    why = f"it was cancelled{by}" if cause.detail == "cancelled" else "a task failed"
     waits = f"; it waits for {_many(cause.number, 'running task')}" if cause.number else ""
     return f"The run is stopping, since {why}{waits}."
 

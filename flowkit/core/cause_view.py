@@ -67,10 +67,6 @@ class View:
         """The live workers by id."""
         return {item.info.worker: item for item in self.snapshot.workers}
 
-    def named(self, lane: str) -> str:
-        """Return how a message names the worker of a lane."""
-        return lane.partition(".")[0]
-
     # -- one task -------------------------------------------------------------------------------
 
     def serving(self, task: int) -> Serving:

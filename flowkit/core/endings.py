@@ -96,7 +96,8 @@ def run_ending(snapshot: Snapshot, failure: Failure | None) -> tuple[str, str]:
         return f"The run failed{ago}.{_began(failure)}{_blocked(failure)}", failure.command
     if run.state is RunState.CANCELLED:
         cancelled = snapshot.states.count(TaskState.CANCELLED)
-        text = f"The run was cancelled{ago}; {_tasks(cancelled)} of it had not ended."
+        by = f" by {snapshot.cancelled_by}" if snapshot.cancelled_by else ""
+        text = f"The run was cancelled{ago}{by}; {_tasks(cancelled)} of it had not ended."
         return text, _resume(snapshot, None)
     return f"The run {run.state.value}{ago}.", ""
 

@@ -83,7 +83,8 @@ class Snapshot:
     it accepts writes or was not asked. ``expired``: workers whose lease has expired → when.
     ``depths``: None if the queues were not read. ``has``: whether an app (id) has a function (its
     number in the DAG), None if not asked. ``errors``: last errors by task, as far as read.
-    ``rates``: attempts that ended per second in the last minute, by queue.
+    ``rates``: attempts that ended per second in the last minute, by queue. ``cancelled_by``: who
+    cancelled the run, "" if unknown.
     """
 
     run: RunRecord
@@ -101,6 +102,7 @@ class Snapshot:
     errors: Mapping[int, str] = field(default_factory=dict)
     rates: Mapping[str, float] = field(default_factory=dict)
     window: int = DEFAULT_WINDOW
+    cancelled_by: str = ""
 
     @property
     def leads(self) -> bool:

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ..core.states import RunState
+from ..exceptions import NotPermitted
 from .bounded_reads import WRONG_KEY
 from .decoding import CorruptData, number, state, task_number
 from .limits import MAX_CALLER, MAX_ERROR_BYTES
@@ -24,6 +25,7 @@ from .store import Store
 ATTEMPT_VERBS = frozenset({"retry", "put_off", "died", "suspect", "lost", "released", "rerun"})
 HISTORY_BOUND = 5000  # entries that are kept at least
 HISTORY_PART = 1000  # entries per read
+MOST_AFTER = 20  # entries after a cancel that are read to find it
 _ENTRY_ID = re.compile(rb"([0-9]{1,15})-[0-9]{1,20}")
 
 
@@ -80,6 +82,21 @@ class HistoryReads(Store):
         """Return whether old entries of a run may have been dropped."""
         (size,) = self.link.batch_each([("XLEN", self.keys.history(run))])
         return isinstance(size, int) and size >= HISTORY_BOUND
+
+    def read_canceller(self, run: str) -> str:
+        """Return who cancelled a run last, "" if that is unknown. One round trip.
+
+        Only the last entries are read: what a cancel ends comes after it.
+        """
+        key = self.keys.history(run)
+        try:
+            (part,) = self.link.batch_each([("XREVRANGE", key, "+", "-", "COUNT", MOST_AFTER)])
+        except NotPermitted:  # the access rules of an older release
+            return ""
+        for _, fields in part if isinstance(part, list) else ():
+            if len(fields) > 1 and fields[0] == b"cancel":
+                return parse_caller(fields[1])
+        return ""
 
     def read_terms(self, since_ms: int) -> Iterator[Term]:
         """Yield which schedulers took the lease since a time, oldest first."""

@@ -65,7 +65,7 @@ class Role:
 _READ_BY_CLIENTS = "exists get hget hgetall hlen hmget hstrlen llen lrange scard sismember"
 _READ_BY_CLIENTS += " memory|usage srandmember subscribe time unsubscribe xlen zcard"
 _READ_BY_CLIENTS += " zrangebyscore zrevrange zrevrangebyscore"
-_READ_BY_CLIENTS += " xrange"
+_READ_BY_CLIENTS += " xrange xrevrange"
 _SEEN_BY_CLIENTS = (
     "leader terms layout workers worker:* levels ready:* delayed dead cursor quarantine"
 )

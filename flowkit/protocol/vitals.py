@@ -8,11 +8,20 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from ..exceptions import NotPermitted
+import redis.exceptions as rx
+
+from ..exceptions import NotPermitted, RedisUnavailable, StoreError
 from .decoding import CorruptData, number, text_of
 from .reply_errors import WrongType
 from .store import Store
 
+# Words of the answer of Redis → what they mean.
+_REFUSALS = (
+    ("maxmemory", "it is full"),
+    ("read only", "it is a read-only replica"),
+    ("misconf", "it cannot save its data"),
+    ("rdb", "it cannot save its data"),
+)
 LONGEST_ID = 100  # characters of the id of a scheduler
 
 
@@ -78,3 +87,23 @@ class Vitals(Store):
         """
         with self.link.impatient():
             self._script("check_writes")
+
+    def read_refusal(self) -> str:
+        """Return what Redis answers to a write, "" if it accepts writes or this user may not write.
+
+        Raises RedisUnavailable if it does not answer at all.
+        """
+        try:
+            self.check_writes()
+        except NotPermitted:
+            return ""
+        except RedisUnavailable as error:
+            if not isinstance(error.__cause__, rx.ResponseError):
+                raise
+            text = str(error.__cause__).partition(" script:")[0].rstrip(". ")
+            return next(
+                (f"{what} ({text})" for word, what in _REFUSALS if word in text.lower()), text
+            )
+        except StoreError:  # it does not run scripts
+            return ""
+        return ""

@@ -46,6 +46,9 @@ HONEST = {
     ("dead", "ls"): (0, ["breaks", "large-error", "Unreadable", "damaged: "]),
     ("dead", "show", "failed", "breaks"): (0, ["Task:     breaks", "Param:    param", "Traceback"]),
     ("status", "failed"): (0, ["State:     failed", "breaks", "Type \\x1b[2J"]),
+    ("why", "failed"): (0, ["It began with task 'breaks', which failed: Type \\x1b[2J"]),
+    ("why", "failed", "breaks"): (0, ["Task 'breaks' failed", "Type \\x1b[2J"]),
+    ("why", "failed", "\x1b[2J"): (4, ["has no task '\\x1b[2J'"]),
     ("result", "failed"): (1, ["\\x1b[2J", "Task 'breaks' failed"]),
     ("graph", "--run", "failed"): (0, ["DAG: nasty", "breaks", "State: failed"]),
     ("graph", "--run", "failed", "--format", "mermaid"): (0, ["flowchart", "breaks"]),
@@ -111,7 +114,9 @@ def test_a_command_about_a_damaged_run_is_one_sentence(
     assert harmful(shown) == []
 
 
-@pytest.mark.parametrize("words", [("status",), ("result",), ("graph", "--run")], ids=" ".join)
+@pytest.mark.parametrize(
+    "words", [("status",), ("why",), ("result",), ("graph", "--run")], ids=" ".join
+)
 @pytest.mark.parametrize("what", ["graph: gone", "graph: a bomb", "record: b'\\xff'", "records:"])
 def test_a_command_about_a_partly_damaged_run(
     on_terminal: OnTerminal, planted: CorruptNamespace, words: tuple[str, ...], what: str

@@ -179,6 +179,11 @@ def test_a_task_names_the_root_and_its_cause() -> None:
     assert group.command == "flowkit logs r1 clean"
 
 
+def test_a_running_task_says_how_far_it_is() -> None:
+    some = snapshot(R, P, P, P, task0=TaskView(R, 1, "w1.0", 0, progress="40/100 rows"))
+    assert said(some) == "Task 'extract' is running on w1 for 1 min 0 s; it reports 40/100 rows."
+
+
 def test_a_million_tasks_in_a_chain_are_no_recursion() -> None:
     count = 20_000
     names = [f"t{at}" for at in range(count)]

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import pytest
 from environment import LIST, Environment, compiled
+from real_redis import RealRedis
 
 from flowkit.client.explaining import leading_cause, read_explanation
 from flowkit.core.explain import Explanation
+from flowkit.protocol.client_store import ClientStore
+from flowkit.protocol.link import Link
 
 
 def explained(env: Environment, task: int | None = None) -> Explanation:
@@ -72,6 +75,21 @@ def test_damaged_keys_make_a_fact_unknown_not_the_explanation_impossible(env: En
     env.link.call("DEL", *damaged)
 
 
+def test_a_cancel_says_who_asked_for_it(env: Environment) -> None:
+    env.running(0)
+    assert env.client.read_canceller("r1") == ""
+    env.client.cancel("r1", "ann@shop via cli")
+    assert env.client.read_canceller("r1") == "ann@shop via cli"
+    assert explained(env).sentence == (
+        "The run is stopping, since it was cancelled by ann@shop via cli; it waits for 1 running "
+        "task."
+    )
+    env.link.call("DEL", env.keys.history("r1"))
+    env.link.call("SADD", env.keys.history("r1"), "x")
+    assert env.client.read_canceller("r1") == ""
+    env.link.call("DEL", env.keys.history("r1"))
+
+
 def test_an_explanation_writes_nothing(env: Environment) -> None:
     env.running(0, 1)
     assert env.changed_by(lambda: explained(env)) == {}
@@ -96,4 +114,22 @@ def test_the_number_of_round_trips_is_bounded(env: Environment, tasks: int) -> N
 
         setattr(link, name, counted)
     read_explanation(env.client, run, dag, None)
-    assert len(sent) <= 21 + -(-tasks // 1000)
+    assert len(sent) <= 24 + -(-tasks // 1000)
+
+
+def test_a_server_that_takes_writes_refuses_nothing(env: Environment) -> None:
+    assert env.client.read_refusal() == ""
+
+
+def test_a_full_server_says_that_it_is_full(redis_server: RealRedis, namespace: str) -> None:
+    link = Link(redis_server.url)
+    store = ClientStore(link, namespace)
+    with redis_server.client() as other:
+        other.config_set("maxmemory", 100_000)
+        try:
+            assert store.read_refusal().startswith("it is full (")
+        finally:
+            other.config_set("maxmemory", 0)
+            link.close()
+    assert "maxmemory" not in store.read_refusal()
+    link.close()
