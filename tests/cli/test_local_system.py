@@ -76,8 +76,8 @@ def test_a_run_from_start_to_stop(app: str) -> None:
         system._server._warn("the store is full")
         wait_until("both lines have come", lambda: len(lines) >= 2)
     assert results == {"talk": os.getcwd()}
-    assert Line("worker", "out") in lines
-    assert Line("worker", "err \ufffd", None, True) in lines
+    assert Line("worker", "out", task="talk") in lines
+    assert Line("worker", "err \ufffd", None, True, "talk") in lines
     assert Line("store", "the store is full", "ERROR", True) in lines
     assert len(mine) >= 4
     assert alive(mine) == []
@@ -183,8 +183,8 @@ def test_task_output_is_shown_unchanged_and_its_log_lines_under_its_name() -> No
     complaint = log_line("oh", event="task_output", task_name="load", stream="stderr")
     logged = log_line("bad row", event="task_log", task_name="load", traceback="KeyError: 'x'")
     assert lines_of(printed + complaint + logged) == [
-        Line("worker", "half way"),
-        Line("worker", "oh", None, True),
+        Line("worker", "half way", task="load"),
+        Line("worker", "oh", None, True, "load"),
         Line("worker", "load: bad row\nKeyError: 'x'", "ERROR"),
     ]
 
