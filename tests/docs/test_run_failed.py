@@ -34,6 +34,11 @@ SHOWN = (
     (r"\b[A-Za-z0-9_-]{8}\.0\b", "IEkmb4xY.0"),
     (r"\b[0-9a-f]{12}\b", "5d1c7a90be24"),
     (r"\d[\d.]* (bytes|kB|MB)\b", "31.4 kB"),
+    (r"\b[\w.-]+@[\w.-]+ via", "ann@ops via"),
+    (r"scheduler \S+ took", "scheduler ops took"),
+    (r"(publish.* after) \d[\d.]* m?s on \S+", r"\1 12 ms on IEkmb4xY"),
+    (r", queued for [^,:\n]+", ""),
+    (r"next attempt .* later", "next attempt 1 h 3 min later"),
     (r'File "[^"]*invoices.py"', 'File "/srv/invoices.py"'),
 )
 
@@ -119,6 +124,7 @@ def test_from_the_failure_to_success(story: Story) -> None:
         story.types("flowkit retry last publish --wait", notes_first=True)
         story.types("flowkit status last --no-tasks")
         story.types("flowkit result last publish")
+        story.types("flowkit history last publish")
     page = [block.text for block in blocks(PAGE, "text")]
     whole = "\n".join(f"```text\n{text}```\n" for text in story.told)
     assert [*map(without_widths, story.told)] == [*map(without_widths, page)], whole
