@@ -32,7 +32,7 @@ class TaskStatus:
 
 @dataclass(frozen=True, slots=True)
 class RunStatus:
-    """The state of a run. ``waiting_for``: what keeps it from proceeding, "" if nothing is known.
+    """The state of a run. ``waiting_for``: what it waits for, "" if it is over.
 
     ``submitted_by``: who submitted it, as that program says. ``submitted_version``: the version of
     the code that submitted it; ``pinned_version``: the one

@@ -88,6 +88,12 @@ def _resume(snapshot: Snapshot, failed: int | None) -> str:
     return f"{command} --from-task {quoted(snapshot.dag.graph.names[failed])}"
 
 
+def _retry(snapshot: Snapshot, name: str) -> str:
+    """Return the command that retries one task, "" if the run is not over."""
+    is_over = snapshot.run.state is not RunState.RUNNING
+    return f"flowkit retry {snapshot.run.run} {quoted(name)}" if is_over else ""
+
+
 def run_ending(snapshot: Snapshot, failure: Failure | None) -> tuple[str, str]:
     """Return how a run ended, as a sentence, and the command that continues it."""
     run = snapshot.run
@@ -148,7 +154,7 @@ def task_ending(view: View, task: int) -> tuple[str, str]:
         case TaskState.FAILED:
             error = snapshot.errors.get(task, "").rstrip(".")
             text = f"Task {name!r} failed{ago}, at attempt {item.attempt}"
-            return f"{text}: {error}." if error else f"{text}.", _resume(snapshot, task)
+            return f"{text}: {error}." if error else f"{text}.", _retry(snapshot, name)
         case TaskState.SKIPPED:
             return _skipped(view, task, name, ago), ""
         case TaskState.UPSTREAM_FAILED:

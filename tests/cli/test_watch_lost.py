@@ -83,7 +83,7 @@ def test_an_outage_is_no_reason_that_a_run_waits(caplog: pytest.LogCaptureFixtur
     class Gone:
         run_id = "r"
 
-        def status(self) -> None:
+        def _leading_cause(self) -> None:
             raise RedisUnavailable("gone")
 
         @property

@@ -280,6 +280,8 @@ def test_tasks_say_how_they_ended(task: int, says: str) -> None:
         task0=TaskView(S, 1, "w1.0", 0, 0), task1=TaskView(F, 3, "w1.0", 0, 0),
     )  # fmt: skip
     assert explanation_of_task(some, task).sentence == says
+    helps = ["", "flowkit retry r1 clean", "flowkit resume r1", "flowkit resume r1"]
+    assert explanation_of_task(some, task).command == helps[task]
 
 
 def test_a_task_is_skipped_by_its_condition_or_by_its_upstream_tasks() -> None:

@@ -7,6 +7,7 @@ import sys
 
 from flowkit.scheduler.serving import SMALL
 
+from .cause_watch import CauseWatch
 from .explore import Report, Search
 from .setups import EDGES, KINDS, setup
 
@@ -26,15 +27,20 @@ def main() -> int:
     parser.add_argument("--apps", default="", help="functions of each worker's app, as in 1,2")
     parser.add_argument("--versions", default="", help="version of each worker's app, as in 1,2")
     parser.add_argument("--cold", action="store_true", help="nobody leads or works yet")
+    parser.add_argument("--clock", action="store_true", help="time passes until a retry is due")
+    parser.add_argument("--causes", action="store_true", help="prove what `flowkit why` says too")
     parser.add_argument("--most", type=int, default=10_000_000, help="states")
     options = vars(parser.parse_args())
     most = options.pop("most")
     options["kinds"] = frozenset(options["kinds"].split(","))
     options["apps"] = tuple(int(word) for word in options["apps"].split(",") if word)
     options["versions"] = tuple(word for word in options["versions"].split(",") if word)
-    search = Search(setup(**options), most=most, progress=_tell)
-    report = search.run()
+    causes, which = options.pop("causes"), setup(**options)
+    watch = CauseWatch(which) if causes else None
+    report = Search(which, most=most, progress=_tell, watcher=watch).run()
     print(report)
+    for kind, number in sorted(watch.seen.items()) if watch else ():
+        print(f"{number:9,}  {kind.value}")
     if not report.wrong:
         return 0
     print(f"\nBROKEN: {report.wrong}")

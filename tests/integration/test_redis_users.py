@@ -289,6 +289,22 @@ def test_a_script_that_exceeds_the_rights_of_its_user_is_reported_clearly(
             client.submit(pipeline())
 
 
+def test_who_may_only_read_or_has_older_rules_gets_explanations_too(server: RealRedis) -> None:
+    settings = Settings(redis_url=url_of(server, "client"), namespace="shop")
+    with Client(settings) as client, server.client() as admin:
+        run = client.submit(pipeline())
+        said = run.explain().sentence
+        assert said.startswith("No scheduler is running")
+        older = ("-xlen", "-xrevrange", "-scard", "-srandmember")
+        admin.execute_command("ACL", "SETUSER", "flowkit-client", *older)
+        assert run.explain().sentence == said
+        run.cancel()
+        assert run.explain().sentence == said
+        viewer = Settings(redis_url=url_of(server, "viewer"), namespace="shop")
+        with Client(viewer) as reader:
+            assert reader.run(run.run_id).explain().sentence == said
+
+
 @pytest.mark.parametrize("daemon", ["scheduler", "worker"])
 def test_a_daemon_with_the_user_of_another_role_ends(
     server: RealRedis, tmp_path: Path, daemon: str

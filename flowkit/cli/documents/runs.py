@@ -80,7 +80,7 @@ class Status(Document):
     total: Annotated[int, "The number of its tasks."]
     counts: Annotated[dict[str, int], _COUNTS]
     memory: Annotated[int | None, "Bytes that it takes in Redis, null if Redis does not tell."]
-    waiting_for: Annotated[str, "What keeps it from proceeding, empty if nothing is known."]
+    waiting_for: Annotated[str, "What it waits for, as `flowkit why` says, empty if it is over."]
     submitted_by: Annotated[str, "Who submitted it: `USER@HOST via CHANNEL`, or empty."]
     submitted_version: Annotated[str, "The version of the code that submitted it, or empty."]
     pinned_version: Annotated[str, "The version that it is kept to, or empty."]
