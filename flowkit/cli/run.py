@@ -264,7 +264,7 @@ def _cancel(system: LocalSystem, handle: RunHandle) -> str:
     except KeyboardInterrupt:
         system.stop(at_once=True)
         raise
-    return "It was cancelled."
+    return "The run was cancelled."
 
 
 def _hint(order: Order) -> str:
