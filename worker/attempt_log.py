@@ -21,7 +21,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-CHUNK_BYTES = 64 * 1024
+CHUNK_BYTES, LEAST_CHUNK_BYTES = 64 * 1024, 1024
 _STREAM_AT = 16  # of the letter in a record
 _MOST_BACK = 64  # records of one line that a cut is moved back
 
@@ -78,11 +78,16 @@ class AttemptLog:
             return
         at = 0
         while at < len(records):
-            end = _cut(records, at)
+            end = _cut(records, at, self._chunk_bytes)
             self._add(records[at:end])
             at = end
         self._trim()
         self.on_news(self)
+
+    @property
+    def _chunk_bytes(self) -> int:
+        """The size of chunks: small enough that dropping one leaves most of a small bound."""
+        return max(LEAST_CHUNK_BYTES, min(CHUNK_BYTES, self.half // 8))
 
     def skip(self, lines: int) -> None:
         """Count lines that were lost on the way."""
@@ -152,7 +157,7 @@ class AttemptLog:
             last is not None
             and last.is_head == is_head
             and last.first + last.count == self._next
-            and len(last.data) + size <= CHUNK_BYTES
+            and len(last.data) + size <= self._chunk_bytes
         ):
             last.data += records
             last.count += count
@@ -187,15 +192,17 @@ class AttemptLog:
         self.pending = kept
 
 
-def _cut(records: bytes, at: int) -> int:
-    """Return where the chunk that begins at ``at`` ends."""
-    if len(records) - at <= CHUNK_BYTES:
+def _cut(records: bytes, at: int, most: int) -> int:
+    """Return where the chunk that begins at ``at`` ends: after ``most`` bytes if it can."""
+    if len(records) - at <= most:
         return len(records)
-    end = last = records.rfind(b"\n", at, at + CHUNK_BYTES) + 1
+    end = last = records.rfind(b"\n", at, at + most) + 1
+    if end <= at:  # one record is longer
+        return records.index(b"\n", at) + 1
     for _ in range(_MOST_BACK):
         if end <= at:
             break
         if not records[end + _STREAM_AT : end + _STREAM_AT + 1].isupper():
             return end
         end = records.rfind(b"\n", at, end - 1) + 1
-    return last if last > at else len(records)
+    return last

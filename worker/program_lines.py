@@ -21,14 +21,14 @@ from contextlib import suppress
 
 from flowkit.clock import SYSTEM_CLOCK
 from flowkit.logging.records import log_line
-from flowkit.logging.task_lines import clean
+from flowkit.logging.task_lines import clean, is_filtered
 from flowkit.protocol.keys import RUN_ID
 
 from .attempt_log import AttemptLog, Place
 from .execution_slots import SLOT_BYTES, Executing, read_slot
 from .program_output import LONGEST_MARK
 
-MOST_LOGGED = 1000
+MOST_LOGGED = 500
 LONGEST_LINE = 16 * 1024  # bytes, as ``streams`` cuts what Python code prints
 MOST_NAMES = 1000
 _SYNC_SLOT = 0
@@ -148,7 +148,15 @@ class ProgramLines:
         if self.has_filter:
             log.skip(len(lines))
             return
-        stamp = SYSTEM_CLOCK.wall_ms()
+        lines = [line for line in lines if line]
+        if not lines:
+            return
+        head = f"{SYSTEM_CLOCK.wall_ms():013d} 20p ".encode()
+        if not is_filtered() and _is_simple(lines):
+            for line in lines[: self._left_to_log()]:
+                self._log(place, line.decode("ascii"))
+            log.add(head + (b"\n" + head).join(lines) + b"\n")
+            return
         records: list[bytes] = []
         for line in lines:
             text = clean(_visible(line))
@@ -157,11 +165,16 @@ class ProgramLines:
             self._log(place, text)
             data = text.encode("utf-8", "backslashreplace").replace(b"\n", b"\xff")
             for at in range(0, len(data), LONGEST_LINE):
-                letter = b"P" if at else b"p"
-                piece = data[at : at + LONGEST_LINE]
-                records.append(b"%013d 20%s %s\n" % (stamp, letter, piece))
+                start = head if not at else head.replace(b"p", b"P")
+                records.append(start + data[at : at + LONGEST_LINE] + b"\n")
         if records:
             log.add(b"".join(records))
+
+    def _left_to_log(self) -> int:
+        """Return how many lines may be logged now, and one more, which says that there are more."""
+        if time.monotonic() - self._logged_since >= 1.0:
+            return MOST_LOGGED + 1
+        return max(0, MOST_LOGGED + 1 - self._logged)
 
     def _log(self, place: Place, text: str) -> None:
         """Write a line to the log of the worker, unless there are too many."""
@@ -181,3 +194,11 @@ class ProgramLines:
 def _visible(line: bytes) -> str:
     """Return the part of a line that a terminal would show."""
     return line.rstrip(b"\r").rpartition(b"\r")[2].decode("utf-8", "replace")
+
+
+def _is_simple(lines: list[bytes]) -> bool:
+    """Return whether lines are records as they are. Most are, and then no line is handled alone:
+    0.2 µs instead of 3 µs for each, which counts for a program that writes 100,000 in a second.
+    """
+    block = b"".join(lines)
+    return block.isascii() and b"\r" not in block and max(map(len, lines)) <= LONGEST_LINE

@@ -97,6 +97,17 @@ def waits() -> None:
 
 
 @task
+def prints_in_an_outage() -> None:
+    """Print much while Redis is away, and tell that outside of Redis."""
+    print("before")
+    (FOLDER / "printed").touch()
+    wait_for("away")
+    for number in range(3000):
+        print("line", number)
+    (FOLDER / "printed-all").touch()
+
+
+@task
 def says_secrets() -> None:
     print("password=hunter2 and more")
     logging.getLogger("app").warning("password=%s", "hunter3", extra={"note": "password=hunter4"})

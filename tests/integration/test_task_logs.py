@@ -11,6 +11,7 @@ from pathlib import Path
 import printing_app as app
 import pytest
 from helpers import wait_until
+from real_redis import RealRedis
 from real_system import Process, System
 
 from flowkit import DAG, AsyncClient
@@ -221,3 +222,22 @@ def test_a_collector_that_dies_is_replaced(system: System, start: Callable[..., 
         system.open_gate("a")
         assert run.wait(30) is RunState.SUCCEEDED
         assert texts(list(run.logs()))[-1:] == ["after"]
+
+
+@pytest.mark.parametrize("how", ["frozen", "killed"])
+def test_an_outage_holds_no_task_up_and_loses_no_line(
+    frail_system: System, own_redis: RealRedis, how: str
+) -> None:
+    system = frail_system
+    system.scheduler()
+    system.worker(app=PRINTING)
+    with system.client() as client:
+        run = client.submit(app.one(app.prints_in_an_outage))
+        wait_until("it prints", lambda: (system.folder / "printed").exists(), 30)
+        own_redis.freeze() if how == "frozen" else own_redis.kill()
+        system.open_gate("away")
+        wait_until("it is not held up", lambda: (system.folder / "printed-all").exists(), 30)
+        own_redis.thaw() if how == "frozen" else own_redis.start()
+        assert run.wait(60) is RunState.SUCCEEDED
+        complete = ["before", *(f"line {number}" for number in range(3000))]
+        wait_until("all lines are stored", lambda: texts(list(run.logs())) == complete, 30)
