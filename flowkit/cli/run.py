@@ -258,9 +258,9 @@ def _cancel(system: LocalSystem, handle: RunHandle) -> str:
             with suppress(FlowkitError):
                 handle.wait(CANCEL_S)
     except RedisUnavailable as error:
-        return f"It could not be cancelled: {error}"
+        return f"The run could not be cancelled: {error}"
     except FlowkitError:
-        return "It is already over."
+        return "The run is already over."
     except KeyboardInterrupt:
         system.stop(at_once=True)
         raise

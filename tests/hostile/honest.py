@@ -58,6 +58,8 @@ def play(
 ) -> Ended:
     """Submit one run, wait for its end and compare its results with what must come out.
 
+    It is asked at the beginning and at the end why it is where it is.
+
     ``given_up``: once it is set, the end is not waited for any longer.
     """
     began = time.monotonic()
@@ -67,8 +69,10 @@ def play(
 
     try:
         handle = client.submit(app.SHAPES[shape], run_id=name, params={"seed": seed}, ttl=60)
+        handle.explain()
         _wait(handle, patience, given_up)
         results = handle.wait_results(0.0)
+        handle.explain()
     except TaskExecutionError as error:
         return ended("failed", str(error), error.task_name or "")
     except WaitTimeout as error:
