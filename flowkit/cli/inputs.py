@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -105,3 +106,18 @@ run_argument = click.argument(
     "run_id", metavar="RUN", callback=checked_run_id, shell_complete=_complete_runs
 )
 dag_argument = click.argument("spec", metavar="FILE_OR_MODULE[:DAG]")
+
+
+def confirm(what: str, *, yes: bool) -> None:
+    """Ask before something is deleted. Without a terminal, only ``--yes`` says that it is meant.
+
+    Raises UsageError without a terminal, Abort if the answer is no.
+    """
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise click.UsageError(
+            f"There is no terminal to ask on. To delete {what} without a confirmation, give --yes; "
+            "to see what would be deleted, --dry-run."
+        )
+    click.confirm(f"Delete {what}?", abort=True, err=True)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from ..core.states import RUN_OVER
-from ..daemon.options import redis_options
+from ..daemon.options import redis_options, settings_from
 from .connect import connect
-from .inputs import json_option
+from .inputs import confirm, json_option
 
 if TYPE_CHECKING:
     from ..client.purging import Purge
@@ -72,8 +71,8 @@ def _states(ctx: click.Context, param: click.Parameter, value: str | None) -> li
 @click.option(
     "--left-behind",
     is_flag=True,
-    help="Instead of runs, delete what killed `flowkit run` and `flowkit dev` commands of this "
-    "user left on this machine.",
+    help="Instead of runs, delete what killed `flowkit run` and `flowkit dev` commands left: "
+    "folders of this user on this machine and, with a Redis URL, namespaces of single runs there.",
 )
 @click.option("--dry-run", is_flag=True, help="Only show what would be deleted.")
 @click.option("--yes", is_flag=True, help="Do not ask for a confirmation.")
@@ -94,7 +93,9 @@ def purge(
     It shows what it will delete, and asks. Runs that are not over are never deleted.
     """
     if left_behind:
-        _purge_folders(dry_run=dry_run, yes=yes, as_json=as_json)
+        from .left_behind import purge_left_behind
+
+        purge_left_behind(settings_from(options), dry_run=dry_run, yes=yes, as_json=as_json)
         return
     wanted = {name: options.pop(name) for name in ("older_than", "states", "dag", "limit")}
     client = connect(ctx, options)
@@ -103,7 +104,7 @@ def purge(
         _show_plan(plan, wanted)
     deleted = 0
     if plan.runs and not dry_run:
-        _confirm(_runs(len(plan.runs)), yes=yes)
+        confirm(_runs(len(plan.runs)), yes=yes)
         deleted = client.purge_runs(plan)
     if as_json:
         _print_plan(plan, deleted, dry_run=dry_run)
@@ -146,18 +147,6 @@ def _runs(number: int) -> str:
     return count(number, "run")
 
 
-def _confirm(what: str, *, yes: bool) -> None:
-    """Ask on a terminal. Without one, only ``--yes`` says that it is meant."""
-    if yes:
-        return
-    if not sys.stdin.isatty():
-        raise click.UsageError(
-            f"There is no terminal to ask on. To delete {what} without a confirmation, give --yes; "
-            "to see what would be deleted, --dry-run."
-        )
-    click.confirm(f"Delete {what}?", abort=True, err=True)
-
-
 def _print_plan(plan: Purge, deleted: int, *, dry_run: bool) -> None:
     from .documents.document import print_document
     from .documents.purge import PurgeDocument, PurgedRun
@@ -177,25 +166,3 @@ def _print_plan(plan: Purge, deleted: int, *, dry_run: bool) -> None:
             dry_run=dry_run, deleted=deleted, memory=plan.memory, items=items, more=plan.more
         )
     )
-
-
-def _purge_folders(*, dry_run: bool, yes: bool, as_json: bool) -> None:
-    from ..embedded.left_behind import dead_folders, delete_folder
-    from .documents.document import print_document
-    from .documents.purge import LeftBehind
-    from .output import count, note, say
-
-    folders = dead_folders()
-    what = count(len(folders), "folder")
-    if not as_json:
-        for folder in folders:
-            say(folder)
-        note(f"{what} of killed commands, each with a dead socket." if folders else "Nothing.")
-    deleted: list[str] = []
-    if folders and not dry_run:
-        _confirm(what, yes=yes)
-        deleted = [folder for folder in folders if delete_folder(folder)]
-    if as_json:
-        print_document(LeftBehind(dry_run=dry_run, folders=folders, deleted=len(deleted)))
-    elif folders and not dry_run:
-        say(f"Deleted {count(len(deleted), 'folder')}.")

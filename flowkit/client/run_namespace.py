@@ -3,10 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 from ..protocol.link import Link
-from ..protocol.namespace import drop_namespace, expire_namespace, keep_namespace
+from ..protocol.namespace import (
+    abandoned_namespaces,
+    drop_namespace,
+    expire_namespace,
+    keep_namespace,
+)
+
+
+def abandoned(url: str, *, patience: float, read_timeout: float) -> list[str]:
+    """Return the namespaces that killed ``flowkit run`` commands have left on a Redis.
+
+    ``patience``, ``read_timeout``: seconds to reach Redis, and to wait for each answer. Raises
+    StoreError.
+    """
+    with closing(_link_to(url, patience, read_timeout)) as link:
+        return abandoned_namespaces(link)
+
+
+def _link_to(url: str, patience: float, read_timeout: float) -> Link:
+    return Link(url, name="flowkit-client", patience=patience, read_timeout=read_timeout)
 
 
 class RunNamespace:
@@ -39,13 +58,5 @@ class RunNamespace:
 
     @contextmanager
     def _link(self) -> Iterator[Link]:
-        link = Link(
-            self._url,
-            name="flowkit-client",
-            patience=self._patience,
-            read_timeout=self._read_timeout,
-        )
-        try:
+        with closing(_link_to(self._url, self._patience, self._read_timeout)) as link:
             yield link
-        finally:
-            link.close()

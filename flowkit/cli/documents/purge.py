@@ -32,9 +32,11 @@ class PurgeDocument(Document):
 
 @dataclass(frozen=True, kw_only=True)
 class LeftBehind(Document):
-    """What killed commands left on this machine."""
+    """What killed commands left on this machine and on Redis."""
 
     SCHEMA: ClassVar[str] = "flowkit/left-behind/1"
     dry_run: Annotated[bool, "Whether nothing was deleted."]
     folders: Annotated[list[str], "The folders with dead sockets."]
-    deleted: Annotated[int, "How many were deleted."]
+    namespaces: Annotated[list[str], "The namespaces of single runs that no process uses."]
+    deleted: Annotated[int, "How many folders were deleted."]
+    expiring: Annotated[int, "How many of the namespaces expire from now on."]
