@@ -134,5 +134,6 @@ class FrameReader:
             self._patterns.pop(oldest, None)
         place = Place(fields[1], int(fields[2]), int(fields[3]), fields[4])
         log = self._logs[ref] = self._log_of(place)
+        log.is_over = False  # what it printed before belongs to its condition, for example
         if self._early and ref in self._early:
             log.add(self._early.pop(ref))
