@@ -6,8 +6,8 @@ that is not over has exactly one primary cause:
 
 | Precedence | pending | queued | running | waiting |
 | --- | --- | --- | --- | --- |
-| 1 | Redis refuses | Redis refuses | running, waits for a run | Redis refuses |
-| 2 | stopping | stopping | Redis refuses | stopping |
+| 1 | Redis refuses | Redis refuses | Redis refuses | Redis refuses |
+| 2 | stopping | stopping | running, waits for a run | stopping |
 | 3 | a task upstream is not over | no worker, version, function | no scheduler | retry, put off |
 | 4 | no scheduler | workers not ready, all wait | worker lost | no scheduler |
 | 5 | scheduler lags | no entry | | due |
@@ -16,12 +16,12 @@ that is not over has exactly one primary cause:
 
 Reasons for the order:
 
-- What only a user can change comes before what changes without help. Or else the user waits.
-- A running task with a live worker needs nobody else: neither a scheduler nor a write, until it
-  ends. If Redis refuses writes, leases expire, and then that is the cause.
+- What only a user can change comes before what changes without help. Otherwise the user would wait.
+- If Redis refuses writes, no process can record anything, not even the outcome of a running task.
+- A running task with a live worker needs no scheduler until it ends.
 - A queued task needs a worker and no scheduler. A pending task needs what is upstream first.
 - "No scheduler" replaces every cause whose next step is the scheduler's.
-- A delay that is not over needs nobody; when it is over, it needs the scheduler.
+- A delay that is not over needs time only; when it is over, it needs the scheduler.
 """
 
 from __future__ import annotations
@@ -257,6 +257,6 @@ RULES: Mapping[TaskState, tuple[Rule, ...]] = {
         busy,
         queued,
     ),
-    TaskState.RUNNING: (running, redis_refuses, no_scheduler, worker_lost),
+    TaskState.RUNNING: (redis_refuses, running, no_scheduler, worker_lost),
     TaskState.WAITING: (redis_refuses, stopping, retry, no_scheduler, due),
 }

@@ -95,17 +95,12 @@ def test_each_kind_has_a_row_and_a_sentence_and_each_open_state_has_rules() -> N
 # -- causes that the explored systems do not have ------------------------------------------------
 
 
-@pytest.mark.parametrize("state", [P, Q, W])
+@pytest.mark.parametrize("state", [P, Q, R, W])
 def test_a_redis_that_refuses_writes_comes_first(state: TaskState) -> None:
     some = snapshot(state, P, P, P, refuses="OOM command not allowed", lease_left_ms=None)
     assert kind_of(some) is Kind.REDIS_REFUSES
     assert "Redis refuses writes, so nothing proceeds: OOM command not allowed." in said(some)
     assert leading_sentence(causes_of(some))[1]
-
-
-def test_a_task_that_runs_is_not_held_up_by_a_full_redis_until_its_lease_ends() -> None:
-    assert kind_of(snapshot(R, P, P, P, refuses="OOM")) is Kind.RUNNING
-    assert kind_of(snapshot(R, P, P, P, refuses="OOM", workers=())) is Kind.REDIS_REFUSES
 
 
 def test_tasks_that_wait_for_runs_occupy_all_processes() -> None:

@@ -58,7 +58,8 @@ class Plan:
     """A DAG and how its resolver decides. ``edges``: upstream, downstream; by name.
     ``graph_known``: its schedulers have had a run of the same DAG before. ``small``: the most tasks
     of a DAG without backlogs. ``others``: tasks that have a function of their own. ``order``: the
-    edges that pass no data. ``window``: the most tasks that are dispatched at a time."""
+    edges that pass no data. ``window``: the most tasks that are dispatched at a time. ``pinned``:
+    the version of the app whose workers alone run it; without retries."""
 
     def __init__(
         self,
@@ -71,6 +72,7 @@ class Plan:
         others: frozenset[str] = frozenset(),
         order: Collection[tuple[str, str]] = (),
         window: int = DEFAULT_WINDOW,
+        pinned: str = "",
     ) -> None:
         names = list(tasks)
         at = {name: number for number, name in enumerate(names)}
@@ -85,9 +87,18 @@ class Plan:
         refs = ("app:f", "app:g") if others else ("app:f",)
         ref_of = array("i", [int(name in others) for name in names]) if others else zeros
         self.dag = CompiledDAG(
-            "plan", graph, policies, policy_of, refs, ref_of, on_failure=on_failure
+            "plan",
+            graph,
+            policies,
+            policy_of,
+            refs,
+            ref_of,
+            on_failure=on_failure,
+            pinned=pinned,
         )
-        self.functions = tuple(map(function_id, refs))
+        self.functions = tuple(
+            pinned_id(ref, pinned) if pinned else function_id(ref) for ref in refs
+        )
         self.small = small
         self.window = window
         self.verb = "queue" if len(names) <= small else "line"
@@ -160,7 +171,7 @@ class Plan:
         lists: dict[str, list[int]] = {}
         for task in tasks:
             function = self.function(task)
-            name = f"{LIST}@{function}" if function in lacking else LIST
+            name = f"{LIST}@{function}" if function in lacking or self.dag.pinned else LIST
             lists.setdefault(name, []).append(task)
         return lists
 

@@ -40,12 +40,14 @@ def setup(
     small: int = SMALL,
     others: str = "",
     window: int = DEFAULT_WINDOW,
+    pinned: str = "",
     **budgets: Any,
 ) -> Setup:
     """Return a setup. ``retries``: of task b (a, where it is alone), the one that may fail.
 
     ``small``: 0 for a run with backlogs. ``others``: tasks that have a function of their own.
-    ``window``: the most tasks that are dispatched at a time.
+    ``window``: the most tasks that are dispatched at a time. ``pinned``: the version of the app
+    that runs it.
     """
     edges = EDGES[tasks]
     names = sorted({name for edge in edges for name in edge}) or ["a"]
@@ -66,5 +68,6 @@ def setup(
         others=frozenset(others),
         order=ORDER.get(tasks, []),
         window=window,
+        pinned=pinned,
     )
     return Setup(plan, shaky=frozenset({shaky}), **budgets)

@@ -27,6 +27,9 @@ from .test_explorer import LARGE, SYSTEMS
 
 MORE = {
     "a fan-out of which one task may be dispatched at a time": setup("wide", pairs=1, window=1),
+    "a task that is pinned to one of two versions, a fault": setup(
+        "one", apps=(1, 1), versions=("1", "2"), pinned="2", faults=1, kinds=frozenset({"death"})
+    ),
     "a task, two deaths": setup("one", pairs=1, faults=2, kinds=frozenset({"death"})),
     "a task with a retry that is due later, a cancel": setup(
         "one", pairs=1, retries=1, failures=1, delay=100, clock=True, cancels=1
@@ -43,9 +46,9 @@ MORE = {
     ),
 }
 QUICK = [name for name in [*SYSTEMS, *MORE] if name not in LARGE]
-# What no explored system has: a Redis that refuses writes, tasks that wait for runs, pinned runs,
-# and the attempts that a worker of an older release puts off. ``tests/core/test_explain.py`` has.
-ELSEWHERE = {Kind.REDIS_REFUSES, Kind.ALL_WAIT, Kind.WAITS_FOR_RUN, Kind.NO_VERSION, Kind.PUT_OFF}
+# What no explored system has: a Redis that refuses writes, tasks that wait for runs, and the
+# attempts that a worker of an older release puts off. ``tests/core/test_explain.py`` has.
+ELSEWHERE = {Kind.REDIS_REFUSES, Kind.ALL_WAIT, Kind.WAITS_FOR_RUN, Kind.PUT_OFF}
 
 
 def explained(which: Setup) -> CauseWatch:
