@@ -44,15 +44,15 @@ class DAG(DAGDefinition):
 
         The tasks that it only comes after or before are listed apart.
         """
-        return as_text(self._picture(states))
+        return as_text(self.picture(states))
 
     def to_mermaid(self, states: States | None = None) -> str:
         """Return a Mermaid flowchart."""
-        return as_mermaid(self._picture(states))
+        return as_mermaid(self.picture(states))
 
     def to_dot(self, states: States | None = None) -> str:
         """Return a graph for Graphviz."""
-        return as_dot(self._picture(states))
+        return as_dot(self.picture(states))
 
     def to_svg(self, states: States | None = None, *, collapse: bool | None = None) -> str:
         """Return a standalone SVG drawing.
@@ -64,14 +64,15 @@ class DAG(DAGDefinition):
         """
         from .drawing.svg import as_svg
 
-        return as_svg(self._picture(states), collapse)
+        return as_svg(self.picture(states), collapse)
 
     def _repr_html_(self) -> str:
         from .drawing.notebook import dag_html
 
-        return dag_html(self._picture())
+        return dag_html(self.picture())
 
-    def _picture(self, states: States | None = None) -> Picture:
+    def picture(self, states: States | None = None) -> Picture:
+        """Return the tasks and the edges, numbered; ``states`` as in ``visualize``."""
         tasks = self.tasks
         number = {task: index for index, task in enumerate(tasks)}
         edges = self._members.edges_among(tasks)

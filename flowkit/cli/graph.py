@@ -14,7 +14,7 @@ from ..daemon.options import redis_options, settings_from
 from ..exceptions import AppError
 from .connect import connect_to_run
 from .dag_command import DAGCommand
-from .inputs import checked_run_id, params_options, read_params
+from .inputs import checked_run_id, json_option, params_options, read_params
 from .loading import load_dag
 
 if TYPE_CHECKING:
@@ -62,6 +62,7 @@ _DRAWINGS: dict[str, Callable[[DAG | RunStatus], str]] = {
     help="Write to this file.",
 )
 @params_options
+@json_option
 @redis_options
 @click.pass_context
 def graph(
@@ -71,6 +72,7 @@ def graph(
     run_id: str | None,
     form: str | None,
     output: Path | None,
+    as_json: bool,
     **options: Any,
 ) -> None:
     """Draw a DAG, or a run with the state of each task.
@@ -78,6 +80,8 @@ def graph(
     No task runs. Only drawing a run needs Redis; --run is needed only if a file or module has the
     name of the run. -p is for a factory (FILE:FUNCTION).
     """
+    if as_json and (form or output):
+        raise click.UsageError("--json prints a document: omit --format and --output.")
     form, given = form or _form_of(output), read_params(options)
     if (spec is None) == (run_id is None):
         raise click.UsageError("Name either a DAG, or a run.")
@@ -85,10 +89,21 @@ def graph(
     if dag is None:
         name = str(run_id or spec)
         _refuse_file(name)
-        _put(_DRAWINGS[form](connect_to_run(ctx, options, name).status()), output)
+        status = connect_to_run(ctx, options, name).status()
+        _draw(status, form, output, as_json=as_json)
         return
-    _put(_DRAWINGS[form](dag), output)
+    _draw(dag, form, output, as_json=as_json)
     dag.indexed()  # draw first: a picture helps to find the cycle that this reports
+
+
+def _draw(drawn: DAG | RunStatus, form: str, output: Path | None, *, as_json: bool) -> None:
+    if not as_json:
+        _put(_DRAWINGS[form](drawn), output)
+        return
+    from .documents.document import print_document
+    from .documents.graph import graph_of
+
+    print_document(graph_of(drawn.picture(), getattr(drawn, "run_id", None)))
 
 
 def _dag_of(spec: str, given: Given, options: dict[str, Any]) -> DAG | None:

@@ -39,6 +39,7 @@ SCHEMAS = {
     "dead show": "flowkit/dead-task/1",
     "dead retry": "flowkit/changed/1",
     "params": "flowkit/params/1",
+    "graph": "flowkit/graph/1",
 }
 
 
@@ -79,6 +80,8 @@ def test_lists_and_states(talk: Run, failed: str) -> None:
         "breaks",
     ]
     assert told["items"][0]["by"].endswith(" via cli")
+    drawn = valid_document(talk("graph", failed, "--json").stdout, SCHEMAS["graph"])
+    assert {task["name"]: task["state"] for task in drawn["tasks"]}["breaks"] == "failed"
     results = valid_document(talk("result", failed, "--json").stdout, SCHEMAS["result"])
     assert results["results"] == {"before": "kept"}
     assert json.loads(talk("result", failed, "before", "--json").stdout) == "kept"
@@ -105,6 +108,10 @@ def test_without_a_system(flowkit: Run) -> None:
     assert valid_document(done.stdout, SCHEMAS["run"])["error"] is None
     document = valid_document(flowkit("params", "chain.py", "--json").stdout, SCHEMAS["params"])
     assert [entry["name"] for entry in document["run"]] == ["size", "word"]
+    drawn = valid_document(flowkit("graph", "chain.py", "--json").stdout, SCHEMAS["graph"])
+    assert drawn["edges"] == [{"upstream": "first", "downstream": "second", "data": True}]
+    assert drawn["tasks"][0] == {"name": "first", "state": None}
+    assert flowkit("graph", "chain.py", "--json", "--format", "dot").returncode == 2
 
 
 def test_the_comparison_finds_what_is_wrong() -> None:
