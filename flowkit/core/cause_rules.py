@@ -31,7 +31,6 @@ from collections.abc import Callable, Mapping
 from .cause_view import View
 from .causes import Cause, Kind
 from .lanes import worker_of
-from .serving_view import Serving
 from .snapshot import PUT_OFF
 from .states import TaskState
 
@@ -126,7 +125,7 @@ def not_ready(view: View, task: int) -> Cause | None:
     serving = view.serving(task)
     if any(item.info.is_ready for item in serving.able):
         return None
-    return Cause(Kind.NOT_READY, serving.queue, _names(serving), len(serving.able))
+    return _of_workers(Kind.NOT_READY, view, task)
 
 
 def all_wait(view: View, task: int) -> Cause | None:
@@ -134,7 +133,7 @@ def all_wait(view: View, task: int) -> Cause | None:
     serving = view.serving(task)
     if not all(item.info.all_wait for item in serving.able):
         return None
-    return Cause(Kind.ALL_WAIT, serving.queue, _names(serving), len(serving.able))
+    return _of_workers(Kind.ALL_WAIT, view, task)
 
 
 def not_listed(view: View, task: int) -> Cause | None:
@@ -142,7 +141,8 @@ def not_listed(view: View, task: int) -> Cause | None:
     serving = view.serving(task)
     if serving.waiting != 0:
         return None
-    return no_scheduler(view, task) or Cause(Kind.NOT_LISTED, serving.queue)
+    since = view.queued_at(task)
+    return no_scheduler(view, task) or Cause(Kind.NOT_LISTED, serving.queue, since_ms=since)
 
 
 def suspect(view: View, task: int) -> Cause | None:
@@ -150,7 +150,8 @@ def suspect(view: View, task: int) -> Cause | None:
     if not view.snapshot.tasks[task].suspect:
         return None
     serving = view.serving(task)
-    return Cause(Kind.SUSPECT, serving.queue, number=serving.waiting)
+    since = view.queued_at(task)
+    return Cause(Kind.SUSPECT, serving.queue, number=serving.waiting, since_ms=since)
 
 
 def busy(view: View, task: int) -> Cause | None:
@@ -174,8 +175,11 @@ def queued(view: View, task: int) -> Cause:
     return Cause(Kind.QUEUED, serving.queue, ahead=ahead, rate=rate, since_ms=since)
 
 
-def _names(serving: Serving) -> str:
-    return serving.able[0].info.worker if serving.able else ""
+def _of_workers(kind: Kind, view: View, task: int) -> Cause:
+    """Return a cause of all workers that could take a task, of which one is named."""
+    serving, since = view.serving(task), view.queued_at(task)
+    some = serving.able[0].info.worker if serving.able else ""
+    return Cause(kind, serving.queue, some, len(serving.able), since_ms=since)
 
 
 # -- running ------------------------------------------------------------------------------------
