@@ -31,8 +31,12 @@ KNOWN = {
     "flowkit/cli/output.py:print_table:click.echo": ESCAPED,
     "flowkit/cli/output.py:_print_rich:console.print": "cells are escaped, and no markup is read",
     "flowkit/daemon/health.py:main:print": ESCAPED,
-    "flowkit/logging/capture.py:_log_line:getattr(sys, stream).write": "a task's line where the "
-    "task would have written it itself: logging of the user's has disabled flowkit's logger",
+    "flowkit/cli/logs.py:_print_lines:click.echo": ESCAPED,
+    "flowkit/logging/records.py:log_line:"
+    "(sys.stderr if stream == 'stderr' else sys.stdout).write": (
+        "a task's line where the task would have written it itself: logging of the user's has "
+        "disabled flowkit's logger"
+    ),
     "flowkit/logging/output.py:emit:write_text": "a formatter's line: both forms escape",
     "flowkit/logging/records.py:report_broken:stream_beneath(sys.stderr).write": ESCAPED,
     "flowkit/logging/streams.py:write:self.beneath().write": "what user code writes itself",
