@@ -21,9 +21,13 @@ MOST_REFS = 20_000  # attempts that one child announces and does not end
 MOST_DROPPED = 10**9
 MOST_EARLY = 1024 * 1024  # bytes of lines that wait for their attempt
 
-_HEAD = re.compile(rb"([A-Z])([1-9][0-9]{0,8}) ")
-_PLACE = re.compile(rf"([^,]+),(0|[1-9][0-9]{{0,6}}),([1-9][0-9]{{0,8}}),({LANE})")
-_LINES = rb"(?:L%d [0-9]{13} [0-9]{2}[oelpOELP] [^\n]*\n)+"
+_BEGINNING = re.compile(rb"([A-Z])([1-9][0-9]{0,8}) ")
+_ANNOUNCED = re.compile(rf"([^,]+),(0|[1-9][0-9]{{0,6}}),([1-9][0-9]{{0,8}}),({LANE})")
+# Consecutive lines of one attempt: the first one captures the beginning of all others.
+_LINES = re.compile(
+    rb"(L[1-9][0-9]{0,8} )[0-9]{13} [0-9]{2}[oelpOELP] [^\n]*\n"
+    rb"(?:\1[0-9]{13} [0-9]{2}[oelpOELP] [^\n]*\n)*"
+)
 
 # Reads the payload of a record of another kind.
 KindReader = Callable[[AttemptLog, bytes], None]
@@ -55,7 +59,6 @@ class FrameReader:
         self._log_of = log_of
         self._kinds = kinds
         self._logs: dict[int, AttemptLog] = {}
-        self._patterns: dict[int, tuple[re.Pattern[bytes], bytes]] = {}
         self._rest = b""
         self.has_filter = False  # whether the app filters lines
 
@@ -69,7 +72,7 @@ class FrameReader:
             raise GarbledOutput(f"a record of more than {MAX_RECORD} bytes")
         at = 0
         while at < end:
-            head = _HEAD.match(data, at)
+            head = _BEGINNING.match(data, at)
             if head is None:
                 raise GarbledOutput(f"{data[at : at + 40]!r}")
             kind, ref = head[1], int(head[2])
@@ -85,13 +88,10 @@ class FrameReader:
         log = self._logs.get(ref)
         if log is None and self._early is None:
             raise GarbledOutput(f"lines of attempt {ref}, which was not announced")
-        known = self._patterns.get(ref)
-        if known is None:
-            known = self._patterns[ref] = re.compile(_LINES % ref), b"L%d " % ref
-        pattern, prefix = known
-        match = pattern.match(data, at)
+        match = _LINES.match(data, at)
         if match is None:
             raise GarbledOutput(f"{data[at : at + 40]!r}")
+        prefix = match[1]
         records = match[0][len(prefix) :].replace(b"\n" + prefix, b"\n")
         if log is not None:
             log.add(records)
@@ -114,7 +114,6 @@ class FrameReader:
         if kind == "E":
             log.is_over = True
             del self._logs[ref]
-            self._patterns.pop(ref, None)
         elif kind == "D":
             if not payload.isdigit() or int(payload[:10]) > MOST_DROPPED:
                 raise GarbledOutput(f"a number of lines: {payload[:40]!r}")
@@ -125,13 +124,11 @@ class FrameReader:
             raise GarbledOutput(f"a record of the unknown kind {kind!r}")
 
     def _announce(self, ref: int, payload: bytes) -> None:
-        fields = _PLACE.fullmatch(payload.decode("ascii", "replace"))
+        fields = _ANNOUNCED.fullmatch(payload.decode("ascii", "replace"))
         if fields is None or not RUN_ID.fullmatch(fields[1]) or fields[4] not in self._lanes:
             raise GarbledOutput(f"an attempt: {payload[:40]!r}")
         if len(self._logs) >= MOST_REFS:
-            oldest = next(iter(self._logs))
-            del self._logs[oldest]
-            self._patterns.pop(oldest, None)
+            del self._logs[next(iter(self._logs))]
         place = Place(fields[1], int(fields[2]), int(fields[3]), fields[4])
         log = self._logs[ref] = self._log_of(place)
         log.is_over = False  # what it printed before belongs to its condition, for example

@@ -32,6 +32,10 @@ MOST_LOGGED = 500
 LONGEST_LINE = 16 * 1024  # bytes, as ``streams`` cuts what Python code prints
 MOST_NAMES = 1000
 _SYNC_SLOT = 0
+_MARK = re.compile(
+    rb"\0([0-9a-f]{1,64}) ([A-Za-z0-9_.:\-]{1,128}),(0|[1-9][0-9]{0,6}),([1-9][0-9]{0,8})"
+    rb"!?(?:\|\|\|([^\0]{0,1000}))?\0"
+)
 
 
 class ProgramLines:
@@ -56,11 +60,7 @@ class ProgramLines:
         self._output = output
         self._memory = mmap.mmap(slots, SLOT_BYTES, prot=mmap.PROT_READ)
         os.close(slots)
-        start = re.escape(f"\0{token} ".encode())
-        self._mark = re.compile(
-            start + rb"([A-Za-z0-9_.:\-]{1,128}),(0|[1-9][0-9]{0,6}),([1-9][0-9]{0,8})"
-            rb"!?(?:\|\|\|([^\0]*))?\0"
-        )
+        self._token = token.encode()
         self._start = f"\0{token} ".encode()
         self._held = b""  # what may be the beginning of a mark
         self._rest = b""  # of a line
@@ -88,11 +88,11 @@ class ProgramLines:
     def feed(self, data: bytes, executing: Place | None) -> None:
         """Take bytes that were read. ``executing``: the attempt that executed before."""
         data, at = self._held + data, 0
-        for mark in self._mark.finditer(data):
-            run = mark[1].decode("ascii")
-            if RUN_ID.fullmatch(run):
-                place = Place(run, int(mark[2]), int(mark[3]), self._lane)
-                self._note_name(place, (mark[4] or b"").decode("utf-8", "replace"))
+        for mark in _MARK.finditer(data) if self._start in data else ():
+            run = mark[2].decode("ascii")
+            if mark[1] == self._token and RUN_ID.fullmatch(run):
+                place = Place(run, int(mark[3]), int(mark[4]), self._lane)
+                self._note_name(place, (mark[5] or b"").decode("utf-8", "replace"))
                 self._take(data[at : mark.start()], place)
                 self._end(place)
                 at = mark.end()
