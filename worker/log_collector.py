@@ -27,7 +27,8 @@ from dataclasses import dataclass
 
 from .children import Lanes
 from .config import WorkerConfig
-from .log_reading import LAST_S, collect
+from .log_reading import collect
+from .log_sender import LAST_S
 from .output_pipe import ChildPipes, new_pipe
 
 FLUSH_S = 0.5

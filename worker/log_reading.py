@@ -35,14 +35,13 @@ from flowkit.protocol.log_store import LogStore
 from .config import WorkerConfig
 from .log_backlog import Backlog
 from .log_frames import FrameReader, GarbledOutput, KindReader
-from .log_sender import LogSender
+from .log_sender import LAST_S, LogSender
 from .log_sender import start as start_sender
 from .program_lines import ProgramLines
 
 REST_S = 0.02
 READ_BYTES = 1024 * 1024
 MOST_READS = 8  # of one pipe without looking at the others; of the pipe of a dead child at all
-LAST_S = 3.0
 CALLS_OF_A_GENERATION = 10**9
 MOST_ORPHANED = 64  # pipes of dead children
 _IGNORED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)

@@ -11,6 +11,7 @@ stored or cannot be: the parent waits for that, for a short time, before it repo
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
@@ -22,6 +23,7 @@ from .log_backlog import Backlog, Batch
 
 IDLE_S = 60.0
 PAUSE_S, LONGEST_PAUSE_S = 0.1, 2.0
+LAST_S = 3.0  # in which it must send what is left when the worker has ended
 
 
 class LogSender:
@@ -62,7 +64,7 @@ class LogSender:
         self._backlog.wake()
 
     def close(self) -> None:
-        """Make ``run`` send what is left, once, and return. Any thread."""
+        """Make ``run`` send what is left, within ``LAST_S``, and return. Any thread."""
         self._is_closed.set()
         self._backlog.close()
 
@@ -71,7 +73,9 @@ class LogSender:
         while not self._is_closed.is_set():
             self._backlog.wait(IDLE_S)
             self.run_once()
-        self.run_once(everything=True)
+        deadline = time.monotonic() + LAST_S
+        while not self.run_once(everything=True) and time.monotonic() < deadline:
+            time.sleep(PAUSE_S)
 
     def run_once(self, *, everything: bool = False) -> bool:
         """Send all that is due; return whether Redis took it."""

@@ -324,6 +324,17 @@ def test_a_call_that_failed_is_repeated_as_it_was() -> None:
     ]
 
 
+def test_what_is_left_at_the_end_survives_a_broken_connection() -> None:
+    """The worker was killed, and just then its collector's call failed once."""
+    item = Sending()
+    item.add()
+    item.store.is_away = True
+    item.sender._rest = lambda: setattr(item.store, "is_away", False)  # type: ignore[method-assign]
+    item.sender.close()
+    item.sender.run()
+    assert [(call, chunks[0].first) for _, _, call, chunks in item.store.sent] == [(1, 1)]
+
+
 def test_runs_and_lanes_have_calls_of_their_own() -> None:
     item = Sending()
     for run in ("r1", "r2"):
