@@ -125,6 +125,18 @@ def test_lines_are_deleted_with_their_run(env: Environment, logs: LogStore) -> N
     assert not env.link.call("EXISTS", env.keys.logs("r1"))
 
 
+def test_a_stream_that_takes_no_more_entries_refuses_its_lines_only(
+    env: Environment, logs: LogStore
+) -> None:
+    """Anyone can write an entry with the last id. The sender then drops these lines; if it were
+    told of an error, it would repeat the call forever, and send nothing of other runs."""
+    env.running(0)
+    last = f"{2**64 - 1}-{2**64 - 1}"
+    env.link.call("XADD", env.keys.logs("r1"), last, "t", "x", "d", "")
+    assert append(logs, chunk(0), chunk(0, first=2)) == ["", ""]
+    assert env.link.call("HGET", env.keys.run("r1"), "logs") == b"0"
+
+
 def test_a_damaged_entry_is_left_out(env: Environment, logs: LogStore) -> None:
     env.running(0)
     key = env.keys.logs("r1")

@@ -32,8 +32,9 @@ for i = first, #ARGV, 4 do
   if belongs(records[#reply], ARGV[i + 1], lane) then
     local about = ARGV[i] .. ',' .. ARGV[i + 1] .. ',' .. lane .. ',' .. ARGV[i + 2]
     id = note('XADD', logs_key(run), '*', 't', about, 'd', ARGV[i + 3])
-    if type(id) == 'table' then return id end -- no memory, for example
-    bytes = bytes + #ARGV[i + 3]
+    if type(id) ~= 'table' then bytes = bytes + #ARGV[i + 3]
+    elseif string.find(id.err, '^ERR') then id = '-' -- the stream has the last id that there is
+    else return id end -- no memory, for example
   end
   reply[#reply + 1] = id
 end
