@@ -22,7 +22,14 @@ from flowkit.exceptions import FlowkitError
 from flowkit.protocol.graph_writer import pack_graph
 from flowkit.protocol.keys import Keys
 
-from . import honest, kinds_apps, kinds_destroying, kinds_runs, kinds_shared  # noqa: F401 - they register
+from . import (  # noqa: F401 - they register
+    honest,
+    kinds_apps,
+    kinds_destroying,
+    kinds_runs,
+    kinds_shared,
+    kinds_sight,
+)
 from .actions import Action, Harm
 from .hand import HOSTILE, KINDS, Hand, Kind, Loot
 from .stand import Stand, Watcher

@@ -9,8 +9,11 @@ from __future__ import annotations
 import random
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import islice
 
 import hostile_app as app
 from real_system import System
@@ -23,6 +26,7 @@ from .actions import Harm
 
 PREFIX = "honest-"
 LOOK_S = 1.0  # how often a thread that waits for a run looks whether to continue
+MOST_LINES = 20_000  # that are read of one run: an attacker may write any number
 RUN_S = 60.0  # a run takes half a second where nobody attacks
 
 
@@ -58,7 +62,8 @@ def play(
 ) -> Ended:
     """Submit one run, wait for its end and compare its results with what must come out.
 
-    It is asked at the beginning and at the end why it is where it is.
+    It is asked at the beginning and at the end why it is where it is, and at the end all that is
+    shown of it is read.
 
     ``given_up``: once it is set, the end is not waited for any longer.
     """
@@ -73,6 +78,7 @@ def play(
         _wait(handle, patience, given_up)
         results = handle.wait_results(0.0)
         handle.explain()
+        _look(client, handle, seed)
     except TaskExecutionError as error:
         return ended("failed", str(error), error.task_name or "")
     except WaitTimeout as error:
@@ -84,6 +90,22 @@ def play(
     wanted = app.expected(shape, seed)
     wrong = {key for key in wanted.keys() | results.keys() if results.get(key) != wanted.get(key)}
     return ended("wrong", f"wrong results of {sorted(wrong)}") if wrong else ended("succeeded")
+
+
+def _look(client: Client, handle: RunHandle, seed: int) -> None:
+    """Read all that is only shown. It may be refused, because it was attacked."""
+    with suppress(FlowkitError):
+        handle.history()
+    with suppress(FlowkitError):
+        deque(islice(handle.logs(), MOST_LINES), maxlen=0)
+    looks: tuple[Callable[[], object], ...] = (
+        client.queues,
+        client.activity,
+        lambda: client.doctor(seconds=0.0),
+        client.usage,
+    )
+    with suppress(FlowkitError):
+        looks[seed % len(looks)]()
 
 
 def _wait(handle: RunHandle, patience: float, given_up: threading.Event | None) -> None:

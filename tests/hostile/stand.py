@@ -30,7 +30,8 @@ NAMESPACE = "hostile"
 GUARD_MB = 2500.0  # a process that takes more is ended, so that the machine survives its tests
 COMMANDS = (
     *("ls", "workers", "dead ls --json", "ls --json", "status", "dead ls", "workers --json"),
-    "purge --older-than 0 --dry-run",
+    *("purge --older-than 0 --dry-run", "queues", "history last", "logs last --tail 50"),
+    *("why last", "queues --json", "history last --json"),
 )
 COMMAND_S = 60.0
 STOP_S = 40.0  # a worker's grace period, and some more

@@ -16,6 +16,7 @@ WIDTH = 6
 
 @task
 def start(seed: int) -> int:
+    print("the seed is", seed)
     return seed
 
 
@@ -58,6 +59,7 @@ def once(value: int) -> int:
 
 @task(priority=9)
 def total(*values: int | None) -> int:
+    print(f"a sum of {len(values)}\n" * 3, end="")
     return sum(value or 0 for value in values)
 
 
