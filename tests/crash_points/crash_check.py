@@ -10,7 +10,7 @@ import random
 import traceback
 import uuid
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import redis
@@ -21,11 +21,13 @@ from crash_seam import Call, Fault, Kind
 from helpers import literally
 from schema import strays, violations
 
+from flowkit import Client
 from flowkit.codec.packing import unpack
 from flowkit.core.states import RunState, TaskState
 from flowkit.protocol.client_store import ClientStore
 from flowkit.protocol.history_reads import ReplacedAttempt
 from flowkit.protocol.spent import Flag
+from flowkit.settings import Settings
 
 # What a namespace keeps when all runs and workers are gone.
 LASTING = ("cursor", "leader", "layout", "terms", "levels", "events", "wake:", "dead", "schema")
@@ -65,8 +67,10 @@ def play_once(
         played = Played()
         try:
             env.play()
+            env.idle_away(STEP_MS, 2)
             _read(env, played)
             _judge_starts(env, played)
+            _judge_lines(env, played)
             if normal is not None and fault is not None:
                 _compare(scenario, fault, normal, played)
             elif {run: ends[-1] for run, ends in played.ends.items()} != scenario.ends:
@@ -128,6 +132,29 @@ def _judge_starts(env: Environment, played: Played) -> None:
             played.problems.append(f"{run}: {name} is {state.value}, and has started")
 
 
+def _judge_lines(env: Environment, played: Played) -> None:
+    """Each attempt has printed the number of its start: the logs have it once, under its name."""
+    kept: Counter[str] = Counter()
+    with Client(Settings(env.url, env.namespace)) as client:
+        for run, _ in env.scenario.runs:
+            for item in client.run(run).logs():
+                kept[f"{run} {item.task} {item.attempt}: {item.text}"] += 1
+    may_miss = env.fault is not None and _may_lose_lines(env.fault, env.calls)
+    for number, (run, name, attempt) in enumerate(env.starts):
+        line = f"{run} {name} {attempt}: start {number}"
+        times = kept.pop(line, 0)
+        is_due = number >= env.forgotten.get(run, 0) and not may_miss
+        if times > 1 or (is_due and not times):
+            played.problems.append(f"{line!r} is {times} times in the logs")
+    played.problems += [f"{line!r} is in the logs, and nobody printed it" for line in kept]
+
+
+def _may_lose_lines(fault: Fault, calls: Sequence[Call]) -> bool:
+    """Whether lines may be missing: what a collector has read and not sent dies with it."""
+    role = calls[fault.point - 1].role if fault.point <= len(calls) else ""
+    return role == "collector" and fault.kind in (Kind.DIE_BEFORE, Kind.DIE_AFTER)
+
+
 def _compare(scenario: Scenario, fault: Fault, normal: Played, played: Played) -> None:
     wrong = played.problems
     role = normal.calls[fault.point - 1].role
@@ -172,7 +199,6 @@ def _has_failed(scenario: Scenario, played: Played) -> bool:
 
 def _judge_leftovers(env: Environment, server: redis.Redis, played: Played) -> None:
     """Let everybody go home and everything expire, and look at what is left after each."""
-    env.idle_away(STEP_MS, 2)
     played.problems += violations(server, env.namespace) + strays(server)
     env.stop_in_order(env.workers)
     played.calls = list(env.calls)

@@ -19,6 +19,7 @@ from unittest.mock import patch
 
 import crash_app
 import redis.exceptions as rx
+from crash_collector import CollectorUnit, Pipe
 from crash_scenarios import Scenario
 from crash_scheduler import SchedulerUnit
 from crash_seam import Call, Died, Fault, Kind, Process, load_scripts
@@ -27,6 +28,7 @@ from crash_worker import ParentUnit
 
 import flowkit.client.shard as connection_module
 from flowkit import Client, FlowkitError, Task
+from flowkit.context import attempt_fields
 from flowkit.protocol.link import Link
 from flowkit.settings import Settings
 
@@ -111,6 +113,7 @@ def quickly() -> Iterator[None]:
     with (
         patch("flowkit.protocol.link.FIRST_PAUSE_S", 0.0),
         patch("flowkit.worker.lease_keeper._RETRY_S", 0.0),
+        patch("flowkit.worker.log_sender.PAUSE_S", 0.0),
         patch("importlib.metadata.version", _version),
         # Other tests clear the registry, or register tasks of their own.
         patch.object(Task, "_by_ref", crash_app.REGISTERED),
@@ -138,6 +141,9 @@ class Environment:
         self.tries = 0  # of the present step
         self.gate_open = False
         self.paused: set[Process] = set()
+        self.collectors: list[CollectorUnit] = []
+        self.pipes: list[Pipe] = []
+        self.forgotten: dict[str, int] = {}  # run → starts before it was deleted
         self._running: list[Process] = []
         self._children: list[Any] = []
         crash_app.stage = self
@@ -262,14 +268,26 @@ class Environment:
         moved = False
         for seat in [*self.clients, *self.schedulers, *self.workers]:
             moved = seat.turn() or moved
+        for collector in list(self.collectors):
+            moved = collector.turn() or moved
         return moved
 
     # -- what tasks act on -------------------------------------------------------------------------
 
     def note(self, run: str, name: str, attempt: int) -> None:
-        """Keep a start."""
+        """Keep a start, and let the attempt print its number."""
         self.executed += 1
+        lane = (attempt_fields() or ("",) * 8)[7]
+        for pipe in self.pipes:
+            if lane in pipe.lanes:
+                pipe.print_line(f"start {len(self.starts)}")
         self.starts.append((run, name, attempt))
+
+    def end_attempts(self, process: Process) -> None:
+        """What this process has executed is over."""
+        for pipe in self.pipes:
+            if pipe.process is process and process.alive:
+                pipe.end_attempts()
 
     def hold(self) -> None:
         """Keep the lane busy, as a long task does, while all others continue."""
@@ -314,6 +332,8 @@ class Environment:
         for seat in [*self.clients, *self.schedulers, *self.workers]:
             if seat.unit is not None:
                 seat.unit.process.end()
-        for child in self._children:
-            child.close()
+        for collector in self.collectors:
+            collector.process.end()
+        for item in (*self._children, *self.pipes):
+            item.close()
         self.link.close()

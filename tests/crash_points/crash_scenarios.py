@@ -214,6 +214,7 @@ def deleted() -> Scenario:
     dag, run = crash_app.DROPPED, "deleted"
 
     def delete(env: Environment, client: Client) -> None:
+        env.forgotten[run] = len(env.starts)
         with _or_done_before(env):
             client.run(run).delete()
 

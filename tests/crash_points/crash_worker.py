@@ -16,11 +16,13 @@ from itertools import count
 from typing import TYPE_CHECKING, Any, NamedTuple
 from unittest.mock import patch
 
+from crash_collector import PlayedCollector
 from crash_seam import Died, Process
 
 import flowkit.worker.child as child_module
 import flowkit.worker.daemon as daemon_module
 import flowkit.worker.executor as executor_module
+from flowkit.core.lanes import lanes_of
 from flowkit.definition.task import registered_refs, registered_task
 from flowkit.exceptions import LeaseLost
 from flowkit.execution.progress import REPORTERS
@@ -87,6 +89,7 @@ class TurnLane(SyncLane):
         env: Any = self.process.env
         with env.executes(self.process):
             outcome = super()._attempt(claim)
+            env.end_attempts(self.process)
         self.process.check()  # a death is nothing that the executor may classify
         return outcome
 
@@ -330,6 +333,7 @@ class ParentUnit(WorkerDaemon):
         ):
             super().__init__(config)
         self._orphan_killer: Any = NoOrphanKiller()
+        self._logs: Any = PlayedCollector(env, self.process)
 
     def _new_incarnation(self) -> None:
         self._death_reporter = DeathReporter(self._store, self._outages)
@@ -341,6 +345,7 @@ class ParentUnit(WorkerDaemon):
         """Start a child."""
         child = ChildUnit(self._env, self.process, self._config, number, lanes, self._lacks)
         self._env.keep(child)
+        self._logs.connect(child.process, lanes_of(lanes.worker, number))
         return child
 
     def turn(self) -> bool:

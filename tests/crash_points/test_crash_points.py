@@ -14,24 +14,27 @@ from pathlib import Path
 import crash_processes
 import pytest
 from crash_check import Played, play_once, sample, told
+from crash_collector import PlayedCollector
 from crash_command import STORES
 from crash_scenarios import SCENARIOS
-from crash_seam import Fault, Kind
+from crash_seam import Fault, Kind, Process
 from crash_worker import TurnLane
 from real_redis import RealRedis
 
 from flowkit.embedded import EmbeddedServer
 from flowkit.protocol.scripts import names
 from flowkit.scheduler.reaper import Reaper
-from flowkit.worker.children import Death
+from flowkit.worker.attempt_log import AttemptLog
+from flowkit.worker.children import Death, Lanes
 from flowkit.worker.death_reporter import DeathReporter
 
 SEED = os.environ.get("CRASH_SEED") or secrets.token_hex(4)
 # How many points of a scenario are tried; many of them are slow.
 FEW, MANY = 6, 60
-# Scripts that no scenario calls: state stores, repairs of damaged data, and what only
-# schedulers of several shards do (tests/explorer has it in every order).
+# Scripts that no scenario calls: state stores, repairs of damaged data, what only schedulers of
+# several shards do (tests/explorer has it in every order), and what only flowkit doctor calls.
 NOT_CALLED = {
+    "check_writes",
     "set_state",
     "delete_state",
     "expire_state",
@@ -144,3 +147,26 @@ def test_a_lane_that_repeats_attempts_is_detected(
     fault = Fault(1, Kind.SENT_TWICE)
     played = play_once(redis_server.url, SCENARIOS["cached"](), fault, normal)
     assert any("has started 2 times, 1 are allowed" in problem for problem in played.problems)
+
+
+def test_lines_that_are_kept_twice_are_detected(
+    redis_server: RealRedis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add = AttemptLog.add
+    monkeypatch.setattr(AttemptLog, "add", lambda log, records: add(log, 2 * records))
+    played = play_once(redis_server.url, SCENARIOS["cached"]())
+    assert any("is 2 times in the logs" in problem for problem in played.problems)
+
+
+def test_lines_that_die_with_their_worker_are_detected(
+    redis_server: RealRedis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connect = PlayedCollector.connect
+
+    def as_its_guest(self: PlayedCollector, process: Process, lanes: Lanes) -> None:
+        connect(self, process, lanes)
+        process._guests.append(self._unit.process)
+
+    monkeypatch.setattr(PlayedCollector, "connect", as_its_guest)
+    played = play_once(redis_server.url, SCENARIOS["deaths"]())
+    assert any("is 0 times in the logs" in problem for problem in played.problems)
