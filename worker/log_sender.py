@@ -53,9 +53,6 @@ class LogSender:
         self._dead: list[Sequence[str]] = []
         self._is_closed = threading.Event()
         self._pause = 0.0
-        # Duties of other kinds of records: called after each round, in this thread. They must not
-        # raise anything but StoreError. See output_pipe.
-        self.duties: list[Callable[[LogStore], None]] = []
 
     def flush(self, lanes: Sequence[str]) -> None:
         """Send what the dead child with these lanes has printed, and acknowledge it. Any thread."""
@@ -82,8 +79,6 @@ class LogSender:
         try:
             while self._send_next(everything=everything):
                 pass
-            for duty in self.duties:
-                duty(self._store)
         except StoreError as error:
             self._outages.away(error)
             self._acknowledge_dead(all_of_them=True)
@@ -128,7 +123,7 @@ class LogSender:
 
 
 def start(sender: LogSender) -> threading.Thread:
-    """Run a sender in a thread of its own."""
+    """Run a sender in a separate thread."""
     thread = threading.Thread(target=sender.run, name="log-sender", daemon=True)
     thread.start()
     return thread
