@@ -68,7 +68,8 @@ class LogSender:
     def run(self) -> None:
         """Send until closed."""
         while not self._is_closed.is_set():
-            self._backlog.wait(IDLE_S)
+            # A batch that Redis did not take is not in the backlog any more.
+            self._backlog.wait(IDLE_S if self._current is None else 0.0)
             self.run_once()
         deadline = time.monotonic() + LAST_S
         while not self.run_once(everything=True) and time.monotonic() < deadline:

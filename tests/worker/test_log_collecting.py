@@ -330,7 +330,26 @@ def test_what_is_left_at_the_end_survives_a_broken_connection() -> None:
     assert [(call, chunks[0].first) for _, _, call, chunks in item.store.sent] == [(1, 1)]
 
 
-def test_runs_and_lanes_have_calls_of_their_own() -> None:
+def test_a_call_that_failed_is_repeated_soon_without_other_lines() -> None:
+    """After an outage, the only lines waited up to a minute: they were in no backlog any more."""
+    item = Sending()
+    item.add()
+    item.store.is_away = True
+    item.sender.run_once(everything=True)
+    waits: list[float] = []
+
+    def wait(longest: float) -> None:
+        waits.append(longest)
+        item.store.is_away = False
+        item.sender.close()
+
+    item.backlog.wait = wait  # type: ignore[method-assign]
+    item.sender.run()
+    assert waits == [0.0]
+    assert len(item.store.sent) == 1
+
+
+def test_runs_and_lanes_have_separate_calls() -> None:
     item = Sending()
     for run in ("r1", "r2"):
         for lane in LANES:
