@@ -139,6 +139,14 @@ def test_a_stream_that_takes_no_more_entries_refuses_its_lines_only(
     assert env.link.call("HGET", env.keys.run("r1"), "logs") == b"0"
 
 
+def test_an_entry_of_a_newer_release_is_read(env: Environment, logs: LogStore) -> None:
+    """It has further fields."""
+    env.running(0)
+    fields = ("t", "0,1,W.0,1,1", "d", LINE, "colour", "red")
+    env.link.call("XADD", env.keys.logs("r1"), "*", *fields)
+    assert [item.first for item in stored(env)] == [1]
+
+
 def test_a_damaged_entry_is_left_out(env: Environment, logs: LogStore) -> None:
     env.running(0)
     key = env.keys.logs("r1")
