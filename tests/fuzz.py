@@ -145,7 +145,7 @@ def output(data: bytes) -> None:
     def log_of(place: object) -> AttemptLog:
         return logs.setdefault(place, AttemptLog(place, 4096))  # type: ignore[arg-type]
 
-    reader = FrameReader(("W.0", "W.0a"), log_of, {"P": lambda log, payload: None})
+    reader = FrameReader(("W.0", "W.0a"), log_of)
     step = 1 + len(data) % 97
     try:
         for at in range(0, len(data), step):
@@ -208,7 +208,7 @@ def seeds(target: str) -> list[bytes]:
         "worker": [msgpack.packb({"queues": ["q"], "rates": {"q": [5, 9]}, "window_ms": 60000})],
         "output": [
             b"A1 run,0,1,W.0\nL1 1764508800123 20o a line\nL1 1764508800123 20O more\nE1 \n",
-            b"F1 1\nA2 run,3,2,W.0a\nD2 12\nP2 1,2,rows\nL2 1764508800123 40l x\n",
+            b"F1 1\nA2 run,3,2,W.0a\nD2 12\nL2 1764508800123 40l x\n",
         ],
         "fact": [b"S run 0 1 2", b"submit run " + b"0" * 64, b"W run"],
     }[target]
