@@ -53,7 +53,7 @@ def cost_per_line() -> tuple[float, float]:
     """Return the processor time in µs to write a line and to read it."""
     reader, writer = new_pipe()
     output, backlog = OutputPipe(writer), Backlog(2**20)
-    frames = FrameReader(("W.0", "W.0a"), backlog.log_of, {})
+    frames = FrameReader(("W.0", "W.0a"), backlog.log_of)
     enter_attempt("run", "task", 1, {}, "life", 0, "W.0")
     write = read = 0.0
     for _ in range(LINES // 2000):

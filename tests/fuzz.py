@@ -87,8 +87,79 @@ def fact(data: bytes) -> None:
     assert all(isinstance(task, int) for task in result.tasks)
 
 
+def entry(data: bytes) -> None:
+    """An entry of a run's history: its fields, one on each line."""
+    from flowkit.protocol.decoding import CorruptData
+    from flowkit.protocol.history_reads import _parse
+
+    fields = data.split(b"\n", 3)
+    try:
+        result = _parse(1, fields if len(fields) > 1 else [b"", data], 0)
+    except (CorruptData, ValueError):
+        return
+    assert isinstance(result.at_ms, int)
+
+
+def chunk(data: bytes) -> None:
+    """Lines of an attempt, as they lie in Redis: what they are of, and behind a NUL their text."""
+    from flowkit.protocol.log_chunks import parse_chunk
+
+    about, _, lines = data.partition(b"\0")
+    result = parse_chunk([b"1-1", [b"t", about, b"d", lines]])
+    for item in [] if result is None else result.records():
+        assert result is not None
+        assert result.first <= item.number < result.first + result.count
+        assert "\udc80" not in item.text
+        item.text.encode()
+
+
+def progress(data: bytes) -> None:
+    """How far a task has got."""
+    from flowkit.protocol.decoding import CorruptData
+    from flowkit.protocol.progress_fields import is_progress, parse_progress, progress_text
+
+    try:
+        _, result = parse_progress(data)
+    except CorruptData:
+        return
+    assert is_progress(progress_text(result))
+
+
+def worker(data: bytes) -> None:
+    """The description of a worker, with its rates."""
+    from flowkit.protocol.worker_info import parse_about
+
+    result = parse_about("W", data)
+    for rate in result.rates or ():
+        assert rate.ended > 0
+        assert rate.window_s > 0
+
+
+def output(data: bytes) -> None:
+    """What a task's process writes into its output pipe, in parts of any size."""
+    from flowkit.worker.attempt_log import AttemptLog
+    from flowkit.worker.log_frames import FrameReader, GarbledOutput
+
+    logs: dict[object, AttemptLog] = {}
+
+    def log_of(place: object) -> AttemptLog:
+        return logs.setdefault(place, AttemptLog(place, 4096))  # type: ignore[arg-type]
+
+    reader = FrameReader(("W.0", "W.0a"), log_of)
+    step = 1 + len(data) % 97
+    try:
+        for at in range(0, len(data), step):
+            reader.feed(data[at : at + step])
+    except GarbledOutput:
+        pass
+    for log in logs.values():
+        assert log.pending_bytes == sum(len(item.data) for item in log.pending)
+        assert all(item.data.count(b"\n") == item.count for item in log.pending)
+
+
 TARGETS: dict[str, Callable[[bytes], None]] = {
-    item.__name__: item for item in (value, record, graph, error, fact)
+    item.__name__: item
+    for item in (value, record, graph, error, fact, entry, chunk, progress, worker, output)
 }
 
 
@@ -98,6 +169,7 @@ def seeds(target: str) -> list[bytes]:
     from decimal import Decimal
     from zoneinfo import ZoneInfo
 
+    import msgpack
     import numpy as np
     import pandas as pd
 
@@ -110,6 +182,7 @@ def seeds(target: str) -> list[bytes]:
 
     zeros = array("i", [0, 0])
     dag = CompiledDAG("d", Graph.build(["a", "b"], [(0, 1)]), (Policy(),), zeros, ("m:f",), zeros)
+    wrong = ErrorInfo("ValueError", "wrong", "Traceback …").pack()
     deep = {"a": [1, 2.5, None, (True, {3}, b"x")], "b": datetime(2026, 1, 1, tzinfo=UTC)}
     return {
         "value": [
@@ -121,7 +194,22 @@ def seeds(target: str) -> list[bytes]:
         ],
         "record": [b"R2,W.0,1/2*3!+,40,", b"S1,W.0,0~,3,4", b"P1,,0,,"],
         "graph": [pack_graph(dag)],
-        "error": [ErrorInfo("ValueError", "wrong", "Traceback …").pack()],
+        "error": [wrong],
+        "entry": [
+            *(b"retry\n1 W1,,1,5,a,,retry,b\nerror\n" + wrong, b"died\n0 R2,W.0,0/1*,5,a"),
+            *(b"cancel\nme@host via cli", b"resume\n1,2 me@host via cli", b"hasten\n1 x"),
+            *(b"finish\nfailed 10 3", b"stop\n3"),
+        ],
+        "chunk": [
+            b"0,1,W.0,1,2\0" + 2 * b"1764508800123 20o a line\n",
+            b"7,2,W.1a,5,3,1\0" + b"1764508800123 40e \xc3\n1764508800123 40E \xa4\xff.\n",
+        ],
+        "progress": [b"1764508800123,W.0,5,10,rows", b"1,W.0a,1.5,,", b"1,W.0,1e+20,1e+21,x"],
+        "worker": [msgpack.packb({"queues": ["q"], "rates": {"q": [5, 9]}, "window_ms": 60000})],
+        "output": [
+            b"A1 run,0,1,W.0\nL1 1764508800123 20o a line\nL1 1764508800123 20O more\nE1 \n",
+            b"F1 1\nA2 run,3,2,W.0a\nD2 12\nL2 1764508800123 40l x\n",
+        ],
         "fact": [b"S run 0 1 2", b"submit run " + b"0" * 64, b"W run"],
     }[target]
 

@@ -124,9 +124,7 @@ class WorkerDaemon:
         signal.signal(signal.SIGTERM, self._on_signal)
         signal.signal(signal.SIGINT, self._on_signal)
         if self._config.task_logs and self._config.capture_output:
-            self._logs = LogCollector(
-                self._config, self._before_collector, lambda: self._children.tell("announce")
-            )
+            self._logs = LogCollector(self._config, self._before_collector, self._listener)
         self._enlist()
         self._store.read_scripts()
         if not self._signals:
@@ -271,7 +269,8 @@ class WorkerDaemon:
 
     def _collect(self) -> Iterator[Death]:
         """Yield the children that have died. What they printed is in Redis by then, if possible."""
-        self._logs.check()
+        if self._logs.check():  # another process reads from now on
+            self._children.tell("announce")
         for death in self._children.collect():
             self._orphan_killer.remove(death.child.pid)
             self._logs.remove(death.child.lanes)

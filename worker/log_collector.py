@@ -8,8 +8,9 @@ had printed by then.
 The parent creates the pipes of each child, keeps copies of their read ends, and sends other ones
 over a socket. So a collector that dies is replaced, and the new one gets all pipes: the children
 keep their pipes and lose no line that was still in them. What the old one had read and not sent is
-lost. The new one numbers lines anew, and its chunks carry its generation. It is given up when it
-dies at once three times in a row: then the lines of tasks are not kept, but the tasks run.
+lost. The new one numbers lines from 1 again, and its chunks carry its generation. If it dies within
+a second three times in a row, no other one is started. The log says so: the tasks run, and what
+they print is not kept.
 
 ``remove`` waits until the lines of a dead child are in Redis, for at most ``FLUSH_S``: a client
 that sees how the attempt ended also finds what it printed. It does not wait for Redis in an outage.
@@ -24,6 +25,9 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+
+from flowkit.events.event import Listener
+from flowkit.events.workers import TaskLogsGivenUp
 
 from .children import Lanes
 from .config import WorkerConfig
@@ -58,12 +62,11 @@ class LogCollector:
         self,
         config: WorkerConfig,
         forget: Callable[[], None],
-        on_replaced: Callable[[], None],
+        listener: Listener,
     ) -> None:
         """Start the process. ``forget`` closes, in it, what belongs to the parent alone.
 
-        ``on_replaced`` is called when another process has been started, which all children must
-        tell what they are printing.
+        ``listener`` hears when it is not replaced any more.
         """
         self._config = config
         self._forget = forget
@@ -71,7 +74,7 @@ class LogCollector:
         self._is_closed = False
         self._quick_deaths = 0
         self._generation = -1
-        self._on_replaced = on_replaced
+        self._listener = listener
         self._start()
 
     def _start(self) -> None:
@@ -112,21 +115,27 @@ class LogCollector:
             self._send(f"-{lanes[0]}\n".encode())
             self._await(lanes[0])
 
-    def check(self) -> None:
-        """Replace the process if it has died."""
+    def check(self) -> bool:
+        """Replace the process if it has died; return whether it was replaced.
+
+        All children must then announce their attempts to the new one.
+        """
         if self._is_closed:
-            return
+            return False
         with suppress(ChildProcessError):
             if os.waitpid(self._pid, os.WNOHANG)[0] == 0:
-                return
+                return False
         self._socket.close()
         is_quick = time.monotonic() - self._started_at < QUICK_DEATH_S
         self._quick_deaths = self._quick_deaths + 1 if is_quick else 0
         if self._quick_deaths >= MOST_QUICK_DEATHS:
             self._is_closed = True  # it cannot run here; the tasks can
-            return
+            worker = next((lanes[0].partition(".")[0] for lanes in self._read_ends), "")
+            reason = f"the log collector died {MOST_QUICK_DEATHS} times in a row"
+            self._listener.hear(TaskLogsGivenUp(worker=worker, reason=reason))
+            return False
         self._start()
-        self._on_replaced()
+        return True
 
     def close(self) -> None:
         """Let the process send what it has, for a few seconds, and end."""
@@ -161,7 +170,7 @@ class LogCollector:
         """Wait until the process has acknowledged the death of this lane's child."""
         deadline, answers = time.monotonic() + FLUSH_S, b""
         try:
-            while f"{lane}".encode() not in answers.split(b"\n")[:-1]:
+            while lane.encode() not in answers.split(b"\n")[:-1]:
                 self._socket.settimeout(max(0.001, deadline - time.monotonic()))
                 data = self._socket.recv(4096)
                 if not data:
@@ -184,8 +193,9 @@ class NoLogs:
     def remove(self, lanes: Lanes) -> None:
         """Do nothing."""
 
-    def check(self) -> None:
-        """Do nothing."""
+    def check(self) -> bool:
+        """Return False: there is no process."""
+        return False
 
     def close(self) -> None:
         """Do nothing."""

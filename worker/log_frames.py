@@ -9,7 +9,7 @@ expensive step for a task that prints a lot: 0.4 µs per line of 100 bytes inste
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from flowkit.core.lanes import LANE
 from flowkit.protocol.keys import RUN_ID
@@ -29,9 +29,6 @@ _LINES = re.compile(
     rb"(?:\1[0-9]{13} [0-9]{2}[oelpOELP] [^\n]*\n)*"
 )
 
-# Reads the payload of a record of another kind.
-KindReader = Callable[[AttemptLog, bytes], None]
-
 
 class GarbledOutput(ValueError):
     """What was read is no record."""
@@ -44,20 +41,18 @@ class FrameReader:
         self,
         lanes: tuple[str, str],
         log_of: Callable[[Place], AttemptLog],
-        kinds: Mapping[str, KindReader],
         *,
         from_start: bool = True,
     ) -> None:
         """``lanes``: of the child. ``log_of`` returns the log of an attempt.
 
-        ``kinds``: what reads the other kinds of records, by letter. ``from_start``: whether this
-        reads all that the child has written. Otherwise another collector has read the beginning,
-        and lines wait here until their attempt is announced again.
+        ``from_start``: whether this reads all that the child has written. Otherwise another
+        collector has read the beginning, and lines wait here until their attempt is announced
+        again.
         """
         self._early: dict[int, bytes] | None = None if from_start else {}
         self._lanes = lanes
         self._log_of = log_of
-        self._kinds = kinds
         self._logs: dict[int, AttemptLog] = {}
         self._rest = b""
         self.has_filter = False  # whether the app filters lines
@@ -118,8 +113,6 @@ class FrameReader:
             if not payload.isdigit() or int(payload[:10]) > MOST_DROPPED:
                 raise GarbledOutput(f"a number of lines: {payload[:40]!r}")
             log.skip(int(payload))
-        elif kind in self._kinds:
-            self._kinds[kind](log, payload)
         else:
             raise GarbledOutput(f"a record of the unknown kind {kind!r}")
 

@@ -18,7 +18,6 @@ import os
 import select
 import signal
 import socket
-from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import NoReturn
@@ -34,7 +33,7 @@ from flowkit.protocol.log_store import LogStore
 
 from .config import WorkerConfig
 from .log_backlog import Backlog
-from .log_frames import FrameReader, GarbledOutput, KindReader
+from .log_frames import FrameReader, GarbledOutput
 from .log_sender import LAST_S, LogSender
 from .log_sender import start as start_sender
 from .program_lines import ProgramLines
@@ -60,7 +59,7 @@ class ReadChild:
 
 
 class Collecting:
-    """Reads the pipes. ``kinds``: what reads further kinds of records; see ``output_pipe``."""
+    """Reads the pipes."""
 
     def __init__(
         self,
@@ -68,14 +67,12 @@ class Collecting:
         backlog: Backlog,
         listener: Listener,
         logger: logging.Logger,
-        kinds: Mapping[str, KindReader],
     ) -> None:
         """``control``: the connection to the parent. ``logger``: for the lines of programs."""
         self._control = control
         self._backlog = backlog
         self._logger = logger
         self._listener = listener
-        self._kinds = kinds
         self._sender: LogSender | None = None
         self.reads_from_start = True
         self.worker = ""  # the id of the worker, for the log
@@ -141,9 +138,7 @@ class Collecting:
     def _add(self, lanes: tuple[str, str], token: str) -> None:
         records, programs, slots = (self._received.pop(0) for _ in range(3))
         self.worker = lanes[0].partition(".")[0]
-        frames = FrameReader(
-            lanes, self._backlog.log_of, self._kinds, from_start=self.reads_from_start
-        )
+        frames = FrameReader(lanes, self._backlog.log_of, from_start=self.reads_from_start)
         lines = ProgramLines(lanes, token, slots, self._backlog.log_of, self._logger)
         self._children[lanes[0]] = ReadChild(lanes, records, programs, frames, lines)
         for pipe in (records, programs):
@@ -187,7 +182,8 @@ class Collecting:
             except GarbledOutput as error:
                 child.is_garbled = True
                 self._backlog.end(child.lanes)  # it will not be told when an attempt is over
-                self._listener.hear(TaskLogsGivenUp(worker=child.lanes[0], reason=str(error)))
+                reason = f"a task has written something else into flowkit's pipe ({error})"
+                self._listener.hear(TaskLogsGivenUp(worker=child.lanes[0], reason=reason))
         return bool(data)
 
     def _programs(self, child: ReadChild) -> bool:
@@ -245,8 +241,7 @@ def _collect(control: socket.socket, config: WorkerConfig, generation: int) -> N
         read_timeout=max(1.0, config.lease / 3),
     )
     backlog = Backlog(config.task_log_bytes, generation=generation)
-    kinds: dict[str, KindReader] = {}
-    collecting = Collecting(control, backlog, listener, log.logger, kinds)
+    collecting = Collecting(control, backlog, listener, log.logger)
     collecting.reads_from_start = generation == 0
     sender = LogSender(
         LogStore(link, config.namespace),

@@ -53,9 +53,6 @@ class LogSender:
         self._dead: list[Sequence[str]] = []
         self._is_closed = threading.Event()
         self._pause = 0.0
-        # Duties of other kinds of records: called after each round, in this thread. They must not
-        # raise anything but StoreError. See output_pipe.
-        self.duties: list[Callable[[LogStore], None]] = []
 
     def flush(self, lanes: Sequence[str]) -> None:
         """Send what the dead child with these lanes has printed, and acknowledge it. Any thread."""
@@ -71,7 +68,8 @@ class LogSender:
     def run(self) -> None:
         """Send until closed."""
         while not self._is_closed.is_set():
-            self._backlog.wait(IDLE_S)
+            # A batch that Redis did not take is not in the backlog any more.
+            self._backlog.wait(IDLE_S if self._current is None else 0.0)
             self.run_once()
         deadline = time.monotonic() + LAST_S
         while not self.run_once(everything=True) and time.monotonic() < deadline:
@@ -82,8 +80,6 @@ class LogSender:
         try:
             while self._send_next(everything=everything):
                 pass
-            for duty in self.duties:
-                duty(self._store)
         except StoreError as error:
             self._outages.away(error)
             self._acknowledge_dead(all_of_them=True)
@@ -128,7 +124,7 @@ class LogSender:
 
 
 def start(sender: LogSender) -> threading.Thread:
-    """Run a sender in a thread of its own."""
+    """Run a sender in a separate thread."""
     thread = threading.Thread(target=sender.run, name="log-sender", daemon=True)
     thread.start()
     return thread

@@ -12,13 +12,10 @@ the processes that a task forks. ``KIND REF PAYLOAD``, without a blank between t
     D7 12                           so many lines of it could not be written
     E7                              the attempt is over: send what it printed at once
     F1 1                            the app filters lines (1) or no longer does (0); no attempt
-    P7 TEXT                         progress (see ``Collecting.kinds`` in ``log_collector``)
 
 The letter of the stream is o (stdout), e (stderr), l (log record) or p (a program); a capital
 letter continues the line of the record before it, which was too long. A line feed within a text is
-the byte ``0xFF``, which no UTF-8 text has. A new kind of record gets a letter here, a method of
-``OutputPipe`` that writes it, and a function in ``Collecting.kinds`` that reads it; nothing else
-changes. Its record must begin with a ref, so ``ref_of`` announces the attempt when necessary.
+the byte ``0xFF``, which no UTF-8 text has. Progress takes another way: see ``progress_board``.
 
 Measured (Linux 6, Python 3.11, 100 bytes per line): a write into a pipe takes 0.24 µs, as long as
 its reader does not wait for each line; a ring in shared memory, written from Python, 0.33 µs, and
@@ -41,12 +38,13 @@ from dataclasses import dataclass
 from flowkit.clock import SYSTEM_CLOCK
 from flowkit.context import attempt_fields
 from flowkit.logging.streams import Who
+from flowkit.protocol.log_chunks import STREAM_LETTERS
 
 MAX_RECORD = 4096  # PIPE_BUF of Linux; what POSIX promises (512) is too short for lines
 PIPE_BYTES = 1024 * 1024
 WAIT_S = 1.0
 MOST_OPEN = 10_000  # attempts that are announced and not over
-STREAMS = {"stdout": "o", "stderr": "e", "log": "l", "output": "p"}
+LETTERS = {stream: letter for letter, stream in STREAM_LETTERS.items()}
 LINE_FEED = b"\xff"
 _F_SETPIPE_SZ = 1031  # Linux; fcntl of Python 3.11 may lack the name
 
@@ -74,11 +72,11 @@ class OutputPipe:
 
     def add(self, whose: Who, level: int, stream: str, text: str) -> None:
         """Write a line. A text that is too long for a record takes several."""
-        ref = self.ref_of(whose)
+        ref = self._ref_of(whose)
         if ref is None:
             return
         data = text.encode("utf-8", "backslashreplace").replace(b"\n", LINE_FEED)
-        letter = STREAMS[stream]
+        letter = LETTERS[stream]
         head = f"L{ref} {SYSTEM_CLOCK.wall_ms():013d} {max(0, min(level, 99)):02d}"
         first = f"{head}{letter} ".encode()
         if len(first) + len(data) < MAX_RECORD:
@@ -109,19 +107,7 @@ class OutputPipe:
 
     # -- records --------------------------------------------------------------------------------
 
-    def send(self, kind: str, whose: Who, payload: str) -> bool:
-        """Write a record of another kind. Return whether there was room for it.
-
-        ``kind``: its letter. ``payload``: one line of text; the record must fit ``MAX_RECORD``.
-        """
-        ref = self.ref_of(whose)
-        if ref is None:
-            return False
-        data = payload.encode("utf-8", "backslashreplace").replace(b"\n", LINE_FEED)
-        record = f"{kind}{ref} ".encode() + data + b"\n"
-        return len(record) <= MAX_RECORD and self._write(record)
-
-    def ref_of(self, whose: Who) -> int | None:
+    def _ref_of(self, whose: Who) -> int | None:
         """Return the number that stands for an attempt; announce it the first time.
 
         None for an attempt that is not the current one and was never announced: its place is

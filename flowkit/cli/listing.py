@@ -67,7 +67,8 @@ def _run_row(run: RunRecord) -> list[str]:
     from .results import duration_of
 
     submitted, length = local_time(run.submitted_ms / 1000), seconds(duration_of(run))
-    return [run.run, run.dag_name, run.state.value, submitted, length, str(run.total)]
+    state = "stopping" if run.stopping else run.state.value
+    return [run.run, run.dag_name, state, submitted, length, str(run.total)]
 
 
 def _entry(run: RunRecord) -> RunEntry:
@@ -79,6 +80,7 @@ def _entry(run: RunRecord) -> RunEntry:
         run_id=run.run,
         dag=run.dag_name,
         state=run.state.value,
+        stopping=run.stopping,
         submitted=utc(run.submitted_ms / 1000),
         duration=duration_of(run),
         total=run.total,

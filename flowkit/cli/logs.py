@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..clock import SYSTEM_CLOCK
+from ..basics.log_level import LogLevel
 from ..daemon.options import redis_options
 from .connect import connect_to_run
 from .inputs import run_argument, since_option
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from ..basics.log_line import LogLine
 
-LEVELS = ("DEBUG", "INFO", "SUCCESS", "SYSTEM", "WARNING", "ERROR", "CRITICAL")
+LEVELS = (*LogLevel.__members__, "CRITICAL")
 
 
 @click.command()
@@ -50,7 +50,7 @@ def logs(
     attempt, since = options.pop("attempt"), options.pop("since")
     which = {name: options.pop(name) for name in ("follow", "level", "tail")}
     handle = connect_to_run(ctx, options, run_id, waits=which["follow"])
-    lines = handle.logs(task, attempt, since=None if since is None else _ago(since), **which)
+    lines = handle.logs(task, attempt, since=since, **which)
     if as_json:
         _print_documents(handle.run_id, lines)
     elif not _print_lines(lines, show_task=task is None):
@@ -62,18 +62,18 @@ def logs(
         )
 
 
-def _ago(seconds: float) -> float:
-    return SYSTEM_CLOCK.wall() - seconds
-
-
 def _print_lines(lines: Iterable[LogLine], *, show_task: bool) -> bool:
+    """Print lines; return whether there were any."""
+    from .output import indented
+    from .task_lines import text_of, text_of_missing
+
     any_line = False
     for line in lines:
         any_line = True
         head = _head(line, show_task=show_task)
         if line.missing:
-            click.echo(f"{head}… {line.missing:,} lines are missing here …")
-        click.echo(head + _body(line))
+            click.echo(head + text_of_missing(line))
+        click.echo(head + indented(text_of(line)))
     return any_line
 
 
@@ -86,13 +86,6 @@ def _head(line: LogLine, *, show_task: bool) -> str:
     attempt = f"#{line.attempt}" if line.attempt > 1 else ""
     name = f"{escape_text(line.task)}{attempt}: " if show_task else f"{attempt} " * bool(attempt)
     return f"{clock} {name}"
-
-
-def _body(line: LogLine) -> str:
-    from .output import indented
-
-    level = f"{line.level_name} " if line.stream == "log" or line.level != 20 else ""
-    return level + indented(line.text)
 
 
 def _print_documents(run_id: str, lines: Iterable[LogLine]) -> None:

@@ -1,6 +1,6 @@
 """Printing. Results go to standard output; everything else goes to standard error.
 
-Nothing is printed raw: text from outside (names, results, errors) passes ``core.display_text``,
+Nothing is printed raw: text from outside (names, results, errors) passes ``basics.display_text``,
 which escapes control characters. Rich is used on a terminal only, and gets ``Text`` objects, in
 which it reads no markup.
 """
@@ -14,6 +14,7 @@ from collections.abc import Sequence
 import click
 
 from ..basics.display_text import escape_lines, escape_text
+from ..basics.size_text import size_text
 
 STATE_STYLES = {
     "succeeded": "green",
@@ -28,7 +29,6 @@ STATE_STYLES = {
     "warning": "yellow",
     "problem": "red",
 }
-
 
 # If a table does not fit the terminal, its widest columns are wrapped, down to these widths: the
 # first (the length of a run id), the others, the last.
@@ -172,17 +172,10 @@ def utc(stamp: float | None) -> str | None:
 
 
 def count(number: int, noun: str) -> str:
-    """Return "1 task", "3 tasks"."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+    """Return "1 task", "3,000 tasks"."""
+    return f"{number} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def size(number: int | None) -> str:
     """Return a number of bytes for display, such as "1.5 MB"; "?" for None."""
-    if number is None:
-        return "?"
-    value, unit = float(number), "bytes"
-    for unit in ("bytes", "kB", "MB", "GB", "TB"):
-        if value < 999.95 or unit == "TB":
-            break
-        value /= 1000
-    return f"{number} bytes" if unit == "bytes" else f"{value:.1f} {unit}"
+    return "?" if number is None else size_text(number)

@@ -60,7 +60,7 @@ def _show(
     cut_short: bool,
 ) -> None:
     from ..core.queue_info import queue_problem
-    from .output import note, print_damaged, print_table
+    from .output import note, note_more, print_damaged, print_table
     from .queue_rows import COLUMNS, queue_row
 
     shown = matching[:limit]
@@ -72,8 +72,7 @@ def _show(
     for queue in shown:
         if problem := queue_problem(queue):
             note(problem)
-    if len(matching) > limit:
-        note(f"… and {len(matching) - limit} more; --limit shows them.")
+    note_more(len(shown), len(matching), more=len(matching) > limit)
     if cut_short:
         note("There are more lists of waiting tasks than were counted.")
 

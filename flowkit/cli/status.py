@@ -169,8 +169,10 @@ def _show_tasks(rows: list[TaskStatus], total: int) -> None:
 
 
 def _shortened(text: str, limit: int = 80) -> str:
-    first = text.split("\n", 1)[0]
-    return first if len(first) <= limit else first[: limit - 1] + "…"
+    """Return the first line, truncated."""
+    from .output import cut
+
+    return cut(text.split("\n", 1)[0], limit)
 
 
 def _document(

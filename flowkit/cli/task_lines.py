@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from ..exceptions import FlowkitError
 from ..processes.daemon_output import Line
 from .display import Display
+from .output import count
 
 if TYPE_CHECKING:
     from ..basics.log_line import LogLine
@@ -51,6 +52,17 @@ def shown_lines(line: LogLine) -> Iterator[Line]:
     """Yield the line, and before it how many are missing. The texts are raw."""
     name = line.task if line.attempt == 1 else f"{line.task}#{line.attempt}"
     if line.missing:
-        yield Line("", f"… {line.missing:,} lines are missing here …", task=name)
+        yield Line("", text_of_missing(line), task=name)
+    yield Line("", text_of(line), is_error=True, task=name)
+
+
+def text_of(line: LogLine) -> str:
+    """Return the raw text of a line, with its level unless that is the one of what tasks print."""
     level = f"{line.level_name} " if line.stream == "log" or line.level != _INFO else ""
-    yield Line("", level + line.text, is_error=True, task=name)
+    return level + line.text
+
+
+def text_of_missing(line: LogLine) -> str:
+    """Return how many lines are missing before a line."""
+    verb = "is" if line.missing == 1 else "are"
+    return f"… {count(line.missing, 'line')} {verb} missing here …"

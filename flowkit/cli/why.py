@@ -54,14 +54,14 @@ def _show(explanation: Explanation) -> None:
         say(f"{failure.failed:>7,}  failed, first {failure.task!r}{error}")
 
 
-def _show_group(group: CauseGroup, said: str) -> None:
-    """Print one cause: how many tasks it holds up, and why, unless that was said."""
+def _show_group(group: CauseGroup, printed: str) -> None:
+    """Print one cause: how many tasks it holds up, and why, unless that was printed before."""
     from .output import say, say_indented
 
     through = group.count - group.direct
     more = f", {through:,} of them through other tasks" if through else ""
     say(f"{group.count:>7,}  {group.cause.replace('_', ' ')}{more}")
-    if group.sentence != said:
+    if group.sentence != printed:
         say_indented(f"     {group.sentence}")
 
 
@@ -76,6 +76,7 @@ def _print_json(explanation: Explanation) -> None:
             dag=explanation.dag_name,
             task=explanation.task or None,
             state=explanation.state,
+            stopping=explanation.stopping,
             over=explanation.over,
             sentence=explanation.sentence,
             command=explanation.command,

@@ -25,7 +25,7 @@ from ..exceptions import (
 from .history import HistoryEvent
 from .retrying import Retried
 from .run_handle import RunHandle
-from .run_logs import LogQuery, level_number
+from .run_logs import log_query
 from .run_wait import Progress, continues_without, run_lost, too_late
 from .run_watch import Look, RunWatch, Watched
 from .status import RunStatus
@@ -200,7 +200,7 @@ class AsyncRunHandle:
     ) -> AsyncIterator[LogLine]:
         """Yield what the tasks of the run printed and logged. See ``RunHandle.logs``."""
         number = None if task is None else await self._do(RunHandle._number, task)
-        query = LogQuery(number, attempt, level_number(level), since or 0.0)
+        query = log_query(number, attempt, level, since)
         cursor = self._handle.log_cursor(query, follow=follow)
         while not cursor.is_over:
             lines = await self._call(cursor.next_part)

@@ -1,4 +1,4 @@
-"""What a client tells of the system as a whole: its workers, its scheduler, its queues, its memory.
+"""What a client reads of the system as a whole: its workers, its scheduler, its queues, its memory.
 
 These methods are a part of ``Client``. They read only, and need no run.
 """

@@ -19,7 +19,7 @@ from .explaining import leading_cause, read_explanation, read_leading_cause
 from .history import HistoryEvent
 from .retrying import Retried, retry
 from .run_history import read_history
-from .run_logs import LogCursor, LogQuery, check_tail, level_number, read_logs
+from .run_logs import LogCursor, LogQuery, check_number, log_query, read_logs
 from .run_results import ResultReader
 from .run_wait import Progress, RunWait
 from .status import RunStatus
@@ -232,16 +232,16 @@ class RunHandle:
 
         ``task``, ``attempt``: only of this task, of this attempt. ``follow``: also yield lines that
         come, until the run has ended. ``level``: only lines of at least this level, a name or a
-        number; what a task prints is INFO. ``since``: only lines since this time (seconds since
-        1970). ``tail``: only the last so many of those that are stored now.
+        number; what a task prints is INFO. ``since``: seconds; only lines of this time until now.
+        ``tail``: only the last so many of those that are stored now.
 
         Lines of tasks that run at the same time come in groups, since workers send them every half
-        second. Raises TaskNotFoundError for a name that the DAG does not have, RunNotFound and
-        RunLost.
+        second. Raises TaskNotFoundError for a name that the DAG does not have, RunNotFound,
+        RunLost, and TypeError and ValueError for invalid arguments.
         """
         number = None if task is None else self._number(task)
-        query = LogQuery(number, attempt, level_number(level), since or 0.0)
-        return read_logs(self.log_cursor(query, follow=follow), tail=check_tail(tail))
+        query = log_query(number, attempt, level, since)
+        return read_logs(self.log_cursor(query, follow=follow), tail=check_number("tail", tail))
 
     def log_cursor(self, query: LogQuery, *, follow: bool) -> LogCursor:
         """Return a cursor at the first line of the run. ``logs`` and the async handle use it."""

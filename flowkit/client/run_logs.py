@@ -18,8 +18,10 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
+from ..arguments import check_since
 from ..basics.log_level import LogLevel
 from ..basics.log_line import LogLine
+from ..clock import SYSTEM_CLOCK
 from ..core.states import RUN_OVER
 from ..protocol.client_store import ClientStore
 from ..protocol.log_chunks import LogChunk, read_chunks
@@ -38,7 +40,7 @@ class Shard(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class LogQuery:
-    """Which lines to read. ``level``: the least; ``since``: seconds since 1970."""
+    """Which lines to read. ``level``: at least; ``since``: seconds since 1970."""
 
     task: int | None = None
     attempt: int | None = None
@@ -51,7 +53,7 @@ class LogQuery:
 
 
 class LogCursor:
-    """A place in the lines of one run. ``next_part`` goes on from it."""
+    """A place in the lines of one run. ``next_part`` reads from there."""
 
     def __init__(
         self,
@@ -145,6 +147,15 @@ def read_logs(
         sleep(cursor.pause)
 
 
+def log_query(
+    task: int | None, attempt: int | None, level: int | str | None, since: float | None
+) -> LogQuery:
+    """Return a query. ``since``: seconds before now. Raises TypeError, ValueError."""
+    ago = check_since(since)
+    first = 0.0 if ago is None else SYSTEM_CLOCK.wall() - ago
+    return LogQuery(task, check_number("attempt", attempt), level_number(level), first)
+
+
 def level_number(level: int | str | None) -> int:
     """Return the number of a level; 0 for None. Raises ValueError for an unknown name."""
     if level is None:
@@ -157,12 +168,12 @@ def level_number(level: int | str | None) -> int:
     raise ValueError(f"{level!r} is no level: use one of {', '.join(known)}, or a number")
 
 
-def check_tail(tail: int | None) -> int | None:
-    """Return the number of lines to show. Raises TypeError, ValueError."""
-    if tail is None:
+def check_number(name: str, value: int | None) -> int | None:
+    """Return a number from 1 on, or None. Raises TypeError, ValueError."""
+    if value is None:
         return None
-    if not isinstance(tail, int) or isinstance(tail, bool):
-        raise TypeError(f"tail must be an int, not {type(tail).__name__}")
-    if tail < 1:
-        raise ValueError(f"tail must be at least 1, not {tail}")
-    return tail
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise TypeError(f"{name} must be an int, not {type(value).__name__}")
+    if value < 1:
+        raise ValueError(f"{name} must be at least 1, not {value}")
+    return value

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..core.compiled import CompiledDAG
 from ..core.run_record import RunRecord
-from ..core.states import RunState, TaskState
+from ..core.states import TaskState
 from ..protocol.client_store import ClientStore
 from ..protocol.records import ErrorInfo, TaskRecord
 from ..protocol.spent import Flag
@@ -33,7 +33,7 @@ def read_status(
         run_id=run.run,
         dag_name=run.dag_name,
         state=run.state,
-        stopping=run.stop is not None and run.state is RunState.RUNNING,
+        stopping=run.stopping,
         submitted=run.submitted_ms / 1000,
         finished=None if run.finished_ms is None else run.finished_ms / 1000,
         total=run.total,

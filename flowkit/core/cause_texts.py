@@ -1,11 +1,12 @@
 """A cause in words: one sentence for a task, one for a group of tasks.
 
 Times are said as spans ("for 5 min", "in 59 min"), so the text needs no time zone. Names and errors
-come from users and from Redis: whoever prints a sentence escapes it.
+come from users and from Redis: code that prints a sentence escapes it.
 """
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -38,7 +39,7 @@ def command(cause: Cause, named: Named) -> str:
     """Return the command that helps, "" if there is none."""
     words = {
         "run": named.run,
-        "task": quoted(named.task),
+        "task": shlex.quote(named.task),
         "queue": cause.place,
         "version": named.pinned,
     }
@@ -71,12 +72,6 @@ def why_leaderless(left_ms: int | None) -> str:
         "No scheduler is running, or it cannot renew its lease, which ended "
         f"{-left_ms / 1000:.0f} s ago (then its log says why: is Redis full, or read-only?)"
     )
-
-
-def quoted(name: str) -> str:
-    """Return a name as one word of a shell."""
-    plain = name.replace("_", "").replace("-", "").replace(".", "").isalnum() and name.isascii()
-    return name if plain else "'" + name.replace("'", "'\"'\"'") + "'"
 
 
 def _since(cause: Cause, named: Named) -> str:
@@ -161,9 +156,10 @@ def _waits_for_run(cause: Cause, named: Named) -> str:
 
 
 def _not_ready(cause: Cause, named: Named) -> str:
+    serve = "serves" if cause.number == 1 else "serve"
     return (
         f"Task {named.task!r} waits in queue {cause.place!r}: {_many(cause.number, 'worker')} "
-        f"serve it, such as {cause.holder}, and none has loaded its app yet. If that takes long, "
+        f"{serve} it, such as {cause.holder}, and none has loaded its app yet. If that takes long, "
         "see the log of the worker."
     )
 
@@ -244,10 +240,8 @@ def _due(cause: Cause, named: Named) -> str:
 def _lags(cause: Cause, named: Named) -> str:
     if not cause.number:
         return f"The scheduler is about to decide on task {named.task!r}."
-    return (
-        f"Task {named.task!r} waits for the scheduler, which has {_many(cause.number, 'batch')} of "
-        "facts to handle first."
-    ).replace("batchs", "batches")
+    events = _many(cause.number, "event")
+    return f"Task {named.task!r} waits for the scheduler, which has {events} to handle first."
 
 
 def _window(cause: Cause, named: Named) -> str:

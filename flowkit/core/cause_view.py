@@ -123,7 +123,7 @@ class View:
         return self._worst([self.root_of(task) for task in others])
 
     def root_of(self, task: int) -> int:
-        """Return the task that holds a task up and has a cause of its own: itself, or one above.
+        """Return the task that holds a task up itself: this one, or one above.
 
         Of several, the one whose cause has the lowest rank. Each task is visited once, without
         recursion, since a chain may have a million tasks.
@@ -147,7 +147,7 @@ class View:
         return self._roots[task]
 
     def _open_above(self, task: int) -> list[int]:
-        """Return the tasks that a task waits for, none if it has a cause of its own."""
+        """Return the tasks that a task waits for, none if nothing above holds it up."""
         states = self.snapshot.states
         if states[task] is not TaskState.PENDING or not self._waits_for_graph(task):
             return []

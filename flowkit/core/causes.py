@@ -240,7 +240,7 @@ ROWS = (
         Kind.LAGS,
         "All tasks upstream are over, and the scheduler has not handled that yet.",
         Mover.SCHEDULER,
-        "the scheduler handles the facts that are before it",
+        "the scheduler handles the events that are before it",
     ),
     Row(
         Kind.WINDOW,

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .cause_texts import quoted, span
+from .cause_texts import span
 from .cause_view import View
 from .graph import Graph
 from .snapshot import Snapshot, TaskView
@@ -85,13 +86,13 @@ def _resume(snapshot: Snapshot, failed: int | None) -> str:
     command = f"flowkit resume {snapshot.run.run}"
     if failed is None or not snapshot.dag.policy(failed).at_most_once:
         return command
-    return f"{command} --from-task {quoted(snapshot.dag.graph.names[failed])}"
+    return f"{command} --from-task {shlex.quote(snapshot.dag.graph.names[failed])}"
 
 
 def _retry(snapshot: Snapshot, name: str) -> str:
     """Return the command that retries one task, "" if the run is not over."""
     is_over = snapshot.run.state is not RunState.RUNNING
-    return f"flowkit retry {snapshot.run.run} {quoted(name)}" if is_over else ""
+    return f"flowkit retry {snapshot.run.run} {shlex.quote(name)}" if is_over else ""
 
 
 def run_ending(snapshot: Snapshot, failure: Failure | None) -> tuple[str, str]:

@@ -145,10 +145,11 @@ def _seconds(ms: int | None) -> float | None:
 class Explanation:
     """Why a run or a task is not over, or how it ended.
 
-    ``task``: its name, "" for the run. ``state``: of the run or the task. ``sentence``: the leading
-    cause, or the end. ``command``: what helps, "" if nothing does. ``causes``: for a task that is
-    not over exactly one; for a run, its tasks by root cause, the leading one first; empty if it is
-    over. ``failure``: of the run, None if no task has failed.
+    ``task``: its name, "" for the run. ``state``: of the run or the task. ``stopping``: whether the
+    run is running and was told to stop. ``sentence``: the leading cause, or the end. ``command``:
+    what helps, "" if nothing does. ``causes``: for a task that is not over exactly one; for a run,
+    its tasks by root cause, the leading one first; empty if it is over. ``failure``: of the run,
+    None if no task has failed.
     """
 
     run_id: str
@@ -160,6 +161,7 @@ class Explanation:
     command: str = ""
     causes: list[CauseGroup] = field(default_factory=list)
     failure: Failure | None = None
+    stopping: bool = False
 
     def __str__(self) -> str:
         return self.sentence
@@ -180,8 +182,10 @@ def explanation_of_run(snapshot: Snapshot) -> Explanation:
         causes = explain_run(view)
         text, _ = leading_sentence(view)
         command = causes[0].command if causes else ""
-    state = "stopping" if run.stop is not None and not over else run.state.value
-    return Explanation(run.run, run.dag_name, "", state, over, text, command, causes, failure)
+    state, stopping = run.state.value, run.stopping
+    return Explanation(
+        run.run, run.dag_name, "", state, over, text, command, causes, failure, stopping
+    )
 
 
 def explanation_of_task(snapshot: Snapshot, task: int) -> Explanation:
@@ -196,4 +200,14 @@ def explanation_of_task(snapshot: Snapshot, task: int) -> Explanation:
     else:
         causes = [explain_task(view, task)]
         text, command = causes[0].sentence, causes[0].command
-    return Explanation(run.run, run.dag_name, name, state.value, over, text, command, causes)
+    return Explanation(
+        run.run,
+        run.dag_name,
+        name,
+        state.value,
+        over,
+        text,
+        command,
+        causes,
+        stopping=run.stopping,
+    )

@@ -8,8 +8,6 @@ from dataclasses import dataclass, field, replace
 
 from .worker_info import WorkerInfo
 
-SUSPECTS = "!"  # the level of tasks that run alone, since they may have killed their process
-
 
 @dataclass(frozen=True, slots=True)
 class UnservedFunction:

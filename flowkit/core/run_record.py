@@ -29,6 +29,11 @@ class RunRecord:
     counts: dict[str, int] = field(default_factory=dict)
     by: str = ""
 
+    @property
+    def stopping(self) -> bool:
+        """Whether the run is running and was told to stop."""
+        return self.stop is not None and self.state is RunState.RUNNING
+
 
 class RunProgress(NamedTuple):
     """The fields of a run that change until it is over."""

@@ -78,7 +78,7 @@ class Snapshot:
     """A run and what can hold it up.
 
     ``tasks``: all tasks that are not pending, by number. ``now_ms``: Redis' clock.
-    ``lease_left_ms``: of the leading scheduler, None without a lease. ``lag``: facts that it has
+    ``lease_left_ms``: of the leading scheduler, None without a lease. ``lag``: events that it has
     not applied yet, of all runs, None if unknown. ``refuses``: what Redis answers to a write, "" if
     it accepts writes or was not asked. ``expired``: workers whose lease has expired → when.
     ``depths``: None if the queues were not read. ``has``: whether an app (id) has a function (its

@@ -185,7 +185,5 @@ class TaskLogsGivenUp(Event):
 
     def message(self) -> str:
         """Return the text of the line."""
-        return (
-            f"What tasks in process {self.worker} print is no longer kept: a task has written "
-            f"something else into flowkit's pipe ({self.reason})"
-        )
+        where = f" in process {self.worker}" if self.worker else ""
+        return f"What tasks{where} print is no longer kept: {self.reason}"

@@ -88,8 +88,8 @@ def _join(lines: list[LogRecord], parts: Sequence[bytes]) -> None:
 def parse_chunk(entry: Any) -> LogChunk | None:
     """Decode an entry of the stream, None if it is damaged."""
     match entry:
-        case [bytes() as name, [b"t", bytes() as about, b"d", bytes() as data]]:
-            pass
+        case [bytes() as name, [b"t", bytes() as about, b"d", bytes() as data, *_]]:
+            pass  # a newer release may add fields
         case _:
             return None
     if len(about) > 128 + MAX_LANE or len(data) > MAX_LOG_CHUNK_BYTES or not _ID.fullmatch(name):

@@ -10,7 +10,13 @@ from flowkit import DAG, Task
 
 
 def layered(
-    tasks: int, seed: int, *, ms: float = 0, width: int = 50, share_async: float = 0
+    tasks: int,
+    seed: int,
+    *,
+    ms: float = 0,
+    width: int = 50,
+    share_async: float = 0,
+    share_printing: float = 0,
 ) -> DAG:
     """Draw layers of tasks, each of which needs one to three of the layer before it."""
     rng = random.Random(seed)
@@ -23,6 +29,13 @@ def layered(
                 for _ in range(min(width, tasks - first))
             ]
             layer = [kind.bind(f"t{first + at}", ms=ms) for at, kind in enumerate(kinds)]
+            if share_printing:
+                layer = [
+                    app.chatty.bind(item.name, lines=5, ms=ms / 5)
+                    if rng.random() < share_printing
+                    else item
+                    for item in layer
+                ]
             for item in layer:
                 dag.add(item)
                 if before:
@@ -37,6 +50,16 @@ def wide(
     """Draw tasks that are all ready at once, and one that needs them all."""
     with DAG(name) as dag:
         [kind.bind(f"t{at}", ms=ms) for at in range(tasks - 1)] >> app.brief.bind("all")
+    return dag
+
+
+def printing(tasks: int, seed: int, *, lines: int, ms: float) -> DAG:
+    """Draw tasks without edges that print, a few of them beside others in one process."""
+    rng = random.Random(seed)
+    dag = DAG("printing")
+    for at in range(tasks):
+        kind = app.achatty if rng.random() < 0.2 else app.chatty
+        dag.add(kind.bind(f"t{at}", lines=lines, ms=ms))
     return dag
 
 

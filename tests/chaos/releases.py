@@ -20,13 +20,28 @@ COMMITS_BACK = 8  # where there is no tag
 CHANGES: dict[str, tuple[tuple[str, str], ...]] = {
     "lua/_lib/queue.lua": (
         ("records[i], 1, UNSPENT .. flags", "records[i], 1, UNSPENT .. flags .. '^'"),
-        ("'Q' .. number .. ',,' .. spent .. ',,'", "'Q' .. number .. ',,' .. spent .. ',,,later'"),
+        (
+            "'Q' .. number .. ',,' .. spent .. ',,,' .. queued",
+            "'Q' .. number .. ',,' .. spent .. ',,,' .. queued .. ',,,later'",
+        ),
     ),
     "lua/submit.lua": (
         ("'total', ARGV[7],", "'colour', 'red', 'total', ARGV[7],"),
         (
             "return {'OK'}",
             "call('XADD', P .. 'events', '*', 'painted', run .. ' red')\nreturn {'OK'}",
+        ),
+    ),
+    "lua/append_logs.lua": (
+        (
+            "'*', 't', about, 'd', ARGV[i + 3])",
+            "'*', 't', about, 'd', ARGV[i + 3], 'colour', 'red')",
+        ),
+    ),
+    "lua/_lib/history.lua": (
+        (
+            "  try(unpack(entry))",
+            "  try(unpack(entry))\n  try('XADD', history_key(run), '*', 'painted', 'red')",
         ),
     ),
 }

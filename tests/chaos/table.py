@@ -8,7 +8,18 @@ from dataclasses import asdict, dataclass, field
 from functools import partial
 from typing import Any
 
-from . import deploys, killing, memory, mixed, outages, stopping, turns, unfit, versions
+from . import (
+    deploys,
+    killing,
+    memory,
+    mixed,
+    outages,
+    printing,
+    stopping,
+    turns,
+    unfit,
+    versions,
+)
 from .stage import Stage
 
 Size = Mapping[str, Any]
@@ -162,6 +173,12 @@ SCENARIOS = {
                 "small": 10_000,
                 "behind": 20_000, "kills": 60,
             },
+        ),
+        Scenario(
+            "printing", "R24", "what a killed task had printed is in its logs",
+            printing.lines_are_kept,
+            {"runs": 1, "tasks": 200, "lines": 40, "ms": 1},
+            {"runs": 10, "tasks": 2_000, "lines": 100, "ms": 0.5},
         ),
         Scenario(
             "mixed", "all", "whatever happens, runs end once and losses are told",

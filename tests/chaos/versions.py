@@ -1,15 +1,15 @@
 """R20: two releases side by side in one namespace, as in every deployment, while processes die.
 
-Some daemons are of this release and some of another one; runs are submitted by clients of both.
-Without ``older`` the other one is the release to come as ``releases`` makes it up; with it, an
-earlier one out of git.
+Some daemons are of this release and some of another one; runs are submitted by clients of both,
+and both read all of them, while they continue and when they are over. Without ``older`` the other
+one is the release to come as ``releases`` makes it up; with it, an earlier one out of git.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import psutil
@@ -20,14 +20,18 @@ from flowkit import RunHandle
 from . import HERE
 from .checker import Allowed, Witness
 from .dags import layered
+from .printing import missing, read_kept, read_noted, wrong
 from .releases import from_history, next_release
 from .stage import Stage, meanwhile
 
-SUBMIT = str(HERE / "apps" / "chaos_submit.py")
+SUBMIT, READ = (str(HERE / "apps" / name) for name in ("chaos_submit.py", "chaos_read.py"))
 LEASE_S = 2.0
 RUN_S = 300.0
-# What a child had done and not yet sent when it was killed is run again under its number.
+PRINTING = 0.2  # share of the tasks
+# What a child had done and not yet sent when it was killed is run again under its number. A
+# release of before the history replaces attempts without a word.
 ANY = Allowed(repeats=None, same_attempt=None, blamed=None)
+ANY_OLDER = replace(ANY, untold=True)
 OURS, OTHER = "this", "other"
 # Releases of the schedulers, and of the workers.
 Combination = tuple[tuple[str, ...], tuple[str, ...]]
@@ -61,18 +65,26 @@ def releases_mix(
             mix.start("worker", release)
         runs = [
             stage.client.submit(
-                layered(tasks, stage.random.randrange(10**6), ms=ms), run_id=f"this-{number}"
+                layered(tasks, stage.random.randrange(10**6), ms=ms, share_printing=PRINTING),
+                run_id=f"this-{number}",
             ),
             _submitted_elsewhere(stage, folder, f"other-{number}", tasks, ms),
         ]
         witnesses = [Witness() for _ in runs]
         with meanwhile(0.5, mix.hit):
+            _read_everywhere(stage, folder, runs)
             states = [
                 stage.end(item, RUN_S, seen) for item, seen in zip(runs, witnesses, strict=True)
             ]
         for run, state, witness in zip(runs, states, witnesses, strict=True):
             stage.demand(state == "succeeded", f"run {run.run_id} ended as {state}: {_why(run)}")
-            stage.check(run, ANY, witness)
+            stage.check(run, ANY if older is None else ANY_OLDER, witness)
+        _read_everywhere(stage, folder, runs)
+        for run in runs:
+            noted, kept = read_noted(stage.folder / "printed", run.run_id), read_kept(run)
+            # A release of before the logs keeps none.
+            for sentence in (*wrong(noted, kept), *(missing(noted, kept) if older is None else ())):
+                stage.demand(False, f"run {run.run_id}: {sentence}")
         stage.check_processes()
         mix.stop()
         kills += mix.kills
@@ -134,11 +146,27 @@ def _submitted_elsewhere(
 ) -> RunHandle:
     """Have a client of the other release submit a run."""
     seed = stage.random.randrange(10**6)
-    words = [SUBMIT, run_id, str(tasks), str(seed), f"{ms:g}"]
+    words = [SUBMIT, run_id, str(tasks), str(seed), f"{ms:g}", f"{PRINTING:g}"]
     program = stage.system.run_program("submit", words, PYTHONPATH=str(folder))
     code = program.exit_code(60)
     assert code == 0, f"the other release's client ended with {code}: {program.log[-1000:]}"
     return stage.client.run(run_id)
+
+
+def _read_everywhere(stage: Stage, folder: Path, runs: Sequence[RunHandle]) -> None:
+    """Read each run with both releases; whatever is raised is a violation."""
+    for run in runs:
+        try:
+            run.status(), run.history(), run.explain(), list(run.logs())
+        except Exception as error:
+            stage.demand(False, f"run {run.run_id} cannot be read: {type(error).__name__}: {error}")
+        program = stage.system.run_program("read", [READ, run.run_id], PYTHONPATH=str(folder))
+        code = program.exit_code(60)
+        said = program.log.splitlines()[-1:]
+        is_wrong = code != 0 or (run.record().state.value != "running" and said != ["succeeded"])
+        if is_wrong and said != ["running"]:  # it was over a moment later
+            text = f"the other release's client read {run.run_id} and ended with {code}"
+            stage.demand(False, f"{text}: {program.log[-500:]}")
 
 
 def _why(run: RunHandle) -> str:

@@ -23,6 +23,7 @@ def completed(flowkit: Run, *words: str, **environ: str) -> list[str]:
     return [line.partition(",")[2] for line in done.stdout.splitlines() if line]
 
 
+@pytest.mark.promise("sight-17")
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_each_shell_has_a_script(flowkit: Run, tmp_path: Path, shell: str) -> None:
     done = flowkit("completion", shell)
@@ -45,6 +46,7 @@ def test_commands_and_options_are_completed(flowkit: Run) -> None:
     assert "--from-task" in completed(flowkit, "resume", "--fr")
 
 
+@pytest.mark.promise("sight-17")
 def test_ids_of_runs_are_completed(flowkit: Run, running: RunningSystem) -> None:
     name = f"tab-{uuid.uuid4().hex[:8]}"
     done = flowkit("submit", "chain.py", "--run-id", name, "--wait", **running.variables)

@@ -41,6 +41,7 @@ def found(
     }
 
 
+@pytest.mark.promise("sight-14")
 def test_a_running_system_is_well_but_for_its_persistence(talk: Run) -> None:
     done = talk("doctor")
     assert "problem" not in done.stdout, done.stdout
@@ -54,6 +55,7 @@ def test_a_running_system_is_well_but_for_its_persistence(talk: Run) -> None:
     assert "Scheduler" not in talk("doctor", "--quiet", "--seconds", "0").stdout
 
 
+@pytest.mark.promise("sight-14")
 def test_an_empty_redis_has_no_daemons(flowkit: Run, redis: RealRedis) -> None:
     redis.aof = True
     findings = found(flowkit, redis.start().url)

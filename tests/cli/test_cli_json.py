@@ -43,6 +43,7 @@ SCHEMAS = {
 }
 
 
+@pytest.mark.promise("sight-15")
 def test_every_command_with_json_has_a_schema() -> None:
     with_json = set()
     with click.Context(cli.main) as context:
@@ -66,6 +67,7 @@ def failed(talk: Run) -> str:
     return run
 
 
+@pytest.mark.promise("sight-15")
 def test_lists_and_states(talk: Run, failed: str) -> None:
     for words in (["ls"], ["workers"], ["queues"], ["usage"], ["dead", "ls"], ["status", failed]):
         name = " ".join(words[:2] if words[0] == "dead" else words[:1])

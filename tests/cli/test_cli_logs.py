@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 
+import pytest
 from console import Run
 from json_schema import valid_document
 
@@ -16,6 +17,7 @@ def submitted(talk: Run, app: str) -> str:
     return run
 
 
+@pytest.mark.promise("sight-3")
 def test_the_lines_of_a_run_and_of_one_task(talk: Run) -> None:
     run = submitted(talk, "chain.py")
     done = talk("logs", run)

@@ -27,6 +27,7 @@ def are_there(talk: Run, runs: list[str]) -> list[bool]:
     return [talk("status", run).returncode == 0 for run in runs]
 
 
+@pytest.mark.promise("sight-13")
 def test_without_a_terminal_it_only_deletes_what_is_confirmed(talk: Run, runs: list[str]) -> None:
     shown = talk("purge", "--older-than", "0", "--dag", "failing", "--dry-run")
     assert shown.returncode == 0, shown.stderr
@@ -55,6 +56,7 @@ def test_the_oldest_go_first_and_the_young_stay(talk: Run, runs: list[str]) -> N
     assert document["items"][0] not in left["items"]
 
 
+@pytest.mark.promise("sight-13")
 def test_a_run_that_is_not_over_stays(talk: Run, apps: Path) -> None:
     run = f"purge-{uuid.uuid4().hex[:8]}"
     talk("submit", "slow.py", "--run-id", run, "-p", f"mark={apps}/mark")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import msgpack
+import pytest
 from console import Run
 from helpers import wait_until
 from real_redis import RealRedis
@@ -21,6 +22,7 @@ def entry(talk: Run, name: str) -> dict[str, Any]:
     return dict(items[0]) if items else {}
 
 
+@pytest.mark.promise("sight-18")
 def test_it_names_the_queue_that_no_worker_serves(talk: Run) -> None:
     run = json.loads(talk("submit", "several.py:one", "--json").stdout)["run_id"]
     wait_until("the task is queued", lambda: entry(talk, "special").get("waiting") == 1)
@@ -37,6 +39,7 @@ def test_it_names_the_queue_that_no_worker_serves(talk: Run) -> None:
     talk("delete", run, "--yes")
 
 
+@pytest.mark.promise("sight-18")
 def test_it_shows_who_is_busy_and_the_rate_of_the_last_minute(talk: Run, apps: Path) -> None:
     begun = apps / "begun"
     run = json.loads(talk("submit", "slow.py", "-p", f"mark={begun}", "--json").stdout)["run_id"]

@@ -32,6 +32,7 @@ def task_states(talk: Run, run: str) -> set[tuple[str, str]]:
     return {(task["name"], task["state"]) for task in tasks}
 
 
+@pytest.mark.promise("sight-12")
 def test_a_task_that_waits_an_hour_starts_at_once(
     talk: Run, apps: Path, begin: Callable[..., str]
 ) -> None:
@@ -55,6 +56,7 @@ def test_it_waits_for_the_end_if_asked_to(talk: Run, apps: Path, begin: Callable
     assert "stores  'fetched'" in done.stdout
 
 
+@pytest.mark.promise("sight-12")
 def test_a_failed_task_of_a_run_that_is_over(talk: Run, apps: Path) -> None:
     run = f"retry-{uuid.uuid4().hex[:8]}"
     talk("submit", "failing.py", "--run-id", run, "-p", f"ok={apps}/mended", "--wait")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from pathlib import Path
 
+import pytest
 from console import Run
 from helpers import wait_until
 from json_schema import valid_document
@@ -16,6 +17,7 @@ def failed(talk: Run) -> str:
     return run
 
 
+@pytest.mark.promise("sight-8")
 def test_a_failed_run_says_what_began_it_and_what_continues_it(talk: Run) -> None:
     run = failed(talk)
     done = talk("why", run)
@@ -41,6 +43,7 @@ def test_an_unknown_task_or_run_is_one_sentence(talk: Run) -> None:
         assert "Traceback" not in done.stderr
 
 
+@pytest.mark.promise("sight-7")
 def test_a_running_run_says_what_it_does_and_then_that_it_stops(talk: Run, apps: Path) -> None:
     mark = apps / "begun"
     run = talk("submit", "slow.py", "-p", f"mark={mark}").stdout.strip()

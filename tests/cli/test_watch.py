@@ -72,6 +72,7 @@ def slow_run(talk: Run, tmp_path: Path) -> Iterator[str]:
     talk("cancel", run, "--wait")
 
 
+@pytest.mark.promise("sight-11")
 def test_a_terminal_shows_what_is_running_and_ctrl_c_leaves_it_alone(
     slow_run: str, talk: Run, apps: Path, environ: dict[str, str], running: RunningSystem
 ) -> None:

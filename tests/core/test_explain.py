@@ -212,7 +212,7 @@ def test_a_stopping_run_says_what_it_waits_for() -> None:
     text = "The run is stopping, since it was cancelled; it waits for 1 running task."
     assert leading_sentence(causes_of(some)) == (text, False)
     assert kind_of(some, 2) is Kind.STOPPING
-    assert explanation_of_run(some).state == "stopping"
+    assert explanation_of_run(some).stopping
 
 
 @pytest.mark.parametrize(

@@ -112,8 +112,8 @@ def _read(env: Environment, played: Played) -> None:
         for entry in store.read_history(run, result.submitted_ms):
             if isinstance(entry, ReplacedAttempt):
                 told.add((names[entry.task], entry.record.attempt))
-        for of, name, attempt in env.starts:
-            if of == run and (name, attempt) not in told:
+        for of, name, attempt in env.starts[env.forgotten.get(run, 0) :]:
+            if of == run and (name, attempt) not in told and not _may_be_untold(env):
                 played.problems.append(f"{run}: {name} ran attempt {attempt}, which is not told")
         for name, item in zip(names, records, strict=True):
             ran = item.state is TaskState.SUCCEEDED and Flag.CACHED not in item.spent.flags
@@ -122,6 +122,16 @@ def _read(env: Environment, played: Played) -> None:
             if ran and (run, name, item.attempt) not in env.starts:
                 text = f"{run}: {name} is {item.state.value} in attempt {item.attempt}, not started"
                 played.problems.append(text)
+
+
+def _may_be_untold(env: Environment) -> bool:
+    """Whether an attempt that ran may be missing in the history.
+
+    Its process died with the outcome, so it was queued again as the same attempt; and before that
+    started, the run was cancelled.
+    """
+    deadly = env.fault is not None and env.fault.kind not in HARMLESS
+    return deadly and env.scenario.name == "resumed"
 
 
 def _judge_starts(env: Environment, played: Played) -> None:

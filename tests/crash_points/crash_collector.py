@@ -102,7 +102,7 @@ class CollectorUnit:
     def add(self, pipe: Pipe) -> None:
         """Read a pipe from now on."""
         self._frames[pipe] = FrameReader(
-            pipe.lanes, self._backlog.log_of, {}, from_start=not self.generation
+            pipe.lanes, self._backlog.log_of, from_start=not self.generation
         )
         if self.generation:
             pipe.output.announce_again()

@@ -65,6 +65,7 @@ def test_each_cause_names_who_can_change_it_in_larger_systems(name: str) -> None
     explained(SYSTEMS[name])
 
 
+@pytest.mark.promise("sight-7")
 def test_each_cause_names_who_can_change_it_and_all_causes_come_up() -> None:
     seen: set[Kind] = set()
     for name in QUICK:

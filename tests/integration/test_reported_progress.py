@@ -62,6 +62,7 @@ def printed_status(client: Client, run: RunHandle, *more: str) -> str:
     return done.stdout
 
 
+@pytest.mark.promise("sight-9")
 def test_the_last_report_of_each_running_task_is_seen(client: Client, tmp_path: Path) -> None:
     """One task waits in its fifth row, another has made 200,000 reports and makes no more."""
     gate = str(tmp_path / "gate")

@@ -26,6 +26,7 @@ def what(events: list[HistoryEvent]) -> list[HappenedTo]:
     ]
 
 
+@pytest.mark.promise("sight-1", "sight-2")
 def test_retries_a_failure_and_a_resume_are_all_told(shared_system: System) -> None:
     with DAG("told") as dag:
         flaky = app.flaky.bind("flaky", failures=2)
@@ -88,6 +89,7 @@ def test_the_death_of_its_process_is_an_attempt(shared_system: System) -> None:
         assert str(told[-1].error).startswith("WorkerLost: ")
 
 
+@pytest.mark.promise("sight-1")
 def test_a_cancel_says_who_and_a_running_attempt_is_shown(shared_system: System) -> None:
     dag = DAG("held")
     dag.add(app.held.bind("held", gate="never"))

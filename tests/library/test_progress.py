@@ -32,6 +32,7 @@ def seen() -> TaskProgress:
     return REPORTERS[KEY].progress()
 
 
+@pytest.mark.promise("sight-10")
 def test_outside_of_a_task_both_do_nothing_but_iterate() -> None:
     progress(-1, "all", 7)  # type: ignore[arg-type]
     assert list(track([1, 2, 3])) == [1, 2, 3]

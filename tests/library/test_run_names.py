@@ -27,6 +27,7 @@ def submit(client: Client, *ids: str) -> None:
         client.submit(DAG("named", tasks=[nothing]), run_id=run_id)
 
 
+@pytest.mark.promise("sight-16")
 @pytest.mark.parametrize(
     ("name", "found"),
     [
@@ -44,6 +45,7 @@ def test_a_name_means_the_run_of_that_id_else_the_only_one_that_begins_so(
     assert find_run(client, name).run_id == found
 
 
+@pytest.mark.promise("sight-16")
 def test_a_beginning_of_several_ids_names_them(client: Client) -> None:
     submit(client, *(f"nightly-{number}" for number in range(MOST_NAMED + 1)))
     with pytest.raises(RunNotFound, match=r"several ids begin so: nightly-\d, .*, …\. Give more"):

@@ -81,6 +81,7 @@ def test_a_repeated_call_stores_nothing_again(env: Environment, logs: LogStore) 
     assert append(logs, chunk(0), call=11) != ids
 
 
+@pytest.mark.promise("sight-5")
 def test_the_oldest_lines_of_a_run_are_dropped(env: Environment, logs: LogStore) -> None:
     env.running(0)
     for number in range(1, 20):
@@ -98,6 +99,7 @@ def test_a_writer_deletes_its_old_lines(env: Environment, logs: LogStore) -> Non
     assert env.link.call("HGET", env.keys.run("r1"), "logs") == str(2 * len(LINE)).encode()
 
 
+@pytest.mark.promise("sight-5")
 @pytest.mark.parametrize("early", [True, False])
 def test_the_lines_live_as_long_as_the_run(
     env: Environment, logs: LogStore, *, early: bool
@@ -135,6 +137,14 @@ def test_a_stream_that_takes_no_more_entries_refuses_its_lines_only(
     env.link.call("XADD", env.keys.logs("r1"), last, "t", "x", "d", "")
     assert append(logs, chunk(0), chunk(0, first=2)) == ["", ""]
     assert env.link.call("HGET", env.keys.run("r1"), "logs") == b"0"
+
+
+def test_an_entry_of_a_newer_release_is_read(env: Environment, logs: LogStore) -> None:
+    """It has further fields."""
+    env.running(0)
+    fields = ("t", "0,1,W.0,1,1", "d", LINE, "colour", "red")
+    env.link.call("XADD", env.keys.logs("r1"), "*", *fields)
+    assert [item.first for item in stored(env)] == [1]
 
 
 def test_a_damaged_entry_is_left_out(env: Environment, logs: LogStore) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -16,9 +18,11 @@ from flowkit.daemon.outage import OutageLog
 from flowkit.events.event import Event
 from flowkit.exceptions import RedisUnavailable
 from flowkit.protocol.log_store import NewChunk
-from flowkit.worker import log_backlog, output_pipe
+from flowkit.worker import log_backlog, log_collector, output_pipe
 from flowkit.worker.attempt_log import CHUNK_BYTES, AttemptLog, Place
+from flowkit.worker.config import WorkerConfig
 from flowkit.worker.log_backlog import Backlog
+from flowkit.worker.log_collector import MOST_QUICK_DEATHS, LogCollector
 from flowkit.worker.log_frames import FrameReader, GarbledOutput
 from flowkit.worker.log_sender import LogSender
 from flowkit.worker.output_pipe import MAX_RECORD, OutputPipe, new_pipe
@@ -33,14 +37,12 @@ class Pipe:
     """Both ends of a pipe, and what reads it."""
 
     backlog: Backlog = field(default_factory=lambda: Backlog(2**20))
-    kinds: list[tuple[str, bytes]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.reader, writer = new_pipe()
         self.output = OutputPipe(writer)
         self.writer = writer
-        note = lambda log, payload: self.kinds.append((log.place.run, payload))  # noqa: E731
-        self.frames = FrameReader(LANES, self.backlog.log_of, {"P": note})
+        self.frames = FrameReader(LANES, self.backlog.log_of)
 
     def raw(self) -> bytes:
         try:
@@ -109,13 +111,6 @@ def test_any_text_arrives_whole(text: str, stream: str) -> None:
         leave_attempt(token)
 
 
-def test_records_of_another_kind_reach_their_reader(pipe: Pipe) -> None:
-    assert pipe.output.send("P", WHO, "3 of 7")
-    assert not pipe.output.send("P", WHO, "x" * MAX_RECORD)
-    pipe.read()
-    assert pipe.kinds == [("r1", b"3 of 7")]
-
-
 def test_an_attempt_without_a_place_writes_nothing(pipe: Pipe) -> None:
     pipe.output.add(("r1", "other", 1), 20, "stdout", "one")
     assert pipe.raw() == b""
@@ -144,7 +139,7 @@ def test_garbage_is_noticed(garbage: bytes, pipe: Pipe) -> None:
 @given(st.binary(max_size=300), st.integers(0, 300))
 def test_no_bytes_raise_anything_else(data: bytes, cut: int) -> None:
     backlog = Backlog(2**20)
-    frames = FrameReader(LANES, backlog.log_of, {})
+    frames = FrameReader(LANES, backlog.log_of)
     try:
         for part in (data[:cut], data[cut:]):
             frames.feed(part)
@@ -152,7 +147,7 @@ def test_no_bytes_raise_anything_else(data: bytes, cut: int) -> None:
         pass
 
 
-def test_a_pipe_that_nobody_reads_holds_a_task_up_once(
+def test_a_pipe_without_a_reader_holds_a_task_up_once(
     pipe: Pipe, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Then lines are dropped and counted until there is room again."""
@@ -171,7 +166,7 @@ def test_another_collector_continues_where_the_first_one_was(pipe: Pipe) -> None
     pipe.output.add(WHO, 20, "stdout", "read by the first")
     pipe.read()
     pipe.backlog = Backlog(2**20, generation=1)
-    pipe.frames = FrameReader(LANES, pipe.backlog.log_of, {}, from_start=False)
+    pipe.frames = FrameReader(LANES, pipe.backlog.log_of, from_start=False)
     pipe.output.add(WHO, 20, "stdout", "before it is announced")
     pipe.output.announce_again()
     pipe.output.add(WHO, 20, "stdout", "after")
@@ -335,7 +330,26 @@ def test_what_is_left_at_the_end_survives_a_broken_connection() -> None:
     assert [(call, chunks[0].first) for _, _, call, chunks in item.store.sent] == [(1, 1)]
 
 
-def test_runs_and_lanes_have_calls_of_their_own() -> None:
+def test_a_call_that_failed_is_repeated_soon_without_other_lines() -> None:
+    """After an outage, the only lines waited up to a minute: they were in no backlog any more."""
+    item = Sending()
+    item.add()
+    item.store.is_away = True
+    item.sender.run_once(everything=True)
+    waits: list[float] = []
+
+    def wait(longest: float) -> None:
+        waits.append(longest)
+        item.store.is_away = False
+        item.sender.close()
+
+    item.backlog.wait = wait  # type: ignore[method-assign]
+    item.sender.run()
+    assert waits == [0.0]
+    assert len(item.store.sent) == 1
+
+
+def test_runs_and_lanes_have_separate_calls() -> None:
     item = Sending()
     for run in ("r1", "r2"):
         for lane in LANES:
@@ -371,3 +385,37 @@ def test_a_death_is_acknowledged_when_its_lines_are_sent_or_cannot_be(*, is_away
 
 def test_the_grammar_of_a_record_is_the_documented_one() -> None:
     assert re.fullmatch(rb"[0-9]{13} [0-9]{2}[oelpOELP] [^\n]*\n", line(7))
+
+
+class Heard(Silent):
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+
+    def hear(self, event: Event) -> None:
+        self.events.append(event)
+
+
+def test_a_collector_that_always_dies_is_not_replaced_forever(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The log says that what tasks print is no longer kept."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def dies_at_once() -> int:
+        started.append(subprocess.Popen(["true"]))
+        return started[-1].pid
+
+    monkeypatch.setattr(log_collector.os, "fork", dies_at_once)
+    heard = Heard()
+    config = WorkerConfig(("app.py",), "redis://127.0.0.1:1/0", "n")
+    collector = LogCollector(config, lambda: None, heard)
+    deadline = time.monotonic() + 10
+    while not heard.events and time.monotonic() < deadline:
+        collector.check()
+    assert len(started) == MOST_QUICK_DEATHS
+    assert [event.message() for event in heard.events] == [
+        "What tasks print is no longer kept: the log collector died 3 times in a row"
+    ]
+    assert not collector.check()
+    for process in started:
+        process.wait()

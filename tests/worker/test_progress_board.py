@@ -124,6 +124,7 @@ def test_only_what_has_changed_is_sent(bench: Bench) -> None:
     assert bench.look() == []
 
 
+@pytest.mark.promise("sight-9")
 def test_a_worker_sends_at_most_two_reports_a_second(bench: Bench) -> None:
     bench.write(("r", 0, (1, None, "")))
     assert len(bench.look()) == 1

@@ -28,6 +28,11 @@ import click
 
 from ..plain import plain
 
+# What fields of several documents mean.
+TIME = "ISO 8601 in UTC"
+RUN_STATE = "`running`, `succeeded`, `failed` or `cancelled`."
+STOPPING = "Whether it is running and was told to stop."
+
 
 class Document:
     """The base of the documents. ``SCHEMA``: the name and the version of this one."""

@@ -5,16 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
-from .document import ListDocument
-
-_TIME = "ISO 8601 in UTC"
+from .document import TIME, ListDocument
 
 
 @dataclass(frozen=True)
 class HistoryEntry:
     """One thing that happened to a run."""
 
-    at: Annotated[str | None, f"When it happened: {_TIME}."]
+    at: Annotated[str | None, f"When it happened: {TIME}."]
     what: Annotated[
         str,
         "`submitted`, `attempt`, `not_run`, `stopping`, `cancelled`, `resumed`, "
@@ -33,10 +31,10 @@ class HistoryEntry:
     ]
     worker: Annotated[str, "The worker of the attempt, or empty."]
     app_version: Annotated[str, "The version of the code that the attempt ran, or empty."]
-    queued: Annotated[str | None, f"When the attempt was queued: {_TIME}."]
-    started: Annotated[str | None, f"When it started: {_TIME}."]
-    ended: Annotated[str | None, f"When it ended: {_TIME}."]
-    due: Annotated[str | None, f"When the next attempt is due: {_TIME}."]
+    queued: Annotated[str | None, f"When the attempt was queued: {TIME}."]
+    started: Annotated[str | None, f"When it started: {TIME}."]
+    ended: Annotated[str | None, f"When it ended: {TIME}."]
+    due: Annotated[str | None, f"When the next attempt is due: {TIME}."]
     error: Annotated[str | None, "The error of the attempt: type and message."]
     traceback: Annotated[str, "Its traceback, or empty."]
     rerun: Annotated[bool, "Whether a resume has made the task run again since."]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
-from .document import Document
+from .document import TIME, Document
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,7 +16,7 @@ class LogLineDocument(Document):
     run_id: Annotated[str, "The id of the run."]
     task: Annotated[str, "The name of the task."]
     attempt: Annotated[int, "The number of the attempt."]
-    time: Annotated[str | None, "When it was printed, by the worker's clock: ISO 8601 in UTC."]
+    time: Annotated[str | None, f"When it was printed, by the worker's clock: {TIME}."]
     level: Annotated[str, "The name of its level. What a task prints is INFO."]
     stream: Annotated[str, "`stdout`, `stderr`, `log` (a log record) or `output` (a program's)."]
     text: Annotated[str, "The line. A log record may have several lines."]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
-from .document import Document
+from .document import TIME, Document
 
 
 @dataclass(frozen=True)
@@ -15,7 +15,7 @@ class PurgedRun:
     run_id: Annotated[str, "The id of the run."]
     dag: Annotated[str, "The name of its DAG."]
     state: Annotated[str, "`succeeded`, `failed` or `cancelled`."]
-    finished: Annotated[str | None, "When it ended: ISO 8601 in UTC."]
+    finished: Annotated[str | None, f"When it ended: {TIME}."]
 
 
 @dataclass(frozen=True, kw_only=True)

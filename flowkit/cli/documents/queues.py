@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
-from .document import ListDocument
+from .document import TIME, ListDocument
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,9 +24,11 @@ class QueueEntry:
     queue: Annotated[str, "The name of the queue."]
     waiting: Annotated[int, "How many tasks wait for a free process."]
     levels: Annotated[dict[str, int], "How many of them by priority, `!` for tasks that run alone."]
-    oldest: Annotated[str | None, "Since when the first of them waits: ISO 8601 in UTC."]
+    oldest: Annotated[str | None, f"Since when the first of them waits: {TIME}."]
     oldest_seconds: Annotated[float | None, "How long it has waited."]
-    delayed: Annotated[int | None, "How many tasks wait for a retry, null if it may not be read."]
+    delayed: Annotated[
+        int | None, "How many tasks wait for a retry or a function, null if it may not be read."
+    ]
     unserved: Annotated[list[UnservedEntry], "Waiting tasks whose function no worker has."]
     workers: Annotated[int, "How many live workers serve the queue."]
     processes: Annotated[int, "How many processes they have."]

@@ -5,10 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
-from .document import Document, ErrorDocument, ListDocument
+from .document import RUN_STATE, STOPPING, TIME, Document, ErrorDocument, ListDocument
 
-_TIME = "ISO 8601 in UTC"
-_RUN_STATE = "`running`, `succeeded`, `failed` or `cancelled`."
 _COUNTS = "How many tasks are in each state. States without a task are left out."
 
 
@@ -18,8 +16,9 @@ class RunEntry:
 
     run_id: Annotated[str, "The id of the run."]
     dag: Annotated[str, "The name of its DAG."]
-    state: Annotated[str, _RUN_STATE]
-    submitted: Annotated[str | None, f"When it was submitted: {_TIME}."]
+    state: Annotated[str, RUN_STATE]
+    stopping: Annotated[bool, STOPPING]
+    submitted: Annotated[str | None, f"When it was submitted: {TIME}."]
     duration: Annotated[float | None, "Seconds from the submission to the end, null until the end."]
     total: Annotated[int, "The number of its tasks."]
     counts: Annotated[dict[str, int], _COUNTS]
@@ -40,7 +39,7 @@ class ProgressEntry:
     done: Annotated[float, "What is done so far."]
     total: Annotated[float | None, "How much there is in all, null if unknown."]
     text: Annotated[str, "A text beside the numbers, such as `rows`."]
-    at: Annotated[str | None, f"When Redis was told: {_TIME}."]
+    at: Annotated[str | None, f"When Redis was told: {TIME}."]
 
 
 @dataclass(frozen=True)
@@ -55,7 +54,7 @@ class TaskEntry:
     ]
     attempt: Annotated[int, "The number of its last attempt, 0 before the first."]
     worker: Annotated[str, "The worker that ran it, empty if none has."]
-    started: Annotated[str | None, f"When its last attempt started: {_TIME}."]
+    started: Annotated[str | None, f"When its last attempt started: {TIME}."]
     duration: Annotated[float | None, "Seconds that its last attempt took, null until its end."]
     error: Annotated[str | None, "Its last error: type and message."]
     cached: Annotated[bool, "Whether the result of an earlier run was reused."]
@@ -72,10 +71,10 @@ class Status(Document):
     SCHEMA: ClassVar[str] = "flowkit/status/1"
     run_id: Annotated[str, "The id of the run."]
     dag: Annotated[str, "The name of its DAG."]
-    state: Annotated[str, _RUN_STATE]
-    stopping: Annotated[bool, "Whether it is running and was told to stop."]
-    submitted: Annotated[str | None, f"When it was submitted: {_TIME}."]
-    finished: Annotated[str | None, f"When it ended: {_TIME}. Null until then."]
+    state: Annotated[str, RUN_STATE]
+    stopping: Annotated[bool, STOPPING]
+    submitted: Annotated[str | None, f"When it was submitted: {TIME}."]
+    finished: Annotated[str | None, f"When it ended: {TIME}. Null until then."]
     duration: Annotated[float | None, "Seconds from the submission to the end, null until the end."]
     total: Annotated[int, "The number of its tasks."]
     counts: Annotated[dict[str, int], _COUNTS]
@@ -100,7 +99,7 @@ class RunEnd(Document):
     SCHEMA: ClassVar[str] = "flowkit/run-end/1"
     run_id: Annotated[str, "The id of the run."]
     dag: Annotated[str, "The name of its DAG."]
-    state: Annotated[str, _RUN_STATE + " `running` if the wait ended early."]
+    state: Annotated[str, RUN_STATE + " `running` if the wait ended early."]
     duration: Annotated[float | None, "Seconds from the submission to the end, null until the end."]
     counts: Annotated[dict[str, int], _COUNTS]
     results: Annotated[dict[str, object], "The results so far, by task."]
@@ -113,7 +112,7 @@ class Results(Document):
 
     SCHEMA: ClassVar[str] = "flowkit/results/1"
     run_id: Annotated[str, "The id of the run."]
-    state: Annotated[str, _RUN_STATE]
+    state: Annotated[str, RUN_STATE]
     results: Annotated[dict[str, object], "The results, by task."]
 
 
@@ -133,7 +132,7 @@ class Changed(Document):
     SCHEMA: ClassVar[str] = "flowkit/changed/1"
     run_id: Annotated[str, "The id of the run."]
     dag: Annotated[str, "The name of its DAG."]
-    state: Annotated[str, _RUN_STATE]
+    state: Annotated[str, RUN_STATE]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
-from .document import Document, ListDocument
+from .document import TIME, Document, ListDocument
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +52,7 @@ class LetterEntry:
     task: Annotated[str, "The name of the task."]
     attempt: Annotated[int, "The number of its last attempt."]
     worker: Annotated[str, "The worker that ran it."]
-    failed: Annotated[str | None, "When it failed: ISO 8601 in UTC."]
+    failed: Annotated[str | None, f"When it failed: {TIME}."]
     error_type: Annotated[str, "The class of its last exception."]
     error_message: Annotated[str, "The message of its last exception."]
     at_most_once: Annotated[bool, "Whether it must not start a second time by itself."]

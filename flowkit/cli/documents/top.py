@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
-from .document import Damaged, Document
+from .document import RUN_STATE, STOPPING, TIME, Damaged, Document
 from .queues import QueueEntry
 
 
@@ -15,8 +15,9 @@ class TopRun:
 
     run_id: Annotated[str, "The id of the run."]
     dag: Annotated[str, "The name of its DAG."]
-    state: Annotated[str, "Its state."]
-    submitted: Annotated[str | None, "When it was submitted: ISO 8601 in UTC."]
+    state: Annotated[str, RUN_STATE]
+    stopping: Annotated[bool, STOPPING]
+    submitted: Annotated[str | None, f"When it was submitted: {TIME}."]
     total: Annotated[int, "The number of its tasks."]
     counts: Annotated[dict[str, int], "How many of them are in each state."]
 
@@ -40,7 +41,7 @@ class Top(Document):
     """A system at one moment."""
 
     SCHEMA: ClassVar[str] = "flowkit/top/1"
-    now: Annotated[str | None, "The time of Redis: ISO 8601 in UTC."]
+    now: Annotated[str | None, f"The time of Redis: {TIME}."]
     scheduler: Annotated[bool, "Whether a scheduler leads, in every shard."]
     unfinished: Annotated[int | None, "How many runs are not over, null if it may not be read."]
     runs: Annotated[list[TopRun], "Unfinished runs first, then the newest of the others."]

@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
-from .document import Document
-
-_TIME = "ISO 8601 in UTC"
+from .document import TIME, Document
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,10 +16,10 @@ class CauseEntry:
     count: Annotated[int, "How many tasks it holds up, those that wait for such tasks included."]
     direct: Annotated[int, "How many of them it holds up itself."]
     task: Annotated[str, "One of these tasks."]
-    root: Annotated[str, "The task that this one waits for, empty if it has a cause of its own."]
+    root: Annotated[str, "The task that this one waits for, empty if it waits for no task."]
     sentence: Annotated[str, "The cause in words."]
-    since: Annotated[str | None, f"Since when, null if unknown: {_TIME}."]
-    until: Annotated[str | None, f"When it changes, null if unknown: {_TIME}."]
+    since: Annotated[str | None, f"Since when, null if unknown: {TIME}."]
+    until: Annotated[str | None, f"When it changes, null if unknown: {TIME}."]
     holder: Annotated[str, "What holds the task: a worker, a queue or a run; empty for none."]
     by: Annotated[str, "Who changes it next: `worker`, `scheduler`, `time`, `user` or `root`."]
     next: Annotated[str, "What that does."]
@@ -36,7 +34,7 @@ class FailureEntry:
     error: Annotated[str, "Its last error: type and message."]
     attempts: Annotated[int, "How many attempts it made."]
     worker: Annotated[str, "The worker of its last attempt."]
-    ended: Annotated[str | None, f"When it failed: {_TIME}."]
+    ended: Annotated[str | None, f"When it failed: {TIME}."]
     failed: Annotated[int, "How many tasks failed in all."]
     upstream_failed: Annotated[int, "How many tasks did not run, since a task upstream failed."]
     cancelled: Annotated[int, "How many tasks were cancelled."]
@@ -51,7 +49,8 @@ class Why(Document):
     run_id: Annotated[str, "The id of the run."]
     dag: Annotated[str, "The name of its DAG."]
     task: Annotated[str | None, "The name of the task, null for the run."]
-    state: Annotated[str, "The state of the run or the task; `stopping` for a run that stops."]
+    state: Annotated[str, "The state of the run or the task."]
+    stopping: Annotated[bool, "Whether the run is running and was told to stop."]
     over: Annotated[bool, "Whether it is over."]
     sentence: Annotated[str, "The leading cause, or the end, in words."]
     command: Annotated[str, "A command that helps, or empty."]

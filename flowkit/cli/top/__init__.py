@@ -1,16 +1,15 @@
 """``flowkit top``: runs, queues and workers of a running system, live.
 
-On a terminal it is a screen that is read anew every second, with keys to sort, to look into a run
+On a terminal it is a screen that is refreshed every second, with keys to sort, to look into a run
 and to cancel one. Piped, or with ``--once``, it prints the same tables once.
 
-``activity`` comes from ``Client.activity``, whose cost does not depend on what there is. A thread
-(``feed``) reads it, so a Redis that hangs never blocks a key; ``model`` decides what a key does;
-``screen`` draws; ``keys`` owns the terminal and gives it back whatever happens.
+``activity`` comes from ``Client.activity``, whose cost does not depend on the number of runs. A
+thread (``feed``) reads it, so a Redis that hangs never blocks a key; ``model`` decides what a key
+does; ``screen`` draws; ``keys`` changes the terminal, and always restores it.
 """
 
 from __future__ import annotations
 
-import os
 import sys
 from typing import Any
 
@@ -20,6 +19,7 @@ from ...basics.terminal import is_terminal
 from ...daemon.options import redis_options
 from ..connect import connect
 from ..inputs import json_option, limit_option
+from ..make_display import can_redraw
 
 
 @click.command()
@@ -66,5 +66,4 @@ def top(
 
 
 def _has_screen() -> bool:
-    is_dumb = os.environ.get("TERM", "") in ("", "dumb")
-    return is_terminal(sys.stdin) and is_terminal(sys.stdout) and not is_dumb
+    return is_terminal(sys.stdin) and is_terminal(sys.stdout) and can_redraw()

@@ -1,6 +1,6 @@
-"""Reads the system for the screen of ``flowkit top``, in a thread of its own.
+"""Reads the system for the screen of ``flowkit top``, in a separate thread.
 
-A Redis that hangs so delays the next figures, and no key. Errors that may pass are shown, and the
+So a Redis that hangs delays the next figures, and no key. Errors that may pass are shown, and the
 last figures stay; any other error ends the program. At most one read is under way.
 """
 
@@ -27,7 +27,7 @@ SELDOM_S = 5.0  # between two reads of a run with many tasks
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What was read last. ``trouble``: why the last read failed, "" if it did not.
+    """What was read last. ``trouble``: why the last read failed, "" if it succeeded.
 
     ``run``: the run that is looked at, None before it was read. ``why``: what it waits for, or how
     it ended. ``run_note``: why its tasks are not shown. ``message``: the outcome of a command.
@@ -107,7 +107,7 @@ class Feed:
         except BaseException as error:
             with self._lock:
                 self._failure = error
-            self._tell()
+            self._notify()
 
     def _read(self) -> None:
         try:
@@ -150,8 +150,8 @@ class Feed:
     def _publish(self, **changes: object) -> None:
         with self._lock:
             self._reading = replace(self._reading, **changes)  # type: ignore[arg-type]
-        self._tell()
+        self._notify()
 
-    def _tell(self) -> None:
+    def _notify(self) -> None:
         with contextlib.suppress(BlockingIOError):
             os.write(self._pen, b"x")

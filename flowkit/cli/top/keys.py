@@ -1,7 +1,7 @@
 """The terminal of ``flowkit top``: keys one at a time, and a second screen.
 
-Within a ``with`` block, the terminal does not echo and gives each key at once. Afterwards it is as
-it was, also after an error, a TERM, a HUP and Ctrl-C, which keeps its meaning. Ctrl-Z is an
+Within a ``with`` block, the terminal does not echo and sends each key at once. Afterwards its mode
+is restored, also after an error, a TERM, a HUP and Ctrl-C, which keeps its meaning. Ctrl-Z is an
 ordinary key here: a stopped program would leave the terminal in this mode.
 """
 

@@ -22,7 +22,7 @@ REDRAW_S = 1.0  # at least this often, so that a new size of the terminal is not
 
 
 def run_screen(client: Client, limit: int, interval: float) -> None:
-    """Show the screen until the user quits. The terminal is given back whatever happens."""
+    """Show the screen until the user quits. The terminal is always restored."""
     console, feed = Console(), Feed(client, limit, interval)
     where = (
         f"{client.settings.namespace} at {' '.join(map(redact_url, (client.url or '').split()))}"

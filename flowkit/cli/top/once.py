@@ -66,6 +66,7 @@ def _run(run: RunRecord) -> TopRun:
         run_id=run.run,
         dag=run.dag_name,
         state=run.state.value,
+        stopping=run.stopping,
         submitted=utc(run.submitted_ms / 1000),
         total=run.total,
         counts=run.counts,

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ...client.stall_notice import done_of
-from ...core.states import RunState
 from ..output import count, seconds
 from ..queue_rows import busy_text
 
@@ -27,7 +26,7 @@ def run_row(run: RunRecord, now: float) -> list[str]:
     return [
         run.run,
         run.dag_name,
-        "stopping" if run.stop and run.state is RunState.RUNNING else run.state.value,
+        "stopping" if run.stopping else run.state.value,
         seconds(max(0.0, end - run.submitted_ms / 1000)),
         f"{done}/{run.total}",
         str(counts.get("queued", 0)),

@@ -42,7 +42,7 @@ OLDEST       how long the first of them has waited
 PER MINUTE   attempts that ended in the last minute
 MEAN         their mean duration
 BUSY         processes that execute a task, of those there are
-DELAYED      tasks that wait for a retry
+DELAYED      tasks that wait for a retry, or for a worker with their function
 
 Press any key."""
 # Tasks that are shown of a run, in this order.
@@ -169,12 +169,12 @@ def _task_row(task: TaskStatus, now: float) -> list[str]:
     length = task.duration
     if length is None and task.started is not None and task.state is TaskState.RUNNING:
         length = max(0.0, now - task.started)
-    told = str(task.progress or "") or (task.error or "").split("\n", 1)[0]
+    report = str(task.progress or "") or (task.error or "").split("\n", 1)[0]
     return [
         task.name,
         task.state.value,
         str(task.attempt or ""),
         seconds(length),
         task.worker,
-        told,
+        report,
     ]

@@ -8,6 +8,7 @@ changed, and a check that cannot find something out says so instead of guessing.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 
 from ...core.finding import Finding, Health
@@ -35,9 +36,7 @@ def examine(shards: Sequence[ShardConnection], seconds: float) -> list[Finding]:
             if len(shards) == 1:
                 raise
             found = [Finding(Health.PROBLEM, "Redis", str(error))]
-        findings += [
-            Finding(item.health, item.subject, item.text, item.advice, where) for item in found
-        ]
+        findings += [replace(item, shard=where) for item in found]
     return findings
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ...basics.pages import page
+from ...basics.size_text import size_text
 from ...clock import SYSTEM_CLOCK
 from ...core.finding import Finding, Health
 from ...core.server_health import Measurements, ServerFacts
@@ -55,14 +56,14 @@ def _persistence(facts: ServerFacts) -> Finding:
         return Finding(Health.UNKNOWN, subject, "Redis does not tell how it keeps its data.")
     age = max(0.0, SYSTEM_CLOCK.wall() - facts.saved_at)
     changes = f"; unsaved writes: {facts.changes:,}" if facts.changes else ""
+    ago = f"{rough(age)} ago"
     if facts.uptime_s is not None and age >= facts.uptime_s - 2:
         text = (
-            f"Redis has saved nothing since its start {duration(age)} ago{changes}: a restart may "
-            "lose all runs."
+            f"Redis has saved nothing since its start {ago}{changes}: a restart may lose all runs."
         )
     else:
         text = (
-            f"Redis saves snapshots, the last one {duration(age)} ago{changes}: a crash loses what "
+            f"Redis saves snapshots, the last one {ago}{changes}: a crash loses what "
             "was written since the last one."
         )
     return Finding(Health.WARNING, subject, text, advice)
@@ -87,16 +88,16 @@ def _memory(facts: ServerFacts, measured: Measurements) -> Finding:
         return Finding(Health.UNKNOWN, subject, "Redis does not tell how much memory it may use.")
     share = facts.used / limit
     of = "its limit of" if facts.limit else "the machine's"
-    text = f"{size(facts.used)} of {of} {size(limit)} ({share:.0%}). "
+    text = f"{size_text(facts.used)} of {of} {size_text(limit)} ({share:.0%}). "
     left = _seconds_left(limit - facts.used, measured)
     if left is None:
         text += (
             f"It did not grow noticeably in {measured.took:.0f} s, so when it is full is unknown."
         )
     else:
-        rate = size(int((measured.grown or 0) / measured.took))
+        rate = size_text(int((measured.grown or 0) / measured.took))
         text += f"At the growth of the last {measured.took:.0f} s, {rate}/s, it is full in about "
-        text += f"{duration(left)}."
+        text += f"{rough(left)}."
     if not facts.limit:
         text += " No maxmemory is set: without memory, the system may kill Redis."
     soon = LATER_S * 2 if left is None else left
@@ -107,7 +108,7 @@ def _memory(facts: ServerFacts, measured: Measurements) -> Finding:
     else:
         return Finding(Health.OK, subject, text)
     advice = (
-        "See what takes it with 'flowkit usage', delete runs with 'flowkit delete', keep runs for "
+        "See what takes it with 'flowkit usage', delete runs with 'flowkit purge', keep runs for "
         f"a shorter time (FLOWKIT_RESULT_TTL), or give Redis more: {page('howto/memory.md')}"
     )
     return Finding(health, subject, text, advice)
@@ -161,19 +162,9 @@ def _format(stored: bytes | None) -> Finding:
     return Finding(Health.OK, subject, text)
 
 
-def duration(seconds: float) -> str:
+def rough(seconds: float) -> str:
     """Return a duration in one unit: "40 s", "3 min", "5 h", "12 days"."""
     for length, unit in ((86_400, "days"), (3600, "h"), (60, "min")):
         if seconds >= 2 * length:
             return f"{seconds / length:.0f} {unit}"
     return f"{seconds:.0f} s"
-
-
-def size(number: int) -> str:
-    """Return a number of bytes, such as "1.5 MB"."""
-    value, unit = float(number), "B"
-    for unit in ("B", "kB", "MB", "GB", "TB"):
-        if value < 1000 or unit == "TB":
-            break
-        value /= 1000
-    return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"

@@ -125,9 +125,7 @@ def _set_aside(store: ClientStore) -> Iterator[Finding]:
     if dead is None:
         yield Finding(Health.UNKNOWN, subject, "They cannot be counted.")
     elif dead:
-        advice = (
-            "See them with 'flowkit dead ls', and run them again with 'flowkit dead retry RUN'."
-        )
+        advice = "See them with 'flowkit dead ls', and run them again with 'flowkit retry RUN'."
         text = f"{_count(dead, 'task')} failed for good in runs that are kept."
         yield Finding(Health.WARNING, subject, text, advice)
     else:

@@ -65,6 +65,13 @@ def is_open(gate: str) -> bool:
     return (FOLDER / f"gate-{gate}").exists()
 
 
+def note_printed(this: Execution, number: int) -> None:
+    """Note that a line of an execution has been printed whole."""
+    item = this.one
+    where = f"{item.run_id} {item.task} {item.attempt} {this.token}"
+    append(f"{where} {number}\n", FOLDER / "printed")
+
+
 # -- tasks that end well ----------------------------------------------------------------------
 
 
@@ -74,6 +81,29 @@ def brief(*values: object, ms: float = 0) -> str:
     this = Execution(values)
     if ms:
         time.sleep(ms / 1000)
+    return this.end()
+
+
+@task
+def chatty(*values: object, lines: int, ms: float = 0) -> str:
+    """Print lines, each with the token of this execution and its number, and begin another one."""
+    this = Execution(values)
+    for number in range(lines):
+        print(f"{this.token} {number}")
+        note_printed(this, number)
+        time.sleep(ms / 1000)
+    print(f"{this.token} unfinished", end="")
+    return this.end()
+
+
+@task
+async def achatty(*values: object, lines: int, ms: float = 0) -> str:
+    """Print lines beside others of one process."""
+    this = Execution(values)
+    for number in range(lines):
+        print(f"{this.token} {number}")
+        note_printed(this, number)
+        await asyncio.sleep(ms / 1000)
     return this.end()
 
 
