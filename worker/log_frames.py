@@ -103,6 +103,8 @@ class FrameReader:
         if kind == "F":
             self.has_filter = payload == b"1"
             return
+        if kind == "E" and self._early and ref in self._early:
+            self._announce(ref, payload)
         log = self._logs.get(ref)
         if log is None and self._early is not None:
             return

@@ -176,6 +176,18 @@ def test_another_collector_continues_where_the_first_one_was(pipe: Pipe) -> None
     assert pipe.read() == [b"20o before it is announced", b"20o after"]
 
 
+def test_an_attempt_that_ends_before_another_collector_starts_keeps_its_lines(pipe: Pipe) -> None:
+    pipe.output.add(WHO, 20, "stdout", "read by the first")
+    pipe.read()
+    pipe.backlog = Backlog(2**20, generation=1)
+    pipe.frames = FrameReader(LANES, pipe.backlog.log_of, from_start=False)
+    pipe.output.add(WHO, 20, "stdout", "the last line")
+    pipe.output.end(WHO)
+    pipe.output.announce_again()
+    assert pipe.read() == [b"20o the last line"]
+    assert pipe.backlog.log_of(PLACE).is_over
+
+
 # -- bounds ----------------------------------------------------------------------------------------
 
 
