@@ -68,7 +68,7 @@ def _show(
     if shown:
         print_table(COLUMNS, [queue_row(queue) for queue in shown])
     else:
-        note("There are no such queues." if is_narrowed else "No task waits, and no worker is live.")
+        note("There are no such queues." if is_narrowed else "No task waits, and no worker runs.")
     print_damaged(damaged, "WORKER")
     for queue in shown:
         if problem := queue_problem(queue):

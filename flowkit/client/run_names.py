@@ -32,7 +32,7 @@ def find_run(client: Client, name: str) -> RunHandle:
         newest = client.runs(1) if name == LAST else ()
         result = [run.run for run in newest] or _beginning_with(client.shards, name)
         if not result and name == LAST:
-            raise RunNotFound(name, "there is no run in this namespace, so 'last' means none") from None
+            raise RunNotFound(name, "the namespace has no run, so 'last' means none") from None
         if not result:
             raise
     if len(result) > 1:

@@ -39,7 +39,7 @@ def test_a_run_is_named_by_the_beginning_of_its_id_or_as_the_last(talk: Run) -> 
         assert talk("result", word).returncode == 0
         assert json.loads(talk("status", word, "--json").stdout)["run_id"] == name
     refused = talk("delete", name[:12], "--yes")
-    assert refused.stderr.startswith(f"There is no run {name[:12]}. Runs are deleted by their whole")
+    assert refused.stderr.startswith(f"There is no run {name[:12]}. Runs are deleted by their")
 
 
 def test_the_same_id_is_the_same_run(talk: Run) -> None:

@@ -60,7 +60,7 @@ def test_a_run_that_is_called_last_is_meant_by_last(client: Client) -> None:
 @pytest.mark.parametrize(
     ("name", "text"),
     [
-        ("last", "there is no run in this namespace, so 'last' means none"),
+        ("last", "the namespace has no run, so 'last' means none"),
         ("weekly", "there is no run 'weekly' in namespace"),
     ],
 )

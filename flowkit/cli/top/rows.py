@@ -29,7 +29,7 @@ def run_row(run: RunRecord, now: float) -> list[str]:
         "stopping" if run.stopping else run.state.value,
         seconds(max(0.0, end - run.submitted_ms / 1000)),
         f"{done}/{run.total}",
-        str(counts.get("queued", 0)),  # the scheduler, which counts, sees neither claims nor retries
+        str(counts.get("queued", 0)),  # the scheduler counts, and sees no claims
         str(counts.get("failed", 0)),
     ]
 
