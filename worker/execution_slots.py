@@ -21,6 +21,7 @@ and the version of its code.
 
 from __future__ import annotations
 
+import fcntl
 import mmap
 import os
 import re
@@ -49,6 +50,10 @@ _TEXT = re.compile(
 )
 _APP_CHARS = ID_CHARS + MAX_APP_VERSION
 _MAX_TEXT = SLOT_BYTES - _HEAD.size
+
+
+# Not on macOS, which has no memfd_create either.
+_SEALS = sum(getattr(fcntl, f"F_SEAL_{name}", 0) for name in ("SHRINK", "GROW", "SEAL"))
 
 
 class ChildMark(IntEnum):
@@ -217,11 +222,17 @@ def read_slot(memory: mmap.mmap, slot: int) -> Executing | None:
 
 
 def _memory_file(size: int) -> int:
-    """Return the descriptor of a file without a name that only exists in memory, if possible."""
-    if hasattr(os, "memfd_create"):
-        descriptor = os.memfd_create("flowkit-slots")
-    else:
+    """Return the descriptor of a file without a name that only exists in memory, if possible.
+
+    Its size is sealed. A task may truncate every descriptor that its process has, and a process
+    that reads mapped memory behind the end of its file dies: the parent, and the log collector.
+    """
+    if not hasattr(os, "memfd_create"):
         with tempfile.TemporaryFile() as file:
             descriptor = os.dup(file.fileno())
+        os.ftruncate(descriptor, size)
+        return descriptor
+    descriptor = os.memfd_create("flowkit-slots", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
     os.ftruncate(descriptor, size)
+    fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, _SEALS)
     return descriptor

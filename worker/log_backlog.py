@@ -4,7 +4,8 @@ The thread that reads pipes adds to it and the thread that sends takes from it; 
 What is added waits for ``EVERY_S``, so that a task that prints slowly does not make a call for each
 line; lines of an attempt that is over do not wait. All attempts together keep at most
 ``MOST_BYTES``: above that, the lines of the attempt that has the most are dropped, and their
-numbers show it.
+numbers show it. Of more than ``MOST_ATTEMPTS`` attempts, those of the oldest are dropped: a task
+can write the names of any number of attempts.
 
 The numbers of the lines of an attempt are kept until its child is dead, or until there are more
 than ``MOST_ATTEMPTS`` newer ones: a thread that it left behind may still print.
@@ -101,6 +102,10 @@ class Backlog:
     def _note(self, log: AttemptLog) -> None:
         self._logs.setdefault(log.place, log)  # it may have been forgotten
         self._changed.setdefault(log.place, self._monotonic())
+        if len(self._changed) > MOST_ATTEMPTS:
+            oldest = next(iter(self._changed))
+            del self._changed[oldest]
+            self._logs[oldest].drop_pending()
 
     def _forget_oldest(self) -> None:
         for place in self._logs:

@@ -8,9 +8,10 @@ had printed by then.
 The parent creates the pipes of each child, keeps copies of their read ends, and sends other ones
 over a socket. So a collector that dies is replaced, and the new one gets all pipes: the children
 keep their pipes and lose no line that was still in them. What the old one had read and not sent is
-lost. The new one numbers lines from 1 again, and its chunks carry its generation. If it dies within
-a second three times in a row, no other one is started. The log says so: the tasks run, and what
-they print is not kept.
+lost. The new one numbers lines from 1 again, and its chunks carry its generation. If it dies at
+once, the next one waits for a while, at most ``LONGEST_PAUSE_S``; after three such deaths in a row
+the log says so. It is never given up, since programs of tasks wait while their pipe is full. For
+the same reason a process that was stopped is continued.
 
 ``remove`` waits until the lines of a dead child are in Redis, for at most ``FLUSH_S``: a client
 that sees how the attempt ended also finds what it printed. It does not wait for Redis in an outage.
@@ -20,6 +21,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import signal
 import socket
 import time
 from collections.abc import Callable
@@ -37,7 +39,8 @@ from .output_pipe import ChildPipes, new_pipe
 
 FLUSH_S = 0.5
 SEND_S = 1.0
-QUICK_DEATH_S, MOST_QUICK_DEATHS = 1.0, 3
+QUICK_DEATH_S, MANY_QUICK_DEATHS = 1.0, 3
+PAUSE_S, LONGEST_PAUSE_S = 0.25, 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +69,15 @@ class LogCollector:
     ) -> None:
         """Start the process. ``forget`` closes, in it, what belongs to the parent alone.
 
-        ``listener`` hears when it is not replaced any more.
+        ``listener`` hears when it dies again and again.
         """
         self._config = config
         self._forget = forget
         self._read_ends: dict[Lanes, ReadEnds] = {}
         self._is_closed = False
         self._quick_deaths = 0
+        self._not_before = 0.0
+        self._pid = 0  # of the process, 0 while there is none
         self._generation = -1
         self._listener = listener
         self._start()
@@ -81,11 +86,18 @@ class LogCollector:
         self._started_at = time.monotonic()
         self._generation += 1
         self._socket, theirs = socket.socketpair()
-        self._pid = os.fork()
-        if self._pid == 0:
+        try:
+            pid = os.fork()
+        except OSError:  # there are too many processes now
+            theirs.close()
+            self._socket.close()
+            self._not_before = time.monotonic() + LONGEST_PAUSE_S
+            return
+        if pid == 0:
             self.forget()
             self._forget()
             collect(theirs, self._config, self._generation)
+        self._pid = pid
         theirs.close()
         self._socket.settimeout(SEND_S)
         for lanes in self._read_ends:
@@ -116,26 +128,47 @@ class LogCollector:
             self._await(lanes[0])
 
     def check(self) -> bool:
-        """Replace the process if it has died; return whether it was replaced.
+        """Replace the process if it has died, and continue it if it was stopped.
 
-        All children must then announce their attempts to the new one.
+        Return whether it was replaced. All children must then announce their attempts.
         """
-        if self._is_closed:
+        if self._is_closed or self._is_alive():
             return False
-        with suppress(ChildProcessError):
-            if os.waitpid(self._pid, os.WNOHANG)[0] == 0:
-                return False
-        self._socket.close()
-        is_quick = time.monotonic() - self._started_at < QUICK_DEATH_S
-        self._quick_deaths = self._quick_deaths + 1 if is_quick else 0
-        if self._quick_deaths >= MOST_QUICK_DEATHS:
-            self._is_closed = True  # it cannot run here; the tasks can
-            worker = next((lanes[0].partition(".")[0] for lanes in self._read_ends), "")
-            reason = f"the log collector died {MOST_QUICK_DEATHS} times in a row"
-            self._listener.hear(TaskLogsGivenUp(worker=worker, reason=reason))
+        if self._pid:
+            self._note_death()
+        if time.monotonic() < self._not_before:
             return False
         self._start()
-        return True
+        return self._pid > 0
+
+    def _is_alive(self) -> bool:
+        if not self._pid:
+            return False
+        try:
+            pid, status = os.waitpid(self._pid, os.WNOHANG | os.WUNTRACED)
+        except ChildProcessError:
+            return False
+        if pid and os.WIFSTOPPED(status):
+            os.kill(pid, signal.SIGCONT)
+            return True
+        return pid == 0
+
+    def _note_death(self) -> None:
+        """Determine when the next process may start."""
+        now = time.monotonic()
+        self._pid = 0
+        self._socket.close()
+        is_quick = now - self._started_at < QUICK_DEATH_S
+        self._quick_deaths = self._quick_deaths + 1 if is_quick else 0
+        pause = PAUSE_S * self._quick_deaths**2
+        self._not_before = now + min(pause, LONGEST_PAUSE_S)
+        if self._quick_deaths == MANY_QUICK_DEATHS:
+            worker = next((lanes[0].partition(".")[0] for lanes in self._read_ends), "")
+            reason = (
+                f"the log collector died {MANY_QUICK_DEATHS} times in a row. It is started again "
+                f"every {LONGEST_PAUSE_S:g} s"
+            )
+            self._listener.hear(TaskLogsGivenUp(worker=worker, reason=reason))
 
     def close(self) -> None:
         """Let the process send what it has, for a few seconds, and end."""
@@ -144,9 +177,8 @@ class LogCollector:
         self._is_closed = True
         self._socket.close()
         deadline = time.monotonic() + LAST_S + 1
-        with suppress(ChildProcessError):
-            while os.waitpid(self._pid, os.WNOHANG)[0] == 0 and time.monotonic() < deadline:
-                time.sleep(0.005)
+        while self._is_alive() and time.monotonic() < deadline:
+            time.sleep(0.005)
 
     def forget(self) -> None:
         """In a new child: close what is the parent's."""

@@ -25,8 +25,8 @@ _BEGINNING = re.compile(rb"([A-Z])([1-9][0-9]{0,8}) ")
 _ANNOUNCED = re.compile(rf"([^,]+),(0|[1-9][0-9]{{0,6}}),([1-9][0-9]{{0,8}}),({LANE})")
 # Consecutive lines of one attempt: the first one captures the beginning of all others.
 _LINES = re.compile(
-    rb"(L[1-9][0-9]{0,8} )[0-9]{13} [0-9]{2}[oelpOELP] [^\n]*\n"
-    rb"(?:\1[0-9]{13} [0-9]{2}[oelpOELP] [^\n]*\n)*"
+    rb"(L[1-9][0-9]{0,8} )[0-9]{13} [0-9]{2}[oelpOELP] [^\n]{0,4096}\n"
+    rb"(?:\1[0-9]{13} [0-9]{2}[oelpOELP] [^\n]{0,4096}\n)*"
 )
 
 
@@ -51,6 +51,7 @@ class FrameReader:
         again.
         """
         self._early: dict[int, bytes] | None = None if from_start else {}
+        self._early_bytes = 0
         self._lanes = lanes
         self._log_of = log_of
         self._logs: dict[int, AttemptLog] = {}
@@ -90,7 +91,8 @@ class FrameReader:
         records = match[0][len(prefix) :].replace(b"\n" + prefix, b"\n")
         if log is not None:
             log.add(records)
-        elif self._early is not None and sum(map(len, self._early.values())) < MOST_EARLY:
+        elif self._early is not None and self._early_bytes < MOST_EARLY:
+            self._early_bytes += len(records)
             self._early[ref] = self._early.get(ref, b"") + records
         return match.end()
 
@@ -101,6 +103,8 @@ class FrameReader:
         if kind == "F":
             self.has_filter = payload == b"1"
             return
+        if kind == "E" and self._early and ref in self._early:
+            self._announce(ref, payload)
         log = self._logs.get(ref)
         if log is None and self._early is not None:
             return
@@ -110,7 +114,7 @@ class FrameReader:
             log.is_over = True
             del self._logs[ref]
         elif kind == "D":
-            if not payload.isdigit() or int(payload[:10]) > MOST_DROPPED:
+            if not payload.isdigit() or len(payload) > 10 or int(payload) > MOST_DROPPED:
                 raise GarbledOutput(f"a number of lines: {payload[:40]!r}")
             log.skip(int(payload))
         else:
@@ -126,4 +130,6 @@ class FrameReader:
         log = self._logs[ref] = self._log_of(place)
         log.is_over = False  # what it printed before belongs to its condition, for example
         if self._early and ref in self._early:
-            log.add(self._early.pop(ref))
+            early = self._early.pop(ref)
+            self._early_bytes -= len(early)
+            log.add(early)

@@ -43,7 +43,8 @@ READ_BYTES = 1024 * 1024
 MOST_READS = 8  # of one pipe without looking at the others; of the pipe of a dead child at all
 CALLS_OF_A_GENERATION = 10**9
 MOST_ORPHANED = 64  # pipes of dead children
-_IGNORED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+# It is no foreground process, which a terminal may stop when it writes (stty tostop).
+_IGNORED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGTSTP, signal.SIGTTOU)
 
 
 @dataclass(slots=True)
@@ -108,7 +109,7 @@ class Collecting:
             for pipe, take in ((child.records, self._records), (child.programs, self._programs)):
                 if pipe in ready:
                     read = True
-                    if not take(child):
+                    if take(child) == 0:
                         self._poll.unregister(pipe)  # all writers are gone
         for pipe in [item for item in self._orphaned if item in ready]:
             read = True
@@ -172,8 +173,8 @@ class Collecting:
                 if not take(child):
                     break
 
-    def _records(self, child: ReadChild) -> bool:
-        """Read a part of the records; return False if there is nothing, for now or forever."""
+    def _records(self, child: ReadChild) -> int | None:
+        """Read a part of the records; return its bytes, None for nothing now, 0 for the end."""
         data = _read(child.records)
         if data and not child.is_garbled:
             try:
@@ -184,23 +185,23 @@ class Collecting:
                 self._backlog.end(child.lanes)  # it will not be told when an attempt is over
                 reason = f"a task has written something else into flowkit's pipe ({error})"
                 self._listener.hear(TaskLogsGivenUp(worker=child.lanes[0], reason=reason))
-        return bool(data)
+        return None if data is None else len(data)
 
-    def _programs(self, child: ReadChild) -> bool:
-        """Read a part of what programs wrote; return False if there is nothing."""
+    def _programs(self, child: ReadChild) -> int | None:
+        """Read a part of what programs wrote; return its bytes, None or 0, as ``_records``."""
         executing = child.lines.executing()
         data = _read(child.programs)
         if data:
             child.lines.has_filter = child.frames.has_filter
             with self._backlog.adding():
                 child.lines.feed(data, executing)
-        return bool(data)
+        return None if data is None else len(data)
 
     def _pass_on(self, pipe: int) -> None:
         data = _read(pipe)
         if data:
             self._orphaned[pipe].pass_on(data)
-        else:
+        elif data is not None:
             self._close_orphaned(pipe)
 
     def _close_orphaned(self, pipe: int) -> None:
@@ -210,12 +211,12 @@ class Collecting:
         os.close(pipe)
 
 
-def _read(pipe: int) -> bytes:
-    """Read a part of a pipe; b"" if there is nothing, for now or forever."""
+def _read(pipe: int) -> bytes | None:
+    """Read a part of a pipe. None if there is nothing now: a task can read its pipes too."""
     try:
         return os.read(pipe, READ_BYTES)
     except BlockingIOError:
-        return b""
+        return None
 
 
 def collect(control: socket.socket, config: WorkerConfig, generation: int) -> NoReturn:

@@ -10,7 +10,7 @@ the processes that a task forks. ``KIND REF PAYLOAD``, without a blank between t
     A7 RUN,TASK,ATTEMPT,LANE        from now on 7 stands for this attempt; TASK is its number
     L7 1764508800123 20o TEXT       a line: time (ms), level (two digits), stream, text
     D7 12                           so many lines of it could not be written
-    E7                              the attempt is over: send what it printed at once
+    E7 RUN,TASK,ATTEMPT,LANE        the attempt is over: send what it printed at once
     F1 1                            the app filters lines (1) or no longer does (0); no attempt
 
 The letter of the stream is o (stdout), e (stderr), l (log record) or p (a program); a capital
@@ -102,8 +102,8 @@ class OutputPipe:
         """The attempt is over."""
         ref = self._refs.pop(whose, None)
         if ref is not None:
-            self._places.pop(ref, None)
-            self._write(f"E{ref} \n".encode())
+            # A collector that was just started may not know the number yet.
+            self._write(f"E{ref} {self._places.pop(ref, '')}\n".encode())
 
     # -- records --------------------------------------------------------------------------------
 

@@ -31,6 +31,7 @@ class ProgramOutput:
     def __init__(self, pipe: int, token: str) -> None:
         """Replace the descriptors. ``pipe``: its write end, which is closed."""
         self._head = f"\0{token} "
+        self._pipe = os.dup(pipe)  # a task may leave a file of its own as descriptor 1
         self._unread = bytearray(4)
         divert(pipe)
 
@@ -40,10 +41,10 @@ class ProgramOutput:
         ``slot_key`` returns the text that its execution slot has.
         """
         try:
-            fcntl.ioctl(1, termios.FIONREAD, self._unread)
+            fcntl.ioctl(self._pipe, termios.FIONREAD, self._unread)
             if self._unread == b"\0\0\0\0":
                 return
             # A program that still runs may write too; the pipe takes what is this short at once.
-            os.write(1, f"{self._head}{slot_key(claim)}\0".encode()[:LONGEST_MARK])
+            os.write(self._pipe, f"{self._head}{slot_key(claim)}\0".encode()[:LONGEST_MARK])
         except OSError:
-            pass  # a task has closed the descriptor, or replaced it
+            pass  # a task has closed the descriptor

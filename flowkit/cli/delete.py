@@ -92,4 +92,4 @@ def _tell(run_id: str, outcome: str) -> None:
     if outcome == "deleted":
         say(f"Deleted run {run_id}.")
     else:
-        note(f"There is no run {run_id}.")
+        note(f"There is no run {run_id}. Runs are deleted by their whole ids.")

@@ -29,10 +29,9 @@ if TYPE_CHECKING:
     from ..client.run_handle import RunHandle
 
 LINE_S, STEP, LONGEST_SILENCE_S = 2.0, 0.1, 30.0
-# The scheduler, which counts, does not see claims: it counts a running task as queued.
+# The scheduler, which counts, sees neither claims nor retries: it counts such tasks as queued.
 _SHOWN = {
-    "waiting": "waiting",
-    "queued": "queued or running",
+    "queued": "queued, running or waiting",
     "failed": "failed",
     "upstream_failed": "upstream failed",
     "skipped": "skipped",

@@ -63,6 +63,8 @@ def _show(events: Sequence[HistoryEvent], earlier: int) -> None:
 
     if earlier:
         note(f"… {earlier} earlier events; --limit shows them.")
+    if not events:
+        note("Nothing that happened to the run in this time is stored.")
     for event in events:
         say(f"{local_time(event.at)}  {cut(' '.join(str(event).split()), 300)}")
 

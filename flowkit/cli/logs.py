@@ -48,18 +48,23 @@ def logs(
     Each line begins with the time, the task and, from the second one on, the attempt.
     """
     attempt, since = options.pop("attempt"), options.pop("since")
+    is_narrowed = any((task, attempt, since, options["level"]))
     which = {name: options.pop(name) for name in ("follow", "level", "tail")}
     handle = connect_to_run(ctx, options, run_id, waits=which["follow"])
     lines = handle.logs(task, attempt, since=since, **which)
     if as_json:
         _print_documents(handle.run_id, lines)
     elif not _print_lines(lines, show_task=task is None):
-        from .output import note
+        _note_nothing(is_narrowed=is_narrowed)
 
-        note(
-            "No lines are stored. Workers keep what tasks print unless FLOWKIT_TASK_LOGS or "
-            "FLOWKIT_CAPTURE_OUTPUT is false."
-        )
+
+def _note_nothing(*, is_narrowed: bool) -> None:
+    from .output import note
+
+    note(
+        f"No {'such ' if is_narrowed else ''}lines are stored. Workers keep what tasks print "
+        "unless FLOWKIT_TASK_LOGS or FLOWKIT_CAPTURE_OUTPUT is false."
+    )
 
 
 def _print_lines(lines: Iterable[LogLine], *, show_task: bool) -> bool:

@@ -49,15 +49,16 @@ def queues(
     if as_json:
         _print_json(matching, limit, listing.damaged, cut_short=listing.cut_short)
     else:
-        _show(matching, limit, listing.damaged, cut_short=listing.cut_short)
+        is_narrowed = bool(names or waiting or stuck)
+        _show(matching, limit, listing.damaged, listing.cut_short, is_narrowed)
 
 
 def _show(
     matching: Sequence[QueueInfo],
     limit: int,
     damaged: Sequence[tuple[str, str]],
-    *,
     cut_short: bool,
+    is_narrowed: bool,
 ) -> None:
     from ..core.queue_info import queue_problem
     from .output import note, note_more, print_damaged, print_table
@@ -67,7 +68,7 @@ def _show(
     if shown:
         print_table(COLUMNS, [queue_row(queue) for queue in shown])
     else:
-        note("There are no such queues.")
+        note("There are no such queues." if is_narrowed else "No task waits, and no worker runs.")
     print_damaged(damaged, "WORKER")
     for queue in shown:
         if problem := queue_problem(queue):

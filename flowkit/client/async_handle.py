@@ -25,7 +25,7 @@ from ..exceptions import (
 from .history import HistoryEvent
 from .retrying import Retried
 from .run_handle import RunHandle
-from .run_logs import log_query
+from .run_logs import Tail, log_query
 from .run_wait import Progress, continues_without, run_lost, too_late
 from .run_watch import Look, RunWatch, Watched
 from .status import RunStatus
@@ -197,14 +197,16 @@ class AsyncRunHandle:
         follow: bool = False,
         level: int | str | None = None,
         since: float | None = None,
+        tail: int | None = None,
     ) -> AsyncIterator[LogLine]:
         """Yield what the tasks of the run printed and logged. See ``RunHandle.logs``."""
         number = None if task is None else await self._do(RunHandle._number, task)
         query = log_query(number, attempt, level, since)
         cursor = self._handle.log_cursor(query, follow=follow)
+        stored = Tail(tail)
         while not cursor.is_over:
             lines = await self._call(cursor.next_part)
-            for line in lines:
+            for line in stored.of(lines, cursor):
                 yield line
             if not (cursor.has_moved or cursor.is_over):
                 await asyncio.sleep(cursor.pause)

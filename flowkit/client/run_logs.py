@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
@@ -126,22 +126,37 @@ class LogCursor:
                 yield line
 
 
+class Tail:
+    """Holds back the lines that are stored now, and lets the last ``tail`` of them and all later
+    ones pass. Without a ``tail``, all pass.
+    """
+
+    def __init__(self, tail: int | None) -> None:
+        """Raises TypeError or ValueError for what is no number of lines."""
+        self._last: deque[LogLine] | None = None
+        if check_number("tail", tail) is not None:
+            self._last = deque(maxlen=tail)
+
+    def of(self, lines: Iterable[LogLine], cursor: LogCursor) -> Iterable[LogLine]:
+        """Return the lines that pass. ``lines``: the part that the cursor has just returned."""
+        if self._last is None:
+            return lines
+        self._last.extend(lines)
+        if cursor.has_moved:
+            return ()
+        lines, self._last = self._last, None
+        return lines
+
+
 def read_logs(
     cursor: LogCursor, *, tail: int | None = None, sleep: Callable[[float], None] = time.sleep
 ) -> Iterator[LogLine]:
     """Yield the lines from a cursor. ``tail``: only the last ones of those that are stored now."""
-    last: deque[LogLine] | None = None if tail is None else deque(maxlen=tail)
+    stored = Tail(tail)
     while True:
-        lines = cursor.next_part()
-        if last is not None:
-            last.extend(lines)
-        else:
-            yield from lines
+        yield from stored.of(cursor.next_part(), cursor)
         if cursor.has_moved:
             continue
-        if last is not None:
-            yield from last
-            last = None
         if cursor.is_over:
             return
         sleep(cursor.pause)

@@ -31,6 +31,8 @@ def find_run(client: Client, name: str) -> RunHandle:
     except RunNotFound:
         newest = client.runs(1) if name == LAST else ()
         result = [run.run for run in newest] or _beginning_with(client.shards, name)
+        if not result and name == LAST:
+            raise RunNotFound(name, "the namespace has no run, so 'last' means none") from None
         if not result:
             raise
     if len(result) > 1:

@@ -57,6 +57,11 @@ def span(ms: int) -> str:
     return f"{hours} h {minutes % 60} min" if days < 1 else f"{days} d {hours % 24} h"
 
 
+def length(ms: int) -> str:
+    """Return how long an attempt took: as a span, or as "45 ms" if it took less than a second."""
+    return f"{ms} ms" if 0 <= ms < 1000 else span(ms)
+
+
 def why_leaderless(left_ms: int | None) -> str:
     """Return why no run proceeds, without a remedy; "" while a scheduler leads.
 

@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .cause_texts import span
+from .cause_texts import length, span
 from .cause_view import View
 from .graph import Graph
 from .snapshot import Snapshot, TaskView
@@ -168,7 +168,7 @@ def _succeeded(view: View, name: str, item: TaskView, ago: str) -> str:
         return f"Task {name!r} succeeded{ago}: an earlier result was reused from the cache."
     took = ""
     if item.started_ms is not None and item.due_ms is not None:
-        took = f", after {span(item.due_ms - item.started_ms)}"
+        took = f", after {length(item.due_ms - item.started_ms)}"
     again = f", at attempt {item.attempt}" if item.attempt > 1 else ""
     worker = item.lane.partition(".")[0]
     where = f" on {worker}" if worker else ""

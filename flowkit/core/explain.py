@@ -80,23 +80,30 @@ def explain_run(view: View) -> list[CauseGroup]:
 
 
 def leading_sentence(view: View) -> tuple[str, bool]:
-    """Return what holds an unfinished run up, and whether only a user can change it.
+    """Return what holds an unfinished run up, and whether only a user can change it."""
+    cause, named = _leading(view)
+    if cause is None:
+        return "All tasks are over, and the scheduler is about to end the run.", False
+    return sentence(cause, named), cause.row.by is Mover.USER
+
+
+def _leading(view: View) -> tuple[Cause | None, Named]:
+    """Return the cause that holds an unfinished run up, None if all its tasks are over.
 
     It looks at dispatched tasks only, unless there are none: a pending task waits for one of them.
     Without a scheduler the run cannot end, whatever its tasks do.
     """
     snapshot = view.snapshot
-    unled = no_scheduler(view, 0)
-    if unled is not None and not snapshot.refuses:
-        return sentence(unled, Named("", snapshot.now_ms)), True
-    if snapshot.run.stop is not None and not snapshot.refuses:
-        return sentence(stop_of(view), Named("", snapshot.now_ms)), False
+    whole = None
+    if not snapshot.refuses:
+        stopping = None if snapshot.run.stop is None else stop_of(view)
+        whole = no_scheduler(view, 0) or stopping
     some = view.dispatched or _open(snapshot)
-    if not some:
-        return "All tasks are over, and the scheduler is about to end the run.", False
+    if whole is not None or not some:
+        return whole, Named("", snapshot.now_ms, run=snapshot.run.run)
     leads = min(map(view.root_of, some), key=lambda task: (rank(view.cause(task)), task))
     cause = view.cause(leads)
-    return sentence(cause, _named(view, leads, cause)), cause.row.by is Mover.USER
+    return cause, _named(view, leads, cause)
 
 
 def _open(snapshot: Snapshot) -> list[int]:
@@ -176,15 +183,16 @@ def explanation_of_run(snapshot: Snapshot) -> Explanation:
     failure, causes = failure_of(snapshot), list[CauseGroup]()
     run, over = snapshot.run, snapshot.run.state in RUN_OVER
     if over:
-        text, command = run_ending(snapshot, failure)
+        text, helps = run_ending(snapshot, failure)
     else:
         view = causes_of(snapshot)
         causes = explain_run(view)
         text, _ = leading_sentence(view)
-        command = causes[0].command if causes else ""
+        leads, named = _leading(view)
+        helps = "" if leads is None else command(leads, named)
     state, stopping = run.state.value, run.stopping
     return Explanation(
-        run.run, run.dag_name, "", state, over, text, command, causes, failure, stopping
+        run.run, run.dag_name, "", state, over, text, helps, causes, failure, stopping
     )
 
 

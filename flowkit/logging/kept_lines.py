@@ -1,7 +1,7 @@
 """The lines of tasks that run in this process and its children, kept in memory for ``logs()``.
 
 ``configure_logging(capture_output=True)`` keeps them in ``KEPT``, and ``run_dag`` of
-``flowkit.testing`` in an object of its own. Bounds: the first and the last half of
+``flowkit.testing`` in a separate object. Bounds: the first and the last half of
 ``ATTEMPT_BYTES`` characters of each attempt, and the lines of the last ``MOST_RUNS`` runs that
 printed. What was dropped is counted: ``missing`` of the next line.
 """
@@ -138,7 +138,7 @@ def logs(
 def keeping(kept: KeptLines) -> Iterator[None]:
     """Keep the lines of tasks within the block, and write their output unchanged.
 
-    If output is captured already, it stays captured as it is.
+    If output is captured already, that is not changed.
     """
     before = sink()
     if streams.is_started():

@@ -41,15 +41,6 @@ _is_tee = False
 _lock = threading.Lock()
 
 
-def _renew_lock() -> None:
-    global _lock
-    _lock = threading.Lock()
-
-
-# A thread may hold the lock while another one forks; in the child nothing would release it.
-os.register_at_fork(after_in_child=_renew_lock)
-
-
 # For the bytes that bypass a captured stream: what its descriptor is, if that is not the replaced
 # stream. "stdout" or "stderr" → stream.
 _descriptors: dict[str, TextIO] = {}
@@ -256,7 +247,10 @@ def _pieces(line: str) -> list[str]:
 
 
 def _forget_parent() -> None:
-    """In a forked child: drop incomplete lines, since the parent reports them."""
+    """In a forked child: drop incomplete lines, since the parent reports them.
+
+    Another thread may have held the lock; in the child nothing would release it.
+    """
     global _lock
     _lock = threading.Lock()
     HELD.clear()

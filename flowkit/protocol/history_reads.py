@@ -1,9 +1,10 @@
-"""Reading the history of a run: what its records do not tell, because it is over or was replaced.
+"""Reading the history of a run: what its records do not say, because it is over or was replaced.
 
 The scripts write an entry in the step that makes the change (``lua/_lib/history.lua``), as a verb
 and a text. The verbs of an attempt have its task and its record: ``retry``, ``put_off``, ``died``,
-``suspect``, ``lost``, ``released`` and ``rerun``. The others are ``cancel``, ``resume``, ``finish``
-``hasten`` and ``stop``. An entry of another form is of a newer release, or damaged: it is skipped.
+``suspect``, ``lost``, ``released`` and ``rerun``. The others are ``cancel``, ``resume``,
+``finish``, ``hasten`` and ``stop``. An entry of another form is of a newer release, or damaged: it
+is skipped.
 """
 
 from __future__ import annotations
@@ -44,9 +45,8 @@ class ReplacedAttempt:
 class RunEntry:
     """A change of the run: ``cancel``, ``resume``, ``finish``, ``hasten`` or ``stop``.
 
-    ``by``: who made it. ``tasks``: those that a resume names or that were
-    hastened, or the one whose failure stops or
-    ended the run. ``state``: of a finish. Times are ms of Redis' clock.
+    ``by``: who made it. ``tasks``: those that a resume names or that were hastened, or the one
+    whose failure stops or ended the run. ``state``: of a finish. Times are ms of Redis' clock.
     """
 
     at_ms: int

@@ -25,7 +25,7 @@ def test_a_run_is_deleted_once_and_deleting_it_again_is_no_error(talk: Run, done
     assert (first.returncode, first.stdout, first.stderr) == (0, f"Deleted run {done}.\n", "")
     again = talk("delete", done, "--yes")
     assert (again.returncode, again.stdout) == (0, "")
-    assert again.stderr == f"There is no run {done}.\n"
+    assert again.stderr == f"There is no run {done}. Runs are deleted by their whole ids.\n"
     assert talk("status", done).returncode == 4
 
 

@@ -34,7 +34,7 @@ def test_no_line_is_said_to_be_none(talk: Run) -> None:
     for words in (("second",), ("first", "--attempt", "2"), ("--level", "error")):
         done = talk("logs", run, *words)
         assert (done.returncode, done.stdout) == (0, "")
-        assert "No lines are stored. Workers keep what tasks print unless" in done.stderr
+        assert "No such lines are stored. Workers keep what tasks print unless" in done.stderr
 
 
 def test_what_a_task_prints_does_not_reach_the_terminal_raw(talk: Run) -> None:
@@ -56,3 +56,10 @@ def test_an_unknown_task_is_named(talk: Run) -> None:
 def test_wrong_options_are_refused(talk: Run) -> None:
     for words in (("--tail", "0"), ("--attempt", "0"), ("--level", "loud"), ("--since", "soon")):
         assert talk("logs", "last", *words).returncode == 2
+
+
+def test_a_history_without_events_is_said_to_be_none(talk: Run) -> None:
+    run = submitted(talk, "chain.py")
+    done = talk("history", run, "--since", "0.001s")
+    assert (done.returncode, done.stdout) == (0, "")
+    assert done.stderr == "Nothing that happened to the run in this time is stored.\n"

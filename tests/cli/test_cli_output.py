@@ -64,7 +64,7 @@ def test_one_item_is_singular() -> None:
 def test_finished_tasks_and_a_note_about_the_rest_are_shown() -> None:
     counts = {"succeeded": 2, "failed": 1, "skipped": 1, "queued": 5, "pending": 9}
     assert done_of(counts) == 4
-    assert summary(counts) == ": 5 queued or running, 1 failed, 1 skipped"
+    assert summary(counts) == ": 5 queued, running or waiting, 1 failed, 1 skipped"
     assert summary({"succeeded": 3}) == ""
 
 

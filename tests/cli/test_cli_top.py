@@ -112,7 +112,7 @@ def test_it_shows_the_system_and_cancels_a_run(open_top: Open, talk: Run, apps: 
     screen.until("Runs by unfinished")
     screen.press("sr")
     screen.until("Runs by age, reversed")
-    screen.press("r" + "s" * 6)
+    screen.press("r" + "s" * 5)
     screen.until("Runs by unfinished")
     screen.press("\r")
     screen.until("sleeps")

@@ -32,8 +32,8 @@ def run(name: str, submitted: int, state: RunState = RunState.RUNNING, **counts:
 
 
 RUNS = [
-    run("old", 1000, succeeded=9, queued=1),
-    run("new", 5000, waiting=2, failed=1),
+    run("old", 1000, succeeded=9, queued=2),
+    run("new", 5000, queued=3, failed=1),
     run("over", 9000, RunState.SUCCEEDED, succeeded=10),
 ]
 
@@ -68,7 +68,7 @@ def test_each_order_has_a_reverse(model: Model) -> None:
         model.press("s")
     assert firsts["age"] == "old"
     assert firsts["progress"] == "over"
-    assert firsts["waiting"] == firsts["failed"] == "new"
+    assert firsts["active"] == firsts["failed"] == "new"
 
 
 def test_the_mark_stays_on_its_run(model: Model) -> None:

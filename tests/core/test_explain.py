@@ -202,7 +202,10 @@ def test_a_run_groups_its_tasks_and_the_worst_leads() -> None:
 
 
 def test_without_a_scheduler_the_run_says_so_whatever_its_tasks_do() -> None:
-    sentence, needs_help = leading_sentence(causes_of(snapshot(R, P, P, P, lease_left_ms=-5000)))
+    some = snapshot(R, P, P, P, lease_left_ms=-5000)
+    assert explain_run(causes_of(some))[0].command == "flowkit logs r1 extract"
+    assert explanation_of_run(some).command == "flowkit-scheduler"
+    sentence, needs_help = leading_sentence(causes_of(some))
     assert sentence.startswith("No scheduler is running, or it cannot renew its lease, which ended")
     assert needs_help
 
@@ -263,7 +266,7 @@ def test_a_cancelled_run_says_so() -> None:
 @pytest.mark.parametrize(
     ("task", "says"),
     [
-        (0, "Task 'extract' succeeded 1 min 0 s ago on w1, after 0 s."),
+        (0, "Task 'extract' succeeded 1 min 0 s ago on w1, after 0 ms."),
         (1, "Task 'clean' failed 1 min 0 s ago, at attempt 3: ValueError: bad row."),
         (2, "Task 'train' did not run, since task 'clean' failed: ValueError: bad row."),
         (3, "Task 'report' did not run, since task 'clean' failed: ValueError: bad row."),

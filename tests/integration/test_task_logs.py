@@ -68,11 +68,13 @@ def test_lines_have_their_attempt_stream_and_level(
         assert len(list(run.logs(since=3600))) == len(lines)
         assert list(run.logs(since=0)) == []
 
-    async def read() -> list[LogLine]:
+    async def read() -> tuple[list[LogLine], list[LogLine]]:
         async with AsyncClient(client.settings) as later:
-            return [line async for line in (await later.run(run.run_id)).logs("talks", 1)]
+            handle = await later.run(run.run_id)
+            first = [line async for line in handle.logs("talks", 1)]
+            return first, [line async for line in handle.logs(follow=True, tail=2)]
 
-    assert asyncio.run(read()) == [line for line in lines if line.attempt == 1]
+    assert asyncio.run(read()) == ([line for line in lines if line.attempt == 1], lines[-2:])
 
 
 @pytest.mark.promise("sight-4")

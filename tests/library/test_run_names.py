@@ -57,9 +57,15 @@ def test_a_run_that_is_called_last_is_meant_by_last(client: Client) -> None:
     assert find_run(client, "last").run_id == "last"
 
 
-@pytest.mark.parametrize("name", ["last", "nobody"])
-def test_where_there_is_none_the_error_is_that_of_an_id(client: Client, name: str) -> None:
-    with pytest.raises(RunNotFound, match=f"there is no run '{name}' in namespace"):
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("last", "the namespace has no run, so 'last' means none"),
+        ("weekly", "there is no run 'weekly' in namespace"),
+    ],
+)
+def test_where_there_is_none_the_error_says_so(client: Client, name: str, text: str) -> None:
+    with pytest.raises(RunNotFound, match=text):
         find_run(client, name)
 
 

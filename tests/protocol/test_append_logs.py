@@ -90,6 +90,16 @@ def test_the_oldest_lines_of_a_run_are_dropped(env: Environment, logs: LogStore)
     assert env.link.call("HGET", env.keys.run("r1"), "logs") == str(3 * len(LINE)).encode()
 
 
+def test_a_wrong_count_of_bytes_makes_no_call_long(env: Environment, logs: LogStore) -> None:
+    """Redis serves others between calls, even if someone has written a million entries."""
+    env.running(0)
+    key = env.keys.logs("r1")
+    env.link.batch([("XADD", key, "*", "t", "x", "d", "x")] * 3000)
+    env.link.call("HSET", env.keys.run("r1"), "logs", 10**12)
+    append(logs, chunk(0))
+    assert env.link.call("XLEN", key) == 3001 - 2048
+
+
 def test_a_writer_deletes_its_old_lines(env: Environment, logs: LogStore) -> None:
     env.running(0)
     ids = append(logs, chunk(0), chunk(0, first=2)) or []

@@ -22,7 +22,7 @@ from flowkit.worker import log_backlog, log_collector, output_pipe
 from flowkit.worker.attempt_log import CHUNK_BYTES, AttemptLog, Place
 from flowkit.worker.config import WorkerConfig
 from flowkit.worker.log_backlog import Backlog
-from flowkit.worker.log_collector import MOST_QUICK_DEATHS, LogCollector
+from flowkit.worker.log_collector import MANY_QUICK_DEATHS, LogCollector
 from flowkit.worker.log_frames import FrameReader, GarbledOutput
 from flowkit.worker.log_sender import LogSender
 from flowkit.worker.output_pipe import MAX_RECORD, OutputPipe, new_pipe
@@ -129,6 +129,9 @@ def test_an_attempt_without_a_place_writes_nothing(pipe: Pipe) -> None:
         b"A1 r1,3,1,W.0\nD1 many\n",
         b"A1 r1,3,1,W.0\nX1 unknown\n",
         b"\x00" * (MAX_RECORD + 1),
+        b"A1 r1,3,1,W.0\nD1 " + b"0" * 10 + b"1\n",
+        b"A1 r1,3,1,W.0\nD1 " + b"9" * 5000 + b"\n",
+        b"A1 r1,3,1,W.0\nL1 1764508800123 20o " + b"x" * (MAX_RECORD + 1) + b"\n",
     ],
 )
 def test_garbage_is_noticed(garbage: bytes, pipe: Pipe) -> None:
@@ -171,6 +174,18 @@ def test_another_collector_continues_where_the_first_one_was(pipe: Pipe) -> None
     pipe.output.announce_again()
     pipe.output.add(WHO, 20, "stdout", "after")
     assert pipe.read() == [b"20o before it is announced", b"20o after"]
+
+
+def test_an_attempt_that_ends_before_another_collector_starts_keeps_its_lines(pipe: Pipe) -> None:
+    pipe.output.add(WHO, 20, "stdout", "read by the first")
+    pipe.read()
+    pipe.backlog = Backlog(2**20, generation=1)
+    pipe.frames = FrameReader(LANES, pipe.backlog.log_of, from_start=False)
+    pipe.output.add(WHO, 20, "stdout", "the last line")
+    pipe.output.end(WHO)
+    pipe.output.announce_again()
+    assert pipe.read() == [b"20o the last line"]
+    assert pipe.backlog.log_of(PLACE).is_over
 
 
 # -- bounds ----------------------------------------------------------------------------------------
@@ -224,6 +239,18 @@ def test_a_record_that_is_longer_than_a_chunk_is_one() -> None:
     log = AttemptLog(PLACE, 8 * 2000)
     log.add(line(1, 5000) + line(2, 5000))
     assert [chunk.count for chunk in log.pending] == [1, 1]
+
+
+def test_attempts_without_end_use_no_memory_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A task can write the name of any attempt, and Redis may be away."""
+    monkeypatch.setattr(log_backlog, "MOST_ATTEMPTS", 10)
+    backlog = Backlog(2**20)
+    for number in range(1, 101):
+        with backlog.adding():
+            backlog.log_of(Place("r1", 3, number, "W.0")).add(line(1))
+    batch = backlog.next_batch(everything=True)
+    assert batch is not None
+    assert [log.place.attempt for log, _, _ in batch.parts] == list(range(91, 101))
 
 
 def test_all_attempts_together_have_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -395,10 +422,11 @@ class Heard(Silent):
         self.events.append(event)
 
 
-def test_a_collector_that_always_dies_is_not_replaced_forever(
+def test_a_collector_that_always_dies_is_replaced_after_longer_and_longer_pauses(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The log says that what tasks print is no longer kept."""
+    """The log says once that what tasks print is no longer kept. Programs do not wait for ever."""
+    monkeypatch.setattr(log_collector, "PAUSE_S", 0.001)
     started: list[subprocess.Popen[bytes]] = []
 
     def dies_at_once() -> int:
@@ -410,12 +438,13 @@ def test_a_collector_that_always_dies_is_not_replaced_forever(
     config = WorkerConfig(("app.py",), "redis://127.0.0.1:1/0", "n")
     collector = LogCollector(config, lambda: None, heard)
     deadline = time.monotonic() + 10
-    while not heard.events and time.monotonic() < deadline:
+    while len(started) < 2 * MANY_QUICK_DEATHS and time.monotonic() < deadline:
         collector.check()
-    assert len(started) == MOST_QUICK_DEATHS
+    assert len(started) == 2 * MANY_QUICK_DEATHS
     assert [event.message() for event in heard.events] == [
-        "What tasks print is no longer kept: the log collector died 3 times in a row"
+        "What tasks print is no longer kept: the log collector died 3 times in a row. It is "
+        "started again every 5 s"
     ]
-    assert not collector.check()
+    collector.close()
     for process in started:
         process.wait()

@@ -41,8 +41,7 @@ SORTS: dict[str, Callable[[RunRecord], Any]] = {
     "unfinished": lambda run: (run.state is RunState.RUNNING, run.submitted_ms),
     "age": lambda run: -run.submitted_ms,
     "progress": _share,
-    "queued": lambda run: run.counts.get("queued", 0),
-    "waiting": lambda run: run.counts.get("waiting", 0),
+    "active": lambda run: run.counts.get("queued", 0),
     "failed": lambda run: run.counts.get("failed", 0),
     "dag": lambda run: run.dag_name,
 }

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ...core.run_record import RunRecord
     from ...core.worker_info import WorkerInfo
 
-RUN_COLUMNS = ["RUN", "DAG", "STATE", "TIME", "DONE", "QUEUED", "WAITING", "FAILED"]
+RUN_COLUMNS = ["RUN", "DAG", "STATE", "TIME", "DONE", "ACTIVE", "FAILED"]
 WORKER_COLUMNS = ["WORKER", "HOST", "APP", "QUEUES", "BUSY", "PER MINUTE"]
 
 
@@ -29,8 +29,7 @@ def run_row(run: RunRecord, now: float) -> list[str]:
         "stopping" if run.stopping else run.state.value,
         seconds(max(0.0, end - run.submitted_ms / 1000)),
         f"{done}/{run.total}",
-        str(counts.get("queued", 0)),
-        str(counts.get("waiting", 0)),
+        str(counts.get("queued", 0)),  # the scheduler counts, and sees no claims
         str(counts.get("failed", 0)),
     ]
 

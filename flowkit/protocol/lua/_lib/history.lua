@@ -1,7 +1,7 @@
--- history: what happened to a run and is not told by its records: attempts that another one has
+-- history: what happened to a run and its records do not say: attempts that another one has
 -- replaced, and who cancelled and resumed it.
 -- An entry of the stream is a verb, a text and perhaps the packed error of an attempt; see
--- flowkit/protocol/history.py. `history` in the run's hash says that the stream exists. The stream
+-- flowkit/protocol/history_reads.py. `history` in the run's hash says that the stream exists. The stream
 -- is bounded: the oldest entries are dropped first, up to a hundred at once.
 
 local HISTORY_BOUND = 5000

@@ -1,6 +1,7 @@
 -- logs: the lines that the attempts of a run have printed, in chunks, the oldest first.
 
 local DROP_STEP = 8 -- chunks that are read at a time, of 64 KiB each
+local MOST_STEPS = 256 -- in one call; a wrong count must not make it long
 
 -- Whether a chunk of this attempt may come from this lane: it holds the attempt, or held it last, or
 -- the attempt is an earlier one. A task without a record has not started.
@@ -21,7 +22,8 @@ end
 
 -- Drops the oldest chunks until the run keeps at most `most` bytes; returns how many it keeps.
 local function drop_oldest(run, bytes, most)
-  while bytes > most do
+  for _ = 1, MOST_STEPS do
+    if bytes <= most then break end
     local oldest = try('XRANGE', logs_key(run), '-', '+', 'COUNT', DROP_STEP)
     if oldest.err or #oldest == 0 then return 0 end
     for _, entry in ipairs(oldest) do

@@ -1,0 +1,141 @@
+"""What a task does to its descriptors and its output harms neither its worker nor other tasks."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import hostile_output_app as app
+import psutil
+import pytest
+from helpers import wait_until
+from real_system import Process, System
+
+from flowkit.basics.log_line import LogLine
+from flowkit.core.states import RunState
+
+HOSTILE = str(Path(app.__file__))
+
+
+@pytest.fixture
+def worker(system: System) -> Callable[..., Process]:
+    def started(*options: str, **environ: str) -> Process:
+        system.scheduler()
+        return system.worker("--processes", "1", *options, app=HOSTILE, **environ)
+
+    return started
+
+
+def collector(worker: Process) -> psutil.Process:
+    """Return it: it leads no session, as children do, and is younger than the orphan killer."""
+    below = sorted(worker._below(), key=lambda item: (item.create_time(), item.pid))
+    _, found = [item for item in below if os.getsid(item.pid) != item.pid]
+    return found
+
+
+def texts(lines: list[LogLine]) -> list[str]:
+    return [line.text for line in lines]
+
+
+def play(system: System, item: object) -> list[str]:
+    with system.client() as client:
+        run = client.submit(app.one(item))
+        assert run.wait(60) is RunState.SUCCEEDED
+        return texts(list(run.logs()))
+
+
+@pytest.mark.parametrize(
+    ("item", "expected"),
+    [
+        (app.truncates_everything, ["before", "after"]),
+        (app.closes_its_output, ["before", "after"]),
+        (app.replaces_its_output, ["before", "after"]),
+        (app.becomes_another_program, ["before", "from the program"]),
+        (app.exits, ["before", "no line end"]),
+        (app.reads_its_input, ["''", "b''"]),
+        (app.leaves_a_writer, ["left"]),
+    ],
+    ids=lambda value: getattr(value, "name", None),
+)
+def test_its_worker_and_the_next_task_are_unharmed(
+    system: System, worker: Callable[..., Process], item: object, expected: list[str]
+) -> None:
+    process = worker()
+    lines = play(system, item)
+    assert lines == expected
+    assert "fine" in play(system, app.speaks)
+    assert process.popen.poll() is None
+    assert "Traceback" not in process.log
+
+
+def test_a_process_that_closed_everything_holds_nothing_up(
+    system: System, worker: Callable[..., Process]
+) -> None:
+    process = worker()
+    play(system, app.closes_everything)
+    play(system, app.exits)
+    assert play(system, app.exits)[:1] == ["before"]
+    assert process.popen.poll() is None
+
+
+def test_a_stopped_collector_is_continued(system: System, worker: Callable[..., Process]) -> None:
+    """Otherwise a program would wait for ever when its pipe is full."""
+    process = worker()
+    with system.client() as client:
+        run = client.submit(app.one(app.writes_much.bind("writes", mib=4)))
+        wait_until("it has started", lambda: (system.folder / "started").exists(), 30)
+        collector(process).suspend()
+        system.open_gate("a")
+        assert run.wait(60) is RunState.SUCCEEDED
+        wait_until("its lines are stored", lambda: list(run.logs()), 20)
+
+
+def test_a_collector_that_is_killed_again_and_again_is_replaced(
+    system: System, worker: Callable[..., Process]
+) -> None:
+    process = worker()
+    with system.client() as client:
+        run = client.submit(app.one(app.writes_much.bind("writes", mib=4)))
+        wait_until("it has started", lambda: (system.folder / "started").exists(), 30)
+        for _ in range(4):
+            current = collector(process)
+            current.kill()
+            await_other(process, current.pid)
+        system.open_gate("a")
+        assert run.wait(60) is RunState.SUCCEEDED
+        wait_until("its lines are stored", lambda: list(run.logs()), 20)
+
+
+def await_other(worker: Process, pid: int) -> None:
+    def is_replaced() -> bool:
+        try:
+            return collector(worker).pid != pid
+        except (ValueError, ProcessLookupError):
+            return False
+
+    wait_until("it is replaced", is_replaced, 30)
+
+
+@pytest.mark.parametrize(
+    ("item", "last"),
+    [
+        (app.writes_without_line_ends.bind("endless", mib=100), "y"),
+        (app.imitates_records, "end"),
+        (app.reads_its_own_output, ""),
+        (app.floods.bind("floods", seconds=3), "line"),
+    ],
+    ids=["endless", "imitates", "steals", "floods"],
+)
+def test_the_collector_stays_small_and_alive(
+    system: System, worker: Callable[..., Process], item: object, last: str
+) -> None:
+    process = worker()
+    system.processes[-1].says("started")
+    wait_until("the collector runs", lambda: len(process._below()) > 2, 20)
+    before = collector(process)
+    lines = play(system, item)
+    assert last in lines[-1]
+    assert collector(process).pid == before.pid
+    assert before.memory_info().rss < 200 * app.MIB
+    assert "fine" in play(system, app.speaks)
