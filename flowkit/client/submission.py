@@ -30,7 +30,7 @@ def submissions_of(
     cannot be stored.
     """
     max_bytes, version = settings.max_result_bytes, settings.app_version or code_of_app()
-    packed = pack_graph(compiled)
+    packed, by = pack_graph(compiled), caller()
     digest = digest_of(packed)
     return [
         Submission(
@@ -43,7 +43,7 @@ def submissions_of(
             ttl_ms=ttl * 1000,
             version=version,
             pinned=compiled.pinned,
-            by=caller(),
+            by=by,
         )
         for run_id, params in runs
     ]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from flowkit.cli.listing import _show_workers, _worker_document
+from flowkit.cli.documents.system import Workers
+from flowkit.cli.workers import _entry, _show
 from flowkit.core.worker_info import WorkerInfo
 
 
@@ -16,9 +17,18 @@ def test_all_versions_are_in_one_column(
     version: str, others: tuple[str, ...], shown: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     info = WorkerInfo("w", app="a.py", app_version=version, other_versions=others, version="0.9")
-    document = _worker_document(info, {})
-    assert (document["app_version"], document["other_versions"]) == (version, list(others))
-    _show_workers([document], {}, 1)
+    entry = _entry(info, None)
+    assert (entry.app_version, entry.other_versions) == (version, list(others))
+    document = Workers(
+        scheduler=True,
+        shards=1,
+        shards_without=[],
+        items=[entry],
+        damaged=[],
+        matching=1,
+        more=False,
+    )
+    _show(document, {}, all_of_them=True)
     head, row = capsys.readouterr().out.splitlines()
     at = head.index("APP_VERSION")
     assert row[at:].removesuffix("0.9").strip() == shown

@@ -14,7 +14,7 @@ from flowkit import DAG, TaskExecutionError
 from flowkit.core.states import RunState, TaskState
 
 # What a system holds that has work no more, beside its workers.
-PERMANENT = {"leader", "layout", "cursor", "events", "levels", "schema"}
+PERMANENT = {"leader", "layout", "terms", "cursor", "events", "levels", "schema"}
 
 
 def left(system: System) -> set[str]:

@@ -99,7 +99,7 @@ class TestLife:
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-        monkeypatch.setattr(address, "_NAME", "a b?c#d%.sock")
+        monkeypatch.setattr(address, "SOCKET_NAME", "a b?c#d%.sock")
         monkeypatch.setattr(address, "PATH_BYTES", 107)
         with EmbeddedServer() as server:
             link = Link(server.url)
