@@ -100,3 +100,10 @@ def test_what_a_killed_command_left(flowkit: Run) -> None:
     assert shown() == [str(folder)]
     assert folder.exists()
     shutil.rmtree(place)
+
+
+def test_options_that_select_runs_are_refused_beside_left_behind(flowkit: Run) -> None:
+    for words in (("--state", "failed"), ("--dag", "etl")):
+        refused = flowkit("purge", "--left-behind", "--dry-run", *words)
+        assert refused.returncode == 2
+        assert "leave out --state and --dag" in refused.stderr
