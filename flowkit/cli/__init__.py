@@ -28,7 +28,7 @@ from .. import __version__
 from ..basics.display_text import escape_lines
 from ..basics.suggestions import unknown_name
 from ..basics.terminal import show_traceback
-from ..client.caller import call_through
+from ..client.caller import calling_through
 from ..daemon.exit_codes import ExitCode, code_of, epilog
 from ..exceptions import FlowkitError
 
@@ -108,9 +108,8 @@ class FlowkitGroup(click.Group):
         """Run the command. An expected error becomes a sentence and an exit code."""
         _open_closed_streams()
         _escape_unencodable_output()
-        call_through("cli")
         try:
-            with _escaped_usage_errors():
+            with _escaped_usage_errors(), calling_through("cli"):
                 return super().invoke(ctx)
         except FlowkitError as error:
             _print_error(str(error))

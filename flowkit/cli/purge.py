@@ -46,7 +46,7 @@ def _states(ctx: click.Context, param: click.Parameter, value: str | None) -> li
 @click.command()
 @click.option(
     "--older-than",
-    metavar="TIME",
+    metavar="DURATION",
     default=_DEFAULT_AGE,
     show_default=True,
     callback=_age,
@@ -95,6 +95,8 @@ def purge(
     if left_behind:
         from .left_behind import purge_left_behind
 
+        if options["states"] or options["dag"]:
+            raise click.UsageError("--left-behind deletes no runs: leave out --state and --dag.")
         purge_left_behind(settings_from(options), dry_run=dry_run, yes=yes, as_json=as_json)
         return
     wanted = {name: options.pop(name) for name in ("older_than", "states", "dag", "limit")}
@@ -116,7 +118,7 @@ def _show_plan(plan: Purge, wanted: dict[str, Any]) -> None:
     from .output import note, say, seconds, size
 
     age = seconds(wanted["older_than"]) if wanted["older_than"] else ""
-    when = f" that ended more than {age} ago" if age else " that are over"
+    when = f" that ended more than {age} ago" if age else " that ended"
     of_dag = f" of DAG {wanted['dag']}" if wanted["dag"] else ""
     if not plan.runs:
         states = " or ".join(wanted["states"] or ())

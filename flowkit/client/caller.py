@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 
 from ..context import attempt_fields
@@ -16,10 +18,15 @@ MAX_PART = 64  # characters of a user's or a host's name
 _channel = "api"
 
 
-def call_through(channel: str) -> None:
-    """Name the program that makes the calls of this process, such as ``cli``."""
+@contextmanager
+def calling_through(channel: str) -> Iterator[None]:
+    """Name the program that makes the calls of this process within the block, such as ``cli``."""
     global _channel
-    _channel = channel
+    before, _channel = _channel, channel
+    try:
+        yield
+    finally:
+        _channel = before
 
 
 def caller() -> str:

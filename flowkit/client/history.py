@@ -11,7 +11,7 @@ from enum import StrEnum
 from ..drawing.marks import duration_text
 
 
-class HappenedTo(StrEnum):
+class HistoryKind(StrEnum):
     """What an event tells. ``CUT``: older events are no longer kept."""
 
     SUBMITTED = "submitted"
@@ -57,7 +57,7 @@ class HistoryEvent:
     """
 
     at: float
-    what: HappenedTo
+    what: HistoryKind
     by: str = ""
     task: str | None = None
     attempt: int | None = None
@@ -89,28 +89,28 @@ class HistoryEvent:
 
     def __str__(self) -> str:
         match self.what:
-            case HappenedTo.ATTEMPT | HappenedTo.NOT_RUN:
+            case HistoryKind.ATTEMPT | HistoryKind.NOT_RUN:
                 return self._about_task()
-            case HappenedTo.SUBMITTED:
+            case HistoryKind.SUBMITTED:
                 return _by("submitted", self.by)
-            case HappenedTo.CANCELLED:
+            case HistoryKind.CANCELLED:
                 return _by("cancel requested", self.by)
-            case HappenedTo.RESUMED:
+            case HistoryKind.RESUMED:
                 named = f" from {', '.join(self.tasks)}" if self.tasks else ""
                 return _by(f"resumed{named}", self.by)
-            case HappenedTo.HASTENED:
+            case HistoryKind.HASTENED:
                 return _by(f"retry of {', '.join(self.tasks)} requested", self.by)
-            case HappenedTo.STOPPING:
+            case HistoryKind.STOPPING:
                 return f"the run stops: task {self.task} failed" if self.task else "the run stops"
-            case HappenedTo.TAKEN_OVER:
+            case HistoryKind.TAKEN_OVER:
                 return f"scheduler {self.by} took the lease"
-            case HappenedTo.CUT:
+            case HistoryKind.CUT:
                 return "older attempts are no longer kept"
         return f"ended: {self.outcome}" + (f", task {self.task} failed" if self.task else "")
 
     def _about_task(self) -> str:
         outcome = _OUTCOMES.get(self.outcome, self.outcome)
-        if self.what is HappenedTo.NOT_RUN:
+        if self.what is HistoryKind.NOT_RUN:
             return f"{self.task} {outcome}"
         text = f"{self.task}, attempt {self.attempt}: {outcome}"
         if self.duration is not None:

@@ -146,11 +146,16 @@ def _wrong_state(record: RunRecord, task: str, state: TaskState) -> TaskNotFaile
         TaskState.SKIPPED: f"Its condition was false: 'flowkit status {record.run}'",
         TaskState.WAITING: f"The run is over: 'flowkit status {record.run}'",
     }
-    words = state.value.replace("_", " ")
+    words = {
+        TaskState.SUCCEEDED: "has succeeded",
+        TaskState.UPSTREAM_FAILED: "did not run, since a task before it failed",
+        TaskState.CANCELLED: "was cancelled",
+        TaskState.SKIPPED: "was skipped",
+    }
     return TaskNotFailed(
         record.run,
-        f"task {task!r} of run {record.run!r} is {words}: only a task that has failed or waits for "
-        f"a retry can be retried. {advice[state]}",
+        f"task {task!r} of run {record.run!r} {words.get(state, f'is {state.value}')}: only a task "
+        f"that has failed or waits for a retry can be retried. {advice[state]}",
     )
 
 

@@ -16,28 +16,28 @@ from ..protocol.client_store import ClientStore
 from ..protocol.history_reads import ReplacedAttempt, RunEntry
 from ..protocol.records import ErrorInfo, TaskRecord
 from ..protocol.spent import Flag
-from .history import HappenedTo, HistoryEvent
+from .history import HistoryEvent, HistoryKind
 from .run_versions import fields_of, versions_of_lanes
 
 # Which comes first, of two events at the same time.
 _ORDER = [
-    HappenedTo.CUT,
-    HappenedTo.SUBMITTED,
-    HappenedTo.RESUMED,
-    HappenedTo.HASTENED,
-    HappenedTo.TAKEN_OVER,
-    HappenedTo.ATTEMPT,
-    HappenedTo.STOPPING,
-    HappenedTo.CANCELLED,
-    HappenedTo.NOT_RUN,
-    HappenedTo.ENDED,
+    HistoryKind.CUT,
+    HistoryKind.SUBMITTED,
+    HistoryKind.RESUMED,
+    HistoryKind.HASTENED,
+    HistoryKind.TAKEN_OVER,
+    HistoryKind.ATTEMPT,
+    HistoryKind.STOPPING,
+    HistoryKind.CANCELLED,
+    HistoryKind.NOT_RUN,
+    HistoryKind.ENDED,
 ]
 _RUN_VERBS = {
-    "cancel": HappenedTo.CANCELLED,
-    "resume": HappenedTo.RESUMED,
-    "hasten": HappenedTo.HASTENED,
-    "finish": HappenedTo.ENDED,
-    "stop": HappenedTo.STOPPING,
+    "cancel": HistoryKind.CANCELLED,
+    "resume": HistoryKind.RESUMED,
+    "hasten": HistoryKind.HASTENED,
+    "finish": HistoryKind.ENDED,
+    "stop": HistoryKind.STOPPING,
 }
 
 
@@ -60,14 +60,14 @@ def read_history(
     replaced = [
         entry for entry in entries if isinstance(entry, ReplacedAttempt) and entry.task in wanted
     ]
-    story = _Story(store, run, dag, records, replaced)
-    events = [*story.of_run(entries), *story.of_attempts(), *story.of_records()]
+    maker = _EventMaker(store, run, dag, records, replaced)
+    events = [*maker.of_run(entries), *maker.of_attempts(), *maker.of_records()]
     recent = [event for event in events if event.at * 1000 >= since_ms]
     return sorted(recent, key=lambda event: (event.at, _ORDER.index(event.what)))
 
 
-class _Story:
-    """What is known of a run, and the events that it makes."""
+class _EventMaker:
+    """Makes events of what was read of a run."""
 
     def __init__(
         self,
@@ -90,21 +90,21 @@ class _Story:
         run = self._run
         start = run.submitted_ms / 1000
         if self._store.is_history_cut(run.run):
-            yield HistoryEvent(start, HappenedTo.CUT)
-        yield HistoryEvent(start, HappenedTo.SUBMITTED, run.by)
+            yield HistoryEvent(start, HistoryKind.CUT)
+        yield HistoryEvent(start, HistoryKind.SUBMITTED, run.by)
         for entry in entries:
             if isinstance(entry, RunEntry):
                 yield self._of_entry(entry)
         if run.finished_ms is not None and run.state is not RunState.RUNNING:
             yield HistoryEvent(
                 run.finished_ms / 1000,
-                HappenedTo.ENDED,
+                HistoryKind.ENDED,
                 task=self._name(run.failed_task),
                 outcome=run.state.value,
             )
         for term in self._store.read_terms(run.submitted_ms):
             if run.finished_ms is None or term.at_ms <= run.finished_ms:
-                yield HistoryEvent(term.at_ms / 1000, HappenedTo.TAKEN_OVER, term.scheduler)
+                yield HistoryEvent(term.at_ms / 1000, HistoryKind.TAKEN_OVER, term.scheduler)
 
     def _of_entry(self, entry: RunEntry) -> HistoryEvent:
         names = [name for task in entry.tasks if (name := self._name(task)) is not None]
@@ -164,7 +164,7 @@ class _Story:
         at = end if end is not None else started
         return HistoryEvent(
             self._run.submitted_ms / 1000 if at is None else at,
-            HappenedTo.ATTEMPT,
+            HistoryKind.ATTEMPT,
             task=self._name(task),
             attempt=record.attempt,
             outcome=outcome,
@@ -187,7 +187,7 @@ class _Story:
         info = ErrorInfo.unpack(error) if error else None
         return HistoryEvent(
             at,
-            HappenedTo.NOT_RUN,
+            HistoryKind.NOT_RUN,
             task=self._name(task),
             outcome=record.state.value,
             ended=at,

@@ -28,6 +28,7 @@ from ..protocol.log_chunks import LogChunk, read_chunks
 
 SETTLE_S = 1.0
 POLL_S = 0.3
+MOST_PLACES = 100_000  # attempts on lanes whose next line is known
 
 
 class Shard(Protocol):
@@ -107,6 +108,8 @@ class LogCursor:
         place = (chunk.task, chunk.attempt, chunk.lane, chunk.generation)
         expected = self._next.get(place, 1)
         missing = max(0, chunk.first - expected)
+        if len(self._next) > MOST_PLACES:
+            del self._next[next(iter(self._next))]
         self._next[place] = max(expected, chunk.first + chunk.count)
         for record in chunk.records():
             if record.number < expected:

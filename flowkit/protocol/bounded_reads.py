@@ -16,6 +16,9 @@ from .reply_errors import WrongType
 WRONG_KEY = "its key holds another kind of value"
 
 
+LAST_ENTRY = f"{2**64 - 1}-{2**64 - 1}"  # Redis has no entries behind it, and refuses to look
+
+
 class Field(NamedTuple):
     """A field of a hash, and its maximum size in bytes."""
 

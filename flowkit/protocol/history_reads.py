@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from ..core.states import RunState
 from ..exceptions import NotPermitted
-from .bounded_reads import WRONG_KEY
+from .bounded_reads import LAST_ENTRY, WRONG_KEY
 from .decoding import CorruptData, number, state, task_number
 from .limits import MAX_CALLER, MAX_ERROR_BYTES
 from .records import TaskRecord, parse_record
@@ -26,6 +26,7 @@ from .store import Store
 ATTEMPT_VERBS = frozenset({"retry", "put_off", "died", "suspect", "lost", "released", "rerun"})
 HISTORY_BOUND = 5000  # entries that are kept at least
 HISTORY_PART = 1000  # entries per read
+MOST_PARTS = 20
 MOST_AFTER = 20  # entries after a cancel that are read to find it
 _ENTRY_ID = re.compile(rb"([0-9]{1,15})-[0-9]{1,20}")
 
@@ -107,14 +108,14 @@ class HistoryReads(Store):
                 continue
 
     def _entries(self, key: str, first: str) -> Iterator[tuple[bytes, Sequence[bytes]]]:
-        """Yield the entries of a stream, oldest first."""
-        while True:
+        """Yield the entries of a stream, oldest first; the scripts keep far fewer than these."""
+        for _ in range(MOST_PARTS):
             command = ("XRANGE", key, first, "+", "COUNT", HISTORY_PART)
             (part,) = self.link.batch_each([command])
             if isinstance(part, WrongType):
                 raise CorruptData(f"the stream {key!r} in Redis is damaged: {WRONG_KEY}")
             yield from part
-            if len(part) < HISTORY_PART:
+            if len(part) < HISTORY_PART or part[-1][0].decode() == LAST_ENTRY:
                 return
             first = "(" + part[-1][0].decode()
 

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..core.lanes import LANE
+from .bounded_reads import LAST_ENTRY
 from .limits import LOG_CHUNKS_READ, MAX_LANE, MAX_LOG_CHUNK_BYTES, MAX_LOG_LINES
 from .store import Store
 
@@ -119,6 +120,8 @@ def read_chunks(store: Store, run: str, after: str = "") -> tuple[list[LogChunk]
     ``after``: the id that the call before returned, "" for the beginning. The id stays the same if
     there are no more. Damaged entries are left out.
     """
+    if after == LAST_ENTRY:
+        return [], after
     start = f"({after}" if after else "-"
     key = store.keys.logs(run)
     entries = store.link.call("XRANGE", key, start, "+", "COUNT", LOG_CHUNKS_READ)

@@ -66,9 +66,7 @@ _READ_BY_CLIENTS = "exists get hget hgetall hlen hmget hstrlen llen lrange scard
 _READ_BY_CLIENTS += " memory|usage srandmember subscribe time unsubscribe xlen zcard"
 _READ_BY_CLIENTS += " zrangebyscore zrevrange zrevrangebyscore"
 _READ_BY_CLIENTS += " xrange xrevrange"
-_SEEN_BY_CLIENTS = (
-    "leader terms layout workers worker:* levels ready:* delayed dead cursor quarantine"
-)
+_SEEN_BY_CLIENTS = "leader terms layout workers worker:* levels ready:* dead cursor quarantine"
 
 CLIENT = Role(
     "client",
@@ -112,7 +110,7 @@ STATE = Role(
 VIEWER = Role(
     "viewer",
     _words(_READ_BY_CLIENTS),
-    reads=_keys(f"{_SEEN_BY_CLIENTS} run:* graph:* runs active events schema"),
+    reads=_keys(f"{_SEEN_BY_CLIENTS} delayed run:* graph:* runs active events schema"),
     runs_scripts=False,
 )
 ROLES = (CLIENT, SCHEDULER, WORKER, STATE, VIEWER)

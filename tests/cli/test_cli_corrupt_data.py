@@ -55,7 +55,7 @@ HONEST = {
     ("graph", "--run", "failed", "--format", "dot"): (0, ["digraph", "breaks"]),
     ("graph", "--run", "failed", "--format", "svg"): (0, ["<svg", "breaks"]),
     ("retry", "failed", "\x1b[2J"): (4, ["has no task '\\x1b[2J'"]),
-    ("purge", "--older-than", "0", "--dry-run"): (0, ["that are over: ", "nasty"]),
+    ("purge", "--older-than", "0", "--dry-run"): (0, ["that ended: ", "nasty"]),
     ("purge", "--older-than", "\x1b[2J"): (2, ["is not a duration"]),
     ("purge", "--state", "\x1b[2J"): (2, ["is not a state in which a run is over"]),
     ("status", "failed", "--state", "\x1b[2J"): (2, ["unknown state of a task"]),

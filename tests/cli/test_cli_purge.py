@@ -31,7 +31,7 @@ def are_there(talk: Run, runs: list[str]) -> list[bool]:
 def test_without_a_terminal_it_only_deletes_what_is_confirmed(talk: Run, runs: list[str]) -> None:
     shown = talk("purge", "--older-than", "0", "--dag", "failing", "--dry-run")
     assert shown.returncode == 0, shown.stderr
-    assert shown.stdout.startswith("1 run of DAG failing that are over: 1 failed; about ")
+    assert shown.stdout.startswith("1 run of DAG failing that ended: 1 failed; about ")
     assert are_there(talk, runs) == [True, True, True]
     refused = talk("purge", "--older-than", "0", "--dag", "failing")
     assert refused.returncode == 2
@@ -41,7 +41,7 @@ def test_without_a_terminal_it_only_deletes_what_is_confirmed(talk: Run, runs: l
     assert done.stdout.splitlines()[-1] == "Deleted 1 run."
     assert are_there(talk, runs) == [True, True, False]
     nothing = talk("purge", "--older-than", "0", "--dag", "failing", "--yes")
-    assert nothing.stderr == "There are no runs of DAG failing that are over.\n"
+    assert nothing.stderr == "There are no runs of DAG failing that ended.\n"
     assert nothing.returncode == 0
 
 
@@ -100,3 +100,10 @@ def test_what_a_killed_command_left(flowkit: Run) -> None:
     assert shown() == [str(folder)]
     assert folder.exists()
     shutil.rmtree(place)
+
+
+def test_options_that_select_runs_are_refused_beside_left_behind(flowkit: Run) -> None:
+    for words in (("--state", "failed"), ("--dag", "etl")):
+        refused = flowkit("purge", "--left-behind", "--dry-run", *words)
+        assert refused.returncode == 2
+        assert "leave out --state and --dag" in refused.stderr

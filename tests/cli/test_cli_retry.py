@@ -62,7 +62,7 @@ def test_a_failed_task_of_a_run_that_is_over(talk: Run, apps: Path) -> None:
     talk("submit", "failing.py", "--run-id", run, "-p", f"ok={apps}/mended", "--wait")
     wrong = talk("retry", run, "before")
     assert wrong.returncode == 4
-    assert f"task 'before' of run '{run}' is succeeded" in wrong.stderr
+    assert f"task 'before' of run '{run}' has succeeded" in wrong.stderr
     assert f"'flowkit resume {run} --from-task before'" in wrong.stderr
     other = talk("retry", run, "behind")
     assert "Retry the task before it that failed" in other.stderr
@@ -87,7 +87,7 @@ def test_a_failed_task_while_the_others_continue(
     assert "has failed for good, and the run is not over yet" in refused.stderr
     assert f"'flowkit retry {run} breaks'" in refused.stderr
     upstream = talk("retry", run, "behind")
-    assert "is upstream failed: only a task that has failed or waits" in upstream.stderr
+    assert "a task before it failed: only a task that has failed or waits" in upstream.stderr
     (apps / "mended").touch()
     assert talk("retry", run, "--wait").returncode == 1, "slowly succeeds, breaks stays failed"
     assert talk("retry", run, "--wait").returncode == 0, "now breaks is retried"

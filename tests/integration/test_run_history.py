@@ -10,7 +10,7 @@ from helpers import wait_until
 from real_system import System, records
 
 from flowkit import DAG, AsyncClient, TaskNotFoundError
-from flowkit.client.history import HappenedTo, HistoryEvent
+from flowkit.client.history import HistoryEvent, HistoryKind
 from flowkit.core.states import RunState, TaskState
 
 
@@ -18,11 +18,11 @@ def attempts(events: list[HistoryEvent], task: str) -> list[tuple[int | None, st
     return [(event.attempt, event.outcome) for event in events if event.task == task]
 
 
-def what(events: list[HistoryEvent]) -> list[HappenedTo]:
+def what(events: list[HistoryEvent]) -> list[HistoryKind]:
     return [
         event.what
         for event in events
-        if event.what not in (HappenedTo.ATTEMPT, HappenedTo.TAKEN_OVER)
+        if event.what not in (HistoryKind.ATTEMPT, HistoryKind.TAKEN_OVER)
     ]
 
 
@@ -38,10 +38,10 @@ def test_retries_a_failure_and_a_resume_are_all_told(shared_system: System) -> N
         assert attempts(events, "flaky") == [(1, "retry"), (2, "retry"), (3, "succeeded")]
         assert (None, "upstream_failed") in attempts(events, "after")
         assert what(events) == [
-            HappenedTo.SUBMITTED,
-            HappenedTo.STOPPING,
-            HappenedTo.NOT_RUN,
-            HappenedTo.ENDED,
+            HistoryKind.SUBMITTED,
+            HistoryKind.STOPPING,
+            HistoryKind.NOT_RUN,
+            HistoryKind.ENDED,
         ]
         assert events[0].by.endswith(" via api")
         retried, again, third = (event for event in events if event.task == "flaky")
@@ -57,14 +57,14 @@ def test_retries_a_failure_and_a_resume_are_all_told(shared_system: System) -> N
         run.resume("broken")
         assert run.wait(20) is RunState.FAILED
         told = run.history("broken")
-        ends = [event for event in told if event.what is HappenedTo.ATTEMPT]
+        ends = [event for event in told if event.what is HistoryKind.ATTEMPT]
         assert [(event.attempt, event.outcome, event.rerun) for event in ends] == [
             (1, "failed", True),
             (2, "failed", False),
         ]
         assert all(event.error for event in ends)
-        assert what(told).count(HappenedTo.ENDED) == 2
-        (resumed,) = (event for event in told if event.what is HappenedTo.RESUMED)
+        assert what(told).count(HistoryKind.ENDED) == 2
+        (resumed,) = (event for event in told if event.what is HistoryKind.RESUMED)
         assert resumed.tasks == ["broken"]
         assert [event.at for event in told] == sorted(event.at for event in told)
         with pytest.raises(TaskNotFoundError, match="brokn"):
@@ -78,7 +78,7 @@ def test_the_death_of_its_process_is_an_attempt(shared_system: System) -> None:
         run = client.submit(dag)
         assert run.wait(20) is RunState.FAILED
         events = [event for event in run.history("crashes") if event.task == "crashes"]
-        told = [event for event in events if event.what is HappenedTo.ATTEMPT]
+        told = [event for event in events if event.what is HistoryKind.ATTEMPT]
         assert [(event.attempt, event.outcome) for event in told] == [
             (1, "died"),
             (2, "died"),
@@ -106,7 +106,7 @@ def test_a_cancel_says_who_and_a_running_attempt_is_shown(shared_system: System)
         run.cancel()
         assert run.wait(20) is RunState.CANCELLED
         events = asyncio.run(history(run.run_id))
-        assert what(events) == [HappenedTo.SUBMITTED, HappenedTo.CANCELLED, HappenedTo.ENDED]
-        (cancelled,) = (event for event in events if event.what is HappenedTo.CANCELLED)
+        assert what(events) == [HistoryKind.SUBMITTED, HistoryKind.CANCELLED, HistoryKind.ENDED]
+        (cancelled,) = (event for event in events if event.what is HistoryKind.CANCELLED)
         assert "@" in cancelled.by
         assert attempts(events, "held") == [(1, "cancelled")]

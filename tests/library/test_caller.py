@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from flowkit.client import caller as callers
-from flowkit.client.caller import call_through, caller
+from flowkit.client.caller import caller, calling_through
 from flowkit.context import Attempt, attempt_scope
 from flowkit.protocol.limits import MAX_CALLER
 
@@ -17,16 +17,15 @@ from flowkit.protocol.limits import MAX_CALLER
 @pytest.fixture(autouse=True)
 def _afresh() -> Iterator[None]:
     callers._account.cache_clear()
-    call_through("api")
     yield
     callers._account.cache_clear()
-    call_through("api")
 
 
 def test_a_program() -> None:
     assert caller() == f"{getpass.getuser()}@{socket.gethostname()} via api"
-    call_through("cli")
-    assert caller().endswith(" via cli")
+    with calling_through("cli"):
+        assert caller().endswith(" via cli")
+    assert caller().endswith(" via api")
 
 
 def test_a_task() -> None:

@@ -46,9 +46,9 @@ def test_a_server_that_is_well() -> None:
 @pytest.mark.parametrize(
     ("grown", "health", "words"),
     [
-        (None, Health.OK, "when it is full is unknown"),
-        (-MB, Health.OK, "when it is full is unknown"),
-        (100_000, Health.OK, "when it is full is unknown"),
+        (None, Health.OK, "it is unknown when it is full"),
+        (-MB, Health.OK, "it is unknown when it is full"),
+        (100_000, Health.OK, "it is unknown when it is full"),
         (200_000, Health.PROBLEM, "200.0 kB/s, it is full in about 8 min"),
         (MB, Health.PROBLEM, "1.0 MB/s, it is full in about 90 s"),
     ],

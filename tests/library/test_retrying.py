@@ -118,7 +118,7 @@ def test_failed_tasks_of_a_run_that_is_over(
     handle = submit(load="F1,W.0,0,0,1", store="S1,W.0,0,0,1", fetch="F1,W.0,0,0,1")
     end(client, handle, "failed")
     with pytest.raises(
-        TaskNotFailed, match=r"'store' .* is succeeded: only a task that has failed"
+        TaskNotFailed, match=r"'store' .* has succeeded: only a task that has failed"
     ):
         handle.retry(["load", "store"])
     retried = handle.retry()
@@ -131,10 +131,10 @@ REFUSED = [
     ({"load": "R1,W.0,0,0,"}, "load", TaskNotFailed, "is running: .* It is executing now"),
     ({"load": "Q1,,0,,"}, "load", TaskNotFailed, "is queued: .* when a worker is free"),
     ({}, "load", TaskNotFailed, "is pending: .* when the tasks before it are over"),
-    ({"load": "K1,W.0,0,0,1"}, "load", TaskNotFailed, "is skipped: .* condition was false"),
-    ({"load": "U0,,0,,"}, "load", TaskNotFailed, "is upstream failed: .* the task before it"),
-    ({"load": "C1,,0,,"}, "load", TaskNotFailed, "is cancelled: .* 'flowkit resume"),
-    ({"load": "S1,W.0,0,0,1"}, "load", TaskNotFailed, "is succeeded: .* --from-task load"),
+    ({"load": "K1,W.0,0,0,1"}, "load", TaskNotFailed, "was skipped: .* condition was false"),
+    ({"load": "U0,,0,,"}, "load", TaskNotFailed, "did not run, .*: .* the task before it"),
+    ({"load": "C1,,0,,"}, "load", TaskNotFailed, "was cancelled: .* 'flowkit resume"),
+    ({"load": "S1,W.0,0,0,1"}, "load", TaskNotFailed, "has succeeded: .* --from-task load"),
     ({"load": WAITS}, "lood", TaskNotFoundError, "Did you mean 'load'"),
     ({}, None, TaskNotFailed, "no task of run .* waits for a retry. To see"),
     ({"load": "F1,W.0,0,0,1"}, None, TaskNotFailed, "When the run is over, its failed tasks can"),

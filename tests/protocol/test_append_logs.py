@@ -90,6 +90,16 @@ def test_the_oldest_lines_of_a_run_are_dropped(env: Environment, logs: LogStore)
     assert env.link.call("HGET", env.keys.run("r1"), "logs") == str(3 * len(LINE)).encode()
 
 
+def test_the_last_possible_entry_ends_the_reading(env: Environment, logs: LogStore) -> None:
+    env.running(0)
+    append(logs, chunk(0))
+    last = f"{2**64 - 1}-{2**64 - 1}"
+    env.link.call("XADD", env.keys.logs("r1"), last, "t", "0,1,W.0,2,1", "d", LINE)
+    chunks, after = read_chunks(env.client, "r1")
+    assert [item.first for item in chunks] == [1, 2]
+    assert read_chunks(env.client, "r1", after) == ([], last)
+
+
 def test_a_wrong_count_of_bytes_makes_no_call_long(env: Environment, logs: LogStore) -> None:
     """Redis serves others between calls, even if someone has written a million entries."""
     env.running(0)

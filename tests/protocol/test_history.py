@@ -8,6 +8,7 @@ from environment import HOUR_MS, START, Environment, done
 from helpers import EXPIRING
 
 from flowkit.core.states import RunState, TaskState
+from flowkit.protocol import history_reads
 from flowkit.protocol.history_reads import HISTORY_BOUND, ReplacedAttempt, RunEntry
 from flowkit.protocol.records import ErrorInfo
 
@@ -240,3 +241,17 @@ class TestTerms:
         env.acquire_lease(HOUR_MS)
         assert [term.scheduler for term in env.client.read_terms(0)] == ["s1"]
         assert list(env.client.read_terms(2**46)) == []
+
+
+def test_neither_a_million_entries_nor_the_last_possible_one_hold_a_reader_up(
+    env: Environment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(history_reads, "HISTORY_PART", 10)
+    env.submit()
+    key = env.keys.history("r1")
+    env.link.batch([("XADD", key, "*", "cancel", "me")] * 9)
+    env.link.call("XADD", key, f"{2**64 - 1}-{2**64 - 1}", "cancel", "me")
+    assert len(told(env)) == 9, "the last one has no time"
+    env.link.call("DEL", key)
+    env.link.batch([("XADD", key, "*", "cancel", "me")] * 300)
+    assert len(told(env)) == 10 * history_reads.MOST_PARTS

@@ -53,7 +53,7 @@ class TaskEntry:
         "`upstream_failed` or `cancelled`.",
     ]
     attempt: Annotated[int, "The number of its last attempt, 0 before the first."]
-    worker: Annotated[str, "The worker that ran it, empty if none has."]
+    worker: Annotated[str, "The process that ran it: `WORKER.NUMBER`, empty if none has."]
     started: Annotated[str | None, f"When its last attempt started: {TIME}."]
     duration: Annotated[float | None, "Seconds that its last attempt took, null until its end."]
     error: Annotated[str | None, "Its last error: type and message."]

@@ -51,7 +51,7 @@ class LetterEntry:
     dag: Annotated[str, "The name of its DAG."]
     task: Annotated[str, "The name of the task."]
     attempt: Annotated[int, "The number of its last attempt."]
-    worker: Annotated[str, "The worker that ran it."]
+    worker: Annotated[str, "The process that ran it: `WORKER.NUMBER`."]
     failed: Annotated[str | None, f"When it failed: {TIME}."]
     error_type: Annotated[str, "The class of its last exception."]
     error_message: Annotated[str, "The message of its last exception."]

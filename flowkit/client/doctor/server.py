@@ -91,9 +91,7 @@ def _memory(facts: ServerFacts, measured: Measurements) -> Finding:
     text = f"{size_text(facts.used)} of {of} {size_text(limit)} ({share:.0%}). "
     left = _seconds_left(limit - facts.used, measured)
     if left is None:
-        text += (
-            f"It did not grow noticeably in {measured.took:.0f} s, so when it is full is unknown."
-        )
+        text += f"It hardly grew in {measured.took:.0f} s, so it is unknown when it is full."
     else:
         rate = size_text(int((measured.grown or 0) / measured.took))
         text += f"At the growth of the last {measured.took:.0f} s, {rate}/s, it is full in about "
