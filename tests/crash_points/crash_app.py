@@ -39,6 +39,7 @@ class Files:
         self._folder = folder
 
     def note(self, run: str, name: str, attempt: int) -> None:
+        print("start", os.getpid())  # first: what is noted has been printed
         line = f"{run} {name} {attempt} {os.getpid()}\n".encode()
         file = os.open(self._folder / "executions", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         try:

@@ -34,7 +34,7 @@ from flowkit.core.states import RUN_OVER
 HERE = Path(__file__).parent
 APP = HERE / "crash_app.py"
 # How many calls a role makes in these scenarios, so that most faults are met.
-CALLS = {"scheduler": 40, "parent": 8, "lane": 16}
+CALLS = {"scheduler": 40, "parent": 8, "lane": 16, "collector": 4}
 NAMES = ("mixed", "deaths")
 LEASE_S = 1.0
 ASLEEP_S = 5.0  # longer than the lease of a worker, and than that of a scheduler
@@ -85,6 +85,7 @@ def play_choice(url: str, choice: Choice, folder: Path, normal: Played) -> tuple
             handle = client.submit(dag, run_id=run, ttl=3600)
             Supervisor(system, choice, folder).keep_up_until(lambda: is_over(handle))
             problems += judge(system, scenario, handle, normal)
+            problems += judge_lines(system, handle, choice)
     except AssertionError as error:
         problems.append(f"{error}\n{system.logs()}")
     finally:
@@ -173,3 +174,20 @@ def judge(system: System, scenario: Scenario, handle: RunHandle, normal: Played)
         if times > most:
             wrong.append(f"{name} has started {times} times, {most} are allowed")
     return wrong
+
+
+def judge_lines(system: System, handle: RunHandle, choice: Choice) -> list[str]:
+    """Each start was printed before it was noted: the logs have it under its attempt.
+
+    What a collector has read dies with it. A process that stands still too long may print lines of
+    an attempt that another lane has by then.
+    """
+    may_lose = choice.role == "collector" and choice.fault.kind in (Kind.DIE_BEFORE, Kind.DIE_AFTER)
+    if may_lose or choice.fault.kind in (Kind.LATE, Kind.TOO_LATE):
+        return []
+    kept = {(line.task, line.attempt, line.text) for line in handle.logs()}
+    return [
+        f"{item.task} printed its start in attempt {item.attempt}, which is not in its logs"
+        for item in system.executions()
+        if (item.task, item.attempt, f"start {item.pid}") not in kept
+    ]

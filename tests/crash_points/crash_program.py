@@ -29,7 +29,7 @@ def role_of(name: str) -> str:
     """Return the role of the process that a connection of that name belongs to."""
     if name in ("flowkit-scheduler", "flowkit-leader"):
         return "scheduler"
-    return "parent" if name == "flowkit-worker" else "lane"
+    return {"flowkit-worker": "parent", "flowkit-worker-logs": "collector"}.get(name, "lane")
 
 
 class Saboteur:
