@@ -2,8 +2,8 @@
 
 Each is one line: ``stop LANE RUN,TASK,ATTEMPT`` (cancelled), ``claimers N`` (so many are alive),
 ``register`` (Redis no longer knows the app), ``announce`` (another log collector reads the output),
-``drain`` (finish and exit). When the pipe closes, the
-parent is dead. The child then exits at once, since nothing renews its lease.
+``drain`` (finish and exit). When the pipe closes, the parent is dead. The child then exits at once,
+since nothing renews its lease.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from .output_pipe import OutputPipe
 
 
 class Commanded(Protocol):
-    """What a child can be told. Any thread calls it. ``output``: what its tasks print goes here."""
+    """What a child can do on command. Any thread calls it. ``output``: where its tasks print to."""
 
     output: OutputPipe | None
 

@@ -4,7 +4,7 @@ The parent turns them into the rates of the worker's description. A lane adds to
 batch, or once per attempt if the worker serves several queues, so a task pays less than a
 microsecond and no command of Redis.
 
-Each writer (the sync lane, the event loop, the pump of the async lane) has counters of its own, so
+Each writer (the sync lane, the event loop, the pump of the async lane) has separate counters, so
 none of them needs a lock. User code can overwrite the memory: the parent takes no value on trust.
 """
 

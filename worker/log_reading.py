@@ -182,7 +182,7 @@ class Collecting:
                     child.frames.feed(data)
             except GarbledOutput as error:
                 child.is_garbled = True
-                self._backlog.end(child.lanes)  # it will not be told when an attempt is over
+                self._backlog.end(child.lanes)  # the ends of its attempts are not read any more
                 reason = f"a task has written something else into flowkit's pipe ({error})"
                 self._listener.hear(TaskLogsGivenUp(worker=child.lanes[0], reason=reason))
         return None if data is None else len(data)

@@ -92,11 +92,11 @@ class ProgressBoard:
             if self._memory[start : start + _HEAD.size] != head:
                 continue  # it is being written, so there will be another change
             text = data.decode("utf-8", "replace")
-            found = ATTEMPT.match(text)
-            if found is not None and text[found.end() : found.end() + 1] == ",":
-                report = text[found.end() + 1 :]
+            attempt = ATTEMPT.match(text)
+            if attempt is not None and text[attempt.end() : attempt.end() + 1] == ",":
+                report = text[attempt.end() + 1 :]
                 if is_progress(report):
-                    yield found[0], report
+                    yield attempt[0], report
 
     def close(self) -> None:
         """Release the memory."""

@@ -175,11 +175,11 @@ def _errors(
     failed = [task for task, item in views.items() if item.state is TaskState.FAILED]
     failed.sort(key=lambda task: views[task].due_ms or 0)
     wanted = sorted({*tasks, *waiting[:MOST_ERRORS], *failed[:MOST_ERRORS]})
-    found: dict[int, str] = {}
+    errors: dict[int, str] = {}
     for task, packed in zip(wanted, store.read_errors(run, wanted), strict=True):
         if packed:
-            found[task] = _in_one_line(ErrorInfo.unpack(packed))
-    return found
+            errors[task] = _in_one_line(ErrorInfo.unpack(packed))
+    return errors
 
 
 def _in_one_line(error: ErrorInfo) -> str:
@@ -222,12 +222,12 @@ def _names_of(store: ClientStore, run: str) -> list[str]:
 
 def _shown(some: Iterable[tuple[str, int]], names: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
     """Return tasks as a message names them."""
-    found = []
+    shown = []
     for run, task in some:
         known = names.get(run, ())
         name = repr(known[task]) if task < len(known) else f"number {task}"
-        found.append(f"task {name} of run {run}")
-    return tuple(found)
+        shown.append(f"task {name} of run {run}")
+    return tuple(shown)
 
 
 def _expired(
@@ -243,14 +243,14 @@ def _depths(store: ClientStore, dag: CompiledDAG, queued: Sequence[int]) -> list
     """Return the depths of the lists that queued tasks may be in."""
     refs = {_function(dag, ref): ref for ref in {dag.ref_of[task] for task in queued}}
     queues = {dag.policy(task).queue for task in queued}
-    found = []
+    depths = []
     for name, level, depth in store.list_depths():
         base, mark, function = name.partition("@")
         queue = base.removesuffix(ASYNC_LANE)
         if queue in queues and (not mark or function in refs):
             ref = refs[function] if mark else None
-            found.append(QueueDepth(queue, base.endswith(ASYNC_LANE), level, ref, depth))
-    return found
+            depths.append(QueueDepth(queue, base.endswith(ASYNC_LANE), level, ref, depth))
+    return depths
 
 
 def _function(dag: CompiledDAG, ref: int) -> str:

@@ -1,6 +1,6 @@
 """``client.purge``: delete many runs that are over, before their TTL expires.
 
-The runs are chosen first, so that a person can be told what will be deleted. Then the script that
+The runs are chosen first, so that a command can show what will be deleted. Then the script that
 ``handle.delete`` calls deletes them one by one. It deletes no run that is not over, whatever has
 happened since the choice.
 """

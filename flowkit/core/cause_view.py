@@ -73,10 +73,10 @@ class View:
         """Return who can take the attempts of a task."""
         dag, item = self.snapshot.dag, self.snapshot.tasks.get(task)
         key = dag.policy_of[task], dag.ref_of[task], item is not None and item.suspect
-        found = self._serving.get(key)
-        if found is None:
-            found = self._serving[key] = Serving(self.snapshot, *key)
-        return found
+        serving = self._serving.get(key)
+        if serving is None:
+            serving = self._serving[key] = Serving(self.snapshot, *key)
+        return serving
 
     def queued_at(self, task: int) -> int | None:
         """Return when a task was queued, in ms of Redis' clock, None if unknown."""

@@ -193,10 +193,10 @@ def failed_above(graph: Graph, states: Sequence[TaskState], task: int) -> int:
     wanted = (TaskState.FAILED, TaskState.UPSTREAM_FAILED)
     while states[task] is TaskState.UPSTREAM_FAILED:
         above = graph.upstream(task)
-        found = [other for state in wanted for other in above if states[other] is state]
-        if not found:
+        blocking = [other for state in wanted for other in above if states[other] is state]
+        if not blocking:
             break
-        task = found[0]
+        task = blocking[0]
     return task
 
 

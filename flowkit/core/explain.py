@@ -69,14 +69,14 @@ def explain_run(view: View) -> list[CauseGroup]:
     groups: dict[tuple[Kind, str, str], list[int]] = {}
     for task in _open(view.snapshot):
         groups.setdefault(view.cause(view.root_of(task)).group, []).append(task)
-    found = []
+    ranked = []
     for tasks in groups.values():
         direct = [task for task in tasks if view.root_of(task) == task]
         example = direct[0] if direct else view.root_of(tasks[0])
         cause = view.cause(example)
-        found.append((rank(cause), example, _group(view, example, cause, len(tasks), len(direct))))
-    found.sort(key=lambda item: item[:2])
-    return [group for *_, group in found]
+        ranked.append((rank(cause), example, _group(view, example, cause, len(tasks), len(direct))))
+    ranked.sort(key=lambda item: item[:2])
+    return [group for *_, group in ranked]
 
 
 def leading_sentence(view: View) -> tuple[str, bool]:

@@ -37,7 +37,7 @@ class Finding:
 
 def worst(findings: list[Finding]) -> Health:
     """Return the most serious health of all findings. Unknown ones count as ok."""
-    found = {finding.health for finding in findings}
+    healths = {finding.health for finding in findings}
     return next(
-        (health for health in (Health.PROBLEM, Health.WARNING) if health in found), Health.OK
+        (health for health in (Health.PROBLEM, Health.WARNING) if health in healths), Health.OK
     )

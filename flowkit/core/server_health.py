@@ -1,4 +1,4 @@
-"""What a Redis server tells of itself, and what was measured of it."""
+"""What a Redis server reports, and what was measured of it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class ServerFacts:
 class Measurements:
     """What was measured. Times are in seconds.
 
-    ``facts``: what the server tells of itself, None if it tells nothing. ``grown``: by how many
+    ``facts``: what the server reports, None if it reports nothing. ``grown``: by how many
     bytes its memory grew within ``took``; None if it does not tell. ``latency``: the median of a
     round trip, and ``slowest``. ``ahead``: by how much the clock of Redis is ahead of that of this
     machine.

@@ -57,13 +57,13 @@ class Serving:
     @cached_property
     def lanes(self) -> list[tuple[LiveWorker, LaneView]] | None:
         """The lanes of able workers that claim such tasks, None if some were not read."""
-        found = []
+        claiming = []
         for item in self.able:
             if item.lanes is None:
                 return None
             mine = [lane for lane in item.lanes if lane.name.endswith("a") is self.is_async]
-            found += [(item, lane) for lane in mine]
-        return found
+            claiming += [(item, lane) for lane in mine]
+        return claiming
 
     @cached_property
     def all_busy(self) -> bool:

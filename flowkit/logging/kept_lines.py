@@ -95,13 +95,13 @@ class KeptLines:
         with self._lock:
             if run is None and self._runs:
                 run = next(reversed(self._runs))
-            found = [
+            numbered = [
                 item
                 for (name, number), kept in self._runs.get(run or "", {}).items()
                 if task in (None, name) and attempt in (None, number)
                 for item in kept.lines()
             ]
-        return [line for _, line in sorted(found, key=lambda item: item[0])]
+        return [line for _, line in sorted(numbered, key=lambda item: item[0])]
 
 
 def _with_missing(line: LogLine, missing: int) -> LogLine:

@@ -120,22 +120,22 @@ class CauseReads(Store):
 
 def _lanes(text: bytes | CorruptData | None) -> list[str]:
     """Decode the lanes of a worker; invalid names are left out."""
-    found: list[str] = []
+    lanes: list[str] = []
     for name in text.split() if isinstance(text, bytes) else ():
         try:
-            found.append(lane_in(name))
+            lanes.append(lane_in(name))
         except CorruptData:
             continue
-    return found
+    return lanes
 
 
 def _claimed(flat: Sequence[bytes]) -> list[tuple[str, int]]:
     """Decode the names in a claims hash, without the call number and without invalid ones."""
-    found: list[tuple[str, int]] = []
+    claimed: list[tuple[str, int]] = []
     for name in flat[::2]:
         run, _, task = name.rpartition(b",")
         try:
-            found.append((run_id(run), task_number(task)))
+            claimed.append((run_id(run), task_number(task)))
         except CorruptData:
             continue
-    return found
+    return claimed

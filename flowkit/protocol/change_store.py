@@ -87,7 +87,7 @@ class ChangeStore(Store):
     def hasten(self, run: str, waiting: Sequence[Waiting], by: str = "") -> int:
         """Make tasks that wait for their next attempt due at once; return how many were hastened.
 
-        A task that has gone on meanwhile is left alone. ``by``: who asks for it. One round trip per
+        A task that has changed meanwhile is left alone. ``by``: who asks for it. One round trip per
         200 tasks. Raises RunNotFound, RunAlreadyOver.
         """
         hastened = 0

@@ -41,10 +41,10 @@ def parse_progress(data: bytes) -> tuple[str, TaskProgress]:
     text = data.decode("utf-8", "replace") if len(data) <= MAX_PROGRESS_BYTES else ""
     fields = _LINE.fullmatch(text)
     if fields is not None:
-        ms, lane, done, total, said = fields.groups()
+        ms, lane, done, total, shown_text = fields.groups()
         counts = _count(done), _count(total) if total else None
         if is_count(counts[0]) and (counts[1] is None or is_count(counts[1])):
-            return lane, TaskProgress(counts[0], counts[1], said[:MAX_TEXT], int(ms) / 1000)
+            return lane, TaskProgress(counts[0], counts[1], shown_text[:MAX_TEXT], int(ms) / 1000)
     raise CorruptData(f"the progress of a task in Redis is damaged: {shown(data)}")
 
 

@@ -1,4 +1,4 @@
-"""What a Redis server tells of itself: version, persistence, memory.
+"""What a Redis server reports: version, persistence, memory.
 
 All of it is optional: the embedded server does not answer INFO, a user may lack the right, managed
 services leave fields out. A field that is missing or malformed is None. Nothing is written, and

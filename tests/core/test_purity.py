@@ -24,6 +24,7 @@ ALLOWED = {
     "math",
     "operator",
     "re",
+    "shlex",
     "typing",
     "unicodedata",
     "weakref",

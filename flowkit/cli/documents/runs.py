@@ -39,7 +39,7 @@ class ProgressEntry:
     done: Annotated[float, "What is done so far."]
     total: Annotated[float | None, "How much there is in all, null if unknown."]
     text: Annotated[str, "A text beside the numbers, such as `rows`."]
-    at: Annotated[str | None, f"When Redis was told: {TIME}."]
+    at: Annotated[str | None, f"When it was reported: {TIME}."]
 
 
 @dataclass(frozen=True)

@@ -30,25 +30,25 @@ def examine(shards: Sequence[ShardConnection], seconds: float) -> list[Finding]:
         where = shard.shard.shard_position if len(shards) > 1 else ""
         try:
             with shard.store() as store:
-                found = list(check_server(measure(store, seconds)))
-                found += _all_of(check_system(store, partial(queues_of, store)))
+                of_shard = list(check_server(measure(store, seconds)))
+                of_shard += _all_of(check_system(store, partial(queues_of, store)))
         except RedisUnavailable as error:
             if len(shards) == 1:
                 raise
-            found = [Finding(Health.PROBLEM, "Redis", str(error))]
-        findings += [replace(item, shard=where) for item in found]
+            of_shard = [Finding(Health.PROBLEM, "Redis", str(error))]
+        findings += [replace(item, shard=where) for item in of_shard]
     return findings
 
 
 def _all_of(checks: Iterator[Finding]) -> list[Finding]:
     """Return the findings up to the first that cannot be read, and why it cannot."""
-    found: list[Finding] = []
+    findings: list[Finding] = []
     try:
-        found.extend(checks)
+        findings.extend(checks)
     except RedisUnavailable:
         raise
     except NotPermitted as error:
-        found.append(Finding(Health.UNKNOWN, "Rights", str(error)))
+        findings.append(Finding(Health.UNKNOWN, "Rights", str(error)))
     except StoreError as error:
-        found.append(Finding(Health.PROBLEM, "Data", str(error)))
-    return found
+        findings.append(Finding(Health.PROBLEM, "Data", str(error)))
+    return findings

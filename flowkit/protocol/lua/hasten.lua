@@ -21,7 +21,7 @@ local now = string.format('%d', now_ms())
 local function move_entries(head, level, lists)
   local moved = false
   for list in string.gmatch(lists, '[^ ]+') do
-    -- A suspect waits at a level of its own.
+    -- A suspect waits at another level.
     for _, at in ipairs({level, '!'}) do
       local entry = head .. ',' .. list .. ',' .. at
       if type(try('ZSCORE', P .. 'delayed', entry)) == 'string' then
