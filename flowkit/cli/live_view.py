@@ -26,7 +26,7 @@ from .output import STATE_STYLES, cut
 MOST_ROWS, ROWS_BESIDE = 20, 4  # lines of the terminal that are left for what scrolls above
 WIDE, MEDIUM = 100, 60
 _NAME, _TEXT = 40, 40  # most characters of a name, and of what a task reports
-_MAPPED = re.compile(r"(.+)\[[^\[\]]*\]", re.DOTALL)
+_NUMBER = re.compile(r"[0-9]+|(?<=\[)[^\[\]]*(?=\])")
 # In the order of the bar. What is left of it has not started.
 _IN_BAR = ("succeeded", "skipped", "failed", "upstream_failed", "cancelled", "running")
 _SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
@@ -81,10 +81,10 @@ def lines_of(
     room = max(1, min(MOST_ROWS, height - ROWS_BESIDE))
     since = max(0.0, now - view.running.at)
     rows, hidden = fold(view.running, room, glyphs)
-    names = [set_cell_size(row.name, min(_NAME, cell_len(row.name))) for row in rows]
-    wide = min(max(map(cell_len, names), default=0), max(10, width // 3))
+    names = [row.name for row in rows]
+    wide = min(max(map(cell_len, names), default=0), _NAME, max(10, width // 3))
     lines = [
-        _row_line(row, set_cell_size(name, wide), since, width, glyphs)
+        _row_line(row, _fitted(name, wide, glyphs), since, width, glyphs)
         for row, name in zip(rows, names, strict=True)
     ]
     if hidden:
@@ -96,6 +96,13 @@ def lines_of(
         if cell_len(line.plain) > width:
             line.truncate(width, overflow="ellipsis" if glyphs is UNICODE else "crop")
     return lines
+
+
+def _fitted(name: str, wide: int, glyphs: Glyphs) -> str:
+    """Return the name in exactly ``wide`` cells. What is cut off leaves a mark."""
+    if cell_len(name) <= wide:
+        return set_cell_size(name, wide)
+    return set_cell_size(name, wide - cell_len(glyphs.more)) + glyphs.more
 
 
 # -- rows -----------------------------------------------------------------------------------------
@@ -141,8 +148,8 @@ def _row(task: RunningTask) -> Row:
 
 
 def _group_of(name: str, glyphs: Glyphs) -> str:
-    mapped = _MAPPED.fullmatch(name)
-    return f"{mapped[1]}[{glyphs.more}]" if mapped else name
+    """Return the name without its numbers: similar tasks are made by ``bind`` in a loop."""
+    return _NUMBER.sub(glyphs.more, name)
 
 
 def _folded(name: str, group: Sequence[RunningTask], more: int) -> Row:

@@ -100,6 +100,20 @@ def test_what_does_not_fit_is_folded_by_its_mapped_task() -> None:
     assert hidden == 0
 
 
+def test_names_that_differ_by_numbers_are_folded() -> None:
+    tasks = [RunningTask(f"load_{at}_of_9", 1, "w.0", 1.0) for at in range(9)]
+    rows, hidden = fold(running(*tasks, RunningTask("step_2", 1, "w.0", 0.5)), 3)
+    assert rows == [Row("load_…_of_…", 1.0, count=9), Row("step_2", 0.5, 1, "w.0")]
+    assert hidden == 0
+
+
+def test_a_name_that_is_cut_off_says_so() -> None:
+    task = RunningTask("load_the_orders_of_the_last_month", 1, "w.0", 1.0)
+    view = View("etl", 1, 0, {}, running(task))
+    assert shown(view, 60)[0].startswith("  load_the_orders_of_…     1.0 s")
+    assert shown(view, 120)[0].startswith("  load_the_orders_of_the_last_month     1.0 s")
+
+
 def test_tasks_that_are_known_by_name_are_folded_too() -> None:
     tasks = tuple(mapped("parse", 3))
     others = ("parse[7]", "parse[8]", "load[1]", "other")
@@ -134,7 +148,7 @@ def test_what_is_left_out_is_counted(
 
 
 def test_a_small_terminal_keeps_lines_for_what_scrolls() -> None:
-    tasks = [RunningTask(f"task{at}", 1, "w.0", 1.0) for at in range(30)]
+    tasks = [RunningTask(f"task{chr(97 + at)}", 1, "w.0", 1.0) for at in range(30)]
     view = View("etl", 50, 0, {}, running(*tasks, total=1037))
     assert len(shown(view, height=10)) == 7
     lines = shown(view, height=100)
