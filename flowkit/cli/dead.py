@@ -8,7 +8,14 @@ import click
 
 from ..daemon.options import redis_options
 from .connect import connect, refuse_timeout_alone, report_resumed
-from .inputs import json_option, limit_option, run_argument, since_option, timeout_option
+from .inputs import (
+    complete_task,
+    json_option,
+    limit_option,
+    run_argument,
+    since_option,
+    timeout_option,
+)
 
 if TYPE_CHECKING:
     from ..client.dead_letters import DeadLetter, OpenedLetter
@@ -60,7 +67,7 @@ def ls(
 
 @dead.command()
 @run_argument
-@click.argument("task")
+@click.argument("task", shell_complete=complete_task)
 @json_option
 @redis_options
 @click.pass_context
@@ -88,7 +95,7 @@ def show(ctx: click.Context, /, run_id: str, task: str, as_json: bool, **options
 
 @dead.command()
 @run_argument
-@click.argument("tasks", nargs=-1, metavar="[TASK]...")
+@click.argument("tasks", nargs=-1, metavar="[TASK]...", shell_complete=complete_task)
 @click.option("--wait", is_flag=True, help="Wait for the end and print the results.")
 @timeout_option
 @json_option

@@ -9,7 +9,7 @@ import click
 
 from ..daemon.options import redis_options
 from .connect import connect_to_run
-from .inputs import json_option, limit_option, run_argument, since_option
+from .inputs import complete_task, json_option, limit_option, run_argument, since_option
 
 if TYPE_CHECKING:
     from ..client.history import HistoryEvent
@@ -20,7 +20,7 @@ _TROUBLE = frozenset({"failed", "retry", "put_off", "died", "suspect", "lost", "
 
 @click.command()
 @run_argument
-@click.argument("task", required=False)
+@click.argument("task", required=False, shell_complete=complete_task)
 @click.option(
     "--trouble", is_flag=True, help="Leave out attempts that succeeded, run or were skipped."
 )

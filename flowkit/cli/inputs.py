@@ -102,6 +102,15 @@ def _complete_runs(
     return complete_runs(ctx, incomplete)
 
 
+def complete_task(
+    ctx: click.Context, param: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Return the tasks of the run that was named before."""
+    from .completion import complete_tasks
+
+    return complete_tasks(ctx, incomplete)
+
+
 run_argument = click.argument(
     "run_id", metavar="RUN", callback=checked_run_id, shell_complete=_complete_runs
 )

@@ -9,7 +9,7 @@ import click
 from ..basics.log_level import LogLevel
 from ..daemon.options import redis_options
 from .connect import connect_to_run
-from .inputs import run_argument, since_option
+from .inputs import complete_task, run_argument, since_option
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -21,7 +21,7 @@ LEVELS = (*LogLevel.__members__, "CRITICAL")
 
 @click.command()
 @run_argument
-@click.argument("task", required=False)
+@click.argument("task", required=False, shell_complete=complete_task)
 @click.option(
     "--attempt", type=click.IntRange(min=1), metavar="N", help="Only this attempt of the tasks."
 )

@@ -12,7 +12,7 @@ from ..core.states import RunState
 from ..daemon.exit_codes import ExitCode
 from ..daemon.options import redis_options
 from .connect import await_end, code_of_state, connect_to_run, refuse_timeout_alone
-from .inputs import json_option, run_argument, timeout_option
+from .inputs import complete_task, json_option, run_argument, timeout_option
 
 if TYPE_CHECKING:
     from ..client.run_handle import RunHandle
@@ -22,7 +22,7 @@ LONGEST_DESCRIPTION = 10_000  # characters shown of a result that is too long
 
 @click.command()
 @run_argument
-@click.argument("task", required=False)
+@click.argument("task", required=False, shell_complete=complete_task)
 @click.option("--wait", is_flag=True, help="Wait for the end of the run first.")
 @timeout_option
 @json_option

@@ -8,7 +8,7 @@ import click
 
 from ..daemon.options import redis_options
 from .connect import connect_to_run, follow, note_missing_daemons, refuse_timeout_alone
-from .inputs import json_option, run_argument, timeout_option
+from .inputs import complete_task, json_option, run_argument, timeout_option
 
 if TYPE_CHECKING:
     from ..client.retrying import Retried
@@ -18,7 +18,7 @@ MOST_NAMED = 10
 
 @click.command()
 @run_argument
-@click.argument("tasks", nargs=-1, metavar="[TASK]...")
+@click.argument("tasks", nargs=-1, metavar="[TASK]...", shell_complete=complete_task)
 @click.option("--wait", is_flag=True, help="Wait for the end and print the results.")
 @timeout_option
 @json_option

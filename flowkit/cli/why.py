@@ -8,7 +8,7 @@ import click
 
 from ..daemon.options import redis_options
 from .connect import connect_to_run
-from .inputs import json_option, run_argument
+from .inputs import complete_task, json_option, run_argument
 
 if TYPE_CHECKING:
     from ..core.endings import Failure
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @run_argument
-@click.argument("task", required=False, metavar="[TASK]")
+@click.argument("task", required=False, metavar="[TASK]", shell_complete=complete_task)
 @json_option
 @redis_options
 @click.pass_context

@@ -53,6 +53,9 @@ def test_ids_of_runs_are_completed(flowkit: Run, running: RunningSystem) -> None
     assert done.returncode == 0
     assert completed(flowkit, "status", name[:8], **running.variables) == [name]
     assert completed(flowkit, "dead", "retry", "nobody", **running.variables) == []
+    assert completed(flowkit, "logs", name, "sec", **running.variables) == ["second"]
+    assert completed(flowkit, "why", name[:8], "", **running.variables) == ["first", "second"]
+    assert completed(flowkit, "why", "nobody", "", **running.variables) == []
 
 
 @pytest.mark.parametrize(
