@@ -21,6 +21,7 @@ from contextlib import suppress
 
 from flowkit.clock import SYSTEM_CLOCK
 from flowkit.logging.records import log_line
+from flowkit.logging.streams import LONGEST_SECRET, pieces_of
 from flowkit.logging.task_lines import clean, is_filtered
 from flowkit.protocol.keys import RUN_ID
 
@@ -127,8 +128,8 @@ class ProgramLines:
             return
         *lines, self._rest = (self._rest + data).split(b"\n")
         if len(self._rest) > LONGEST_LINE:
-            lines.append(self._rest)
-            self._rest = b""
+            line, self._rest = _cut(self._rest)
+            lines += [line] if line else []
         self._add(place, lines)
 
     def _end(self, place: Place) -> None:
@@ -189,6 +190,15 @@ class ProgramLines:
         name = self._names.get((place.run, place.task), f"task {place.task}")
         whose = place.run, name, place.attempt
         log_line(self._logger, whose, {"worker": self._lane}, "output", text)
+
+
+def _cut(line: bytes) -> tuple[bytes, bytes]:
+    """Return what to take of a long line that is not complete, and what may begin a secret."""
+    if not is_filtered():
+        return line, b""
+    exact = "surrogateescape"
+    *taken, held = pieces_of(line.decode("utf-8", exact), LONGEST_SECRET)
+    return "".join(taken).encode("utf-8", exact), held.encode("utf-8", exact)
 
 
 def _visible(line: bytes) -> str:

@@ -20,6 +20,7 @@ This module determines lines and their attempts. The function given to ``start``
 from __future__ import annotations
 
 import os
+import re
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -29,6 +30,7 @@ from typing import Any, TextIO
 from ..context import attempt_fields
 
 LONGEST_LINE = 16 * 1024
+LONGEST_SECRET = 1024  # characters before and behind a cut that are searched for secrets
 # A thread that a task left behind may print after the attempt's end, when nothing ends its line.
 MOST_HELD = 10_000
 
@@ -38,6 +40,7 @@ Report = Callable[[Who, str, str], None]  # the attempt, "stdout" or "stderr", t
 _report: Report | None = None
 _ended: Callable[[Who], None] | None = None
 _is_tee = False
+_secrets: re.Pattern[str] | None = None
 _lock = threading.Lock()
 
 
@@ -69,21 +72,22 @@ class _Rest:
 
     def add(self, text: str) -> list[str]:
         """Add text; return the lines that it completes."""
-        if "\n" not in text and self._size + len(text) <= LONGEST_LINE:
+        held = 0 if _secrets is None else LONGEST_SECRET
+        if "\n" not in text and self._size + len(text) <= LONGEST_LINE + held:
             self._parts.append(text)
             self._size += len(text)
             return []
         *ended, rest = "".join((*self._parts, text)).split("\n")
-        lines = [piece for line in ended for piece in _pieces(_visible(line))]
-        if len(rest) > LONGEST_LINE:
-            *more, rest = _pieces(_visible(rest))
+        lines = [piece for line in ended for piece in pieces_of(_visible(line))]
+        if len(rest) > LONGEST_LINE + held:
+            *more, rest = pieces_of(_visible(rest), held)
             lines += more
         self._parts, self._size = [rest], len(rest)
         return lines
 
     def end(self) -> list[str]:
         """Return the remaining text, as lines."""
-        return _pieces(_visible("".join(self._parts)))
+        return pieces_of(_visible("".join(self._parts)))
 
     def __bool__(self) -> bool:
         return self._size > 0
@@ -242,8 +246,38 @@ def _visible(line: str) -> str:
     return line.rstrip("\r").rpartition("\r")[2]
 
 
-def _pieces(line: str) -> list[str]:
-    return [line[at : at + LONGEST_LINE] for at in range(0, len(line), LONGEST_LINE)]
+def keep_whole(secrets: re.Pattern[str] | None) -> None:
+    """Cut no line within a match of this pattern from now on: the pieces would show its parts.
+
+    A match of up to ``LONGEST_SECRET`` characters is found.
+    """
+    global _secrets
+    _secrets = secrets
+
+
+def pieces_of(line: str, held: int = 0) -> list[str]:
+    """Cut a line that is too long. ``held``: characters of the last piece, at least.
+
+    The end of a line that is not complete may be the beginning of a secret, so it is held.
+    """
+    pieces: list[str] = []
+    at = 0
+    while len(line) - at > LONGEST_LINE + held:
+        end = _end_of_piece(line, at)
+        pieces.append(line[at:end])
+        at = end
+    return [*pieces, line[at:]] if at < len(line) else pieces
+
+
+def _end_of_piece(line: str, start: int) -> int:
+    end = start + LONGEST_LINE
+    if _secrets is None:
+        return end
+    first = max(start, end - LONGEST_SECRET)
+    for match in _secrets.finditer(line, first, end + LONGEST_SECRET):
+        if match.start() < end < match.end():
+            return match.start() if match.start() > start else match.end()
+    return end
 
 
 def _forget_parent() -> None:

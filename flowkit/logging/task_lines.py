@@ -21,7 +21,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
-from .streams import Who, passing_through
+from .streams import Who, keep_whole, passing_through
 
 MASK = "***"
 
@@ -105,6 +105,7 @@ def redact(patterns: Iterable[str]) -> None:
     """Replace what matches one of these regular expressions by ``***`` from now on."""
     global _secrets
     _secrets = secrets_of(patterns)
+    keep_whole(_secrets)
 
 
 def secrets_of(patterns: Iterable[str]) -> re.Pattern[str] | None:

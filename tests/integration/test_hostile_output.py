@@ -139,3 +139,12 @@ def test_the_collector_stays_small_and_alive(
     assert collector(process).pid == before.pid
     assert before.memory_info().rss < 200 * app.MIB
     assert "fine" in play(system, app.speaks)
+
+
+def test_secrets_are_found_where_long_lines_are_cut(
+    system: System, worker: Callable[..., Process]
+) -> None:
+    process = worker(FLOWKIT_LOG_REDACT="hunter[0-9]", FLOWKIT_TASK_LOG_BYTES="20MB")
+    lines = play(system, app.splits_a_secret)
+    assert "hun" not in "".join(lines)
+    assert "hunter" not in process.log.replace("\n", "")

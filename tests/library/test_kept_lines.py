@@ -14,6 +14,8 @@ from flowkit import DAG, current_attempt, task
 from flowkit.basics.log_line import LogLine
 from flowkit.logging import add_log_filter, configure_logging, kept_lines, logs, remove_log_filter
 from flowkit.logging.kept_lines import KeptLines
+from flowkit.logging.streams import LONGEST_LINE
+from flowkit.logging.task_lines import redact
 from flowkit.testing import run_dag
 
 
@@ -127,3 +129,24 @@ def test_the_oldest_run_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
         kept.keep((run, "t", 1), 0.0, 20, "stdout", run)
     assert kept.lines("a") == []
     assert [line.text for line in kept.lines()] == ["c"]
+
+
+@task
+def writes(text: str, size: int) -> None:
+    for at in range(0, len(text), size):
+        sys.stdout.write(text[at : at + size])
+
+
+@pytest.mark.parametrize("before", [0, *range(LONGEST_LINE - 9, LONGEST_LINE + 3)])
+@pytest.mark.parametrize("size", [100, 1000, 10**6])
+def test_no_cut_of_a_long_line_splits_a_secret(before: int, size: int) -> None:
+    text = "x" * before + "hunter2" + "y" * (2 * LONGEST_LINE)
+    with DAG("long") as dag:
+        dag.add(writes.bind("writes", text=text, size=size))
+    redact(["hunter[0-9]"])
+    try:
+        lines = [line.text for line in run_dag(dag).logs()]
+    finally:
+        redact([])
+    assert "".join(lines) == text.replace("hunter2", "***")
+    assert len(lines) > 1
