@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import cycle
 from pathlib import Path
 
 from helpers import wait_until
@@ -27,10 +28,14 @@ Execution = tuple[str, int, str]
 
 
 def lines_are_kept(stage: Stage, *, runs: int, tasks: int, lines: int, ms: float) -> None:
-    """R24: a process is killed every 0.5 s; no line that was printed is missing or there twice."""
+    """R24: a process is killed every 0.5 s; no line that was printed is missing or there twice.
+
+    Every second worker sends each script twice.
+    """
+    twice = cycle(({}, {"CHAOS_TWICE": "1"}))
 
     def start_worker() -> object:
-        return stage.worker("--processes", "2", lease=LEASE_S)
+        return stage.worker("--processes", "2", lease=LEASE_S, **next(twice))
 
     for start in (stage.scheduler, stage.scheduler, start_worker, start_worker):
         start()

@@ -135,6 +135,12 @@ def reporting(env: Environment) -> None:
     env.worker.report_progress("W", {"r1,0,1": "W.0,1,9,rows", "r1,1,1": "W.0,7,9,rows"})
 
 
+def printed(env: Environment) -> None:
+    """Two attempts run, and one has printed a line."""
+    env.running(0, 1)
+    env.raw("append_logs", "r1", "W.0", 1, 1000, 0, 0, 1, "1,1", "a line")
+
+
 def half_failed(env: Environment) -> None:
     """Of two tasks that are to fail, a worker has claimed one meanwhile."""
     env.ready(0, 1)
