@@ -194,12 +194,14 @@ def _suspect(cause: Cause, named: Named) -> str:
 def _busy(cause: Cause, named: Named) -> str:
     example = "" if cause.number == 1 else ", for example"
     held = f"{example} with {cause.holder}" if cause.holder else ""
-    lanes = "the only lane is" if cause.number == 1 else f"all {_many(cause.number, 'lane')} are"
+    which = (
+        "the only process is" if cause.number == 1 else f"all {cause.number or 0:,} processes are"
+    )
     others = (cause.ahead or 1) - 1
     ahead = f"; up to {_many(others, 'other')} are before it" if others else ""
     return (
         f"Task {named.task!r} waits in queue {cause.place!r}{_since(cause, named)}: workers serve "
-        f"it, and {lanes} busy{held}{ahead}. More workers help: flowkit-worker --app … --queues "
+        f"it, and {which} busy{held}{ahead}. More workers help: flowkit-worker --app … --queues "
         f"{cause.place}."
     )
 

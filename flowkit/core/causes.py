@@ -198,16 +198,16 @@ ROWS = (
     ),
     Row(
         Kind.BUSY,
-        "Workers serve the queue, and each of their lanes holds other attempts.",
+        "Workers serve the queue, and each of their processes executes other attempts.",
         Mover.WORKER,
-        "a lane finishes what it executes",
+        "a process finishes what it executes",
         _SERVE,
     ),
     Row(
         Kind.SUSPECT,
         "The last attempt may have killed its process, so the next one runs alone in a process.",
         Mover.WORKER,
-        "a lane that holds nothing else claims the attempt",
+        "a process that executes nothing else claims the attempt",
     ),
     Row(
         Kind.QUEUED,

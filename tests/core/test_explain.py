@@ -147,7 +147,7 @@ def test_busy_lanes_name_what_occupies_them_and_quick_ones_do_not_count() -> Non
     lanes = (worker(1), worker(2, "w2"))
     some = snapshot(Q, P, P, P, workers=lanes)
     assert kind_of(some) is Kind.BUSY
-    assert "all 2 lanes are busy, for example with other/1" in said(some)
+    assert "all 2 processes are busy, for example with other/1" in said(some)
     assert kind_of(replace(some, rates={"default": 50.0})) is Kind.QUEUED
     assert kind_of(replace(some, workers=(worker(1), worker(0, "w2")))) is Kind.QUEUED
 
