@@ -43,6 +43,11 @@ def test_a_sound_history_breaks_no_rule() -> None:
     assert check(*sound(), ONE_DEATH) == []
 
 
+def test_a_release_before_the_history_tells_nothing() -> None:
+    untold = replace(ONE_DEATH, untold=True)
+    assert check(*told(sound(), "b", told=frozenset({2})), untold) == []
+
+
 def told(reported: Reported, task: str, **changes: object) -> Reported:
     state, tasks, done = reported
     return state, {**tasks, task: replace(tasks[task], **changes)}, done
