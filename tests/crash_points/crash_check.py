@@ -149,7 +149,7 @@ def _judge_lines(env: Environment, played: Played) -> None:
         for run, _ in env.scenario.runs:
             for item in client.run(run).logs():
                 kept[f"{run} {item.task} {item.attempt}: {item.text}"] += 1
-    may_miss = env.fault is not None and _may_lose_lines(env.fault, env.calls)
+    may_miss = env.fault is not None and _may_lose_lines(env.scenario, env.fault, env.calls)
     for number, (run, name, attempt) in enumerate(env.starts):
         line = f"{run} {name} {attempt}: start {number}"
         times = kept.pop(line, 0)
@@ -159,10 +159,15 @@ def _judge_lines(env: Environment, played: Played) -> None:
     played.problems += [f"{line!r} is in the logs, and nobody printed it" for line in kept]
 
 
-def _may_lose_lines(fault: Fault, calls: Sequence[Call]) -> bool:
-    """Whether lines may be missing: what a collector has read and not sent dies with it."""
+def _may_lose_lines(scenario: Scenario, fault: Fault, calls: Sequence[Call]) -> bool:
+    """Whether lines may be missing: what a collector has read and not sent dies with it.
+
+    A lane that comes back after its run was deleted executes an attempt of that run. Another run
+    has the id by then, and its logs refuse the lines.
+    """
     role = calls[fault.point - 1].role if fault.point <= len(calls) else ""
-    return role == "collector" and fault.kind in (Kind.DIE_BEFORE, Kind.DIE_AFTER)
+    died = role == "collector" and fault.kind in (Kind.DIE_BEFORE, Kind.DIE_AFTER)
+    return died or (scenario.name == "deleted" and fault.kind is Kind.TOO_LATE)
 
 
 def _compare(scenario: Scenario, fault: Fault, normal: Played, played: Played) -> None:
