@@ -10,17 +10,15 @@ from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from .bounded_reads import Field, read_in_bounds, read_list
-from .decoding import CorruptData, number, run_id, task_number, worker_id
-from .decoding import lane as lane_in
+from .decoding import CorruptData, lane_names, number, run_id, task_number, worker_id
 from .decoding import pairs as in_pairs
 from .limits import MAX_LANE, MAX_WORKERS
-from .queue_reads import backlogs, places
+from .queue_reads import list_lengths
 from .store import Store
 
 MOST_LANES = 1000  # of which claims are counted
 MOST_NAMED = 20  # of which claims are read
 MOST_CLAIMS = 100  # of a lane whose claims are read
-MOST_LISTS = 10_000
 
 
 class ListDepth(NamedTuple):
@@ -69,7 +67,7 @@ class CauseReads(Store):
         by_worker: dict[str, list[str]] = {}
         total = 0
         for worker, text in zip(workers, read_in_bounds(self.link, fields), strict=True):
-            lanes = _lanes(text)
+            lanes = lane_names(worker.encode(), text)
             total += len(lanes)
             if total > MOST_LANES:
                 break
@@ -96,18 +94,9 @@ class CauseReads(Store):
 
     def list_depths(self) -> list[ListDepth]:
         """Return how many attempts wait where workers claim from. Three round trips."""
-        there = places(self.link, self.keys)
-        keys = [(name, level, self.keys.ready(name, level)) for name, level in there]
-        keys += [
-            (name, level, self.keys.backlog(name, level, run))
-            for name, level, run in backlogs(self.link, self.keys, there)
-        ]
-        del keys[MOST_LISTS:]
-        lengths = self.link.batch_each([("LLEN", key) for *_, key in keys])
+        lists, _ = list_lengths(self.link, self.keys)
         return [
-            ListDepth(name, level, length)
-            for (name, level, _), length in zip(keys, lengths, strict=True)
-            if isinstance(length, int) and length > 0
+            ListDepth(item.ready_list, item.level, item.length) for item in lists if item.length > 0
         ]
 
     def which_have(self, pairs: Collection[tuple[str, str]]) -> set[tuple[str, str]]:
@@ -116,17 +105,6 @@ class CauseReads(Store):
         reads = [("SISMEMBER", self.keys.app(app), function) for app, function in some]
         replies = self.link.batch_each(reads)
         return {pair for pair, reply in zip(some, replies, strict=True) if reply == 1}
-
-
-def _lanes(text: bytes | CorruptData | None) -> list[str]:
-    """Decode the lanes of a worker; invalid names are left out."""
-    lanes: list[str] = []
-    for name in text.split() if isinstance(text, bytes) else ():
-        try:
-            lanes.append(lane_in(name))
-        except CorruptData:
-            continue
-    return lanes
 
 
 def _claimed(flat: Sequence[bytes]) -> list[tuple[str, int]]:

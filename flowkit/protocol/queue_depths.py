@@ -18,11 +18,10 @@ from .bounded_reads import Field, read_in_bounds, read_list, whole
 from .decoding import CorruptData, is_list, number, run_id, task_number
 from .keys import base_of, queue_of
 from .limits import MAX_RUN_FIELD_BYTES, MAX_TIME_MS
-from .queue_reads import backlogs, places
+from .queue_reads import list_lengths
 from .records import parse_record
 from .store import Store
 
-MOST_LISTS = 10_000
 MOST_DELAYED = 5_000
 MOST_HEADS = 200  # in all; each costs the record of a run and of a task
 
@@ -55,19 +54,12 @@ class QueueDepths(Store):
 
     def read_depths(self) -> Depths:
         """Return what waits in each queue that was ever used. About seven round trips."""
-        there = places(self.link, self.keys)
-        keys = [(name, level, "", self.keys.ready(name, level)) for name, level in there]
-        keys += [
-            (name, level, run, self.keys.backlog(name, level, run))
-            for name, level, run in backlogs(self.link, self.keys, there, MOST_LISTS + 1)
-        ]
-        depths = Depths(cut_short=len(keys) > MOST_LISTS)
-        del keys[MOST_LISTS:]
-        lengths = self.link.batch_each([("LLEN", key) for *_, key in keys])
+        lists, is_cut = list_lengths(self.link, self.keys)
+        depths = Depths(cut_short=is_cut)
         filled = []
-        for (name, level, run, key), length in zip(keys, lengths, strict=True):
+        for name, level, run, key, length in lists:
             depth = depths.queues.setdefault(queue_of(name), Depth())
-            if isinstance(length, int) and length > 0:
+            if length > 0:
                 depth.levels[level] += length
                 filled.append((name, run, key, length))
         self._read_heads(depths, filled)

@@ -6,12 +6,24 @@ They are functions, since the stores of clients and of the scheduler share them,
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from .decoding import is_run_id, levels_of, text_of
 from .keys import Keys, base_of
 from .link import Link
 
 Place = tuple[str, str]  # ready list, level
+MOST_LISTS = 10_000  # of which clients read the length
+
+
+class ListLength(NamedTuple):
+    """How many attempts a list holds. ``run``: whose backlog it is, "" for the list itself."""
+
+    ready_list: str
+    level: str
+    run: str
+    key: str
+    length: int
 
 
 def places(link: Link, keys: Keys) -> dict[Place, bool]:
@@ -55,3 +67,23 @@ def backlogs(
             ids = filter(is_run_id, map(text_of, runs))
             waiting.update({(name, level, run): None for run in ids})
     return list(waiting)
+
+
+def list_lengths(link: Link, keys: Keys) -> tuple[list[ListLength], bool]:
+    """Return how many attempts wait where workers claim from, and whether there are more lists.
+
+    Three or four round trips. At most ``MOST_LISTS`` lists; one of a wrong type counts as empty.
+    """
+    there = places(link, keys)
+    lists = [(name, level, "", keys.ready(name, level)) for name, level in there]
+    lists += [
+        (name, level, run, keys.backlog(name, level, run))
+        for name, level, run in backlogs(link, keys, there, MOST_LISTS + 1)
+    ]
+    is_cut = len(lists) > MOST_LISTS
+    del lists[MOST_LISTS:]
+    lengths = link.batch_each([("LLEN", key) for *_, key in lists])
+    return [
+        ListLength(*item, length if isinstance(length, int) else 0)
+        for item, length in zip(lists, lengths, strict=True)
+    ], is_cut

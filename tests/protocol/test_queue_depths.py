@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 from environment import HOUR_MS, LIST, START, Environment
 
-from flowkit.protocol import queue_depths
+from flowkit.protocol import queue_reads
 from flowkit.protocol.outcomes import Outcome, OutcomeCode, Retry
 
 FUNCTION = "f" * 16
@@ -78,10 +78,11 @@ def test_reads_are_bounded(env: Environment, monkeypatch: pytest.MonkeyPatch) ->
     env.ready(0, 1)
     assert not env.client.read_depths().cut_short
     env.queue(2, level="9")
-    monkeypatch.setattr(queue_depths, "MOST_LISTS", 1)
+    monkeypatch.setattr(queue_reads, "MOST_LISTS", 1)
     depths = env.client.read_depths()
     assert depths.cut_short
     assert sum(depths.queues[LIST].levels.values()) in (1, 2)
+    assert len(env.client.list_depths()) == 1
 
 
 def test_damaged_lists_do_not_end_it(env: Environment) -> None:
