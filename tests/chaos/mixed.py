@@ -36,6 +36,7 @@ class Faults:
             "child killed": (8, self._kill_child),
             "worker killed": (2, self._kill_worker),
             "scheduler killed": (3, self._kill_scheduler),
+            "log collector killed": (2, self._kill_collector),
             "process stopped": (6, self._stop),
             "reply lost": (6, lambda: self._cut("before")),
             "cut after a reply": (4, lambda: self._cut("after")),
@@ -78,6 +79,13 @@ class Faults:
 
     def _kill_scheduler(self) -> None:
         self._stage.replace(self._stage.schedulers, self._stage.scheduler)
+
+    def _kill_collector(self) -> None:
+        """Its worker starts another one, and no task notices."""
+        worker = self._stage.random.choice(self._stage.workers)
+        below = sorted(worker._below(), key=lambda item: (item.create_time(), item.pid))
+        with suppress(psutil.NoSuchProcess, IndexError):
+            below[1].kill()
 
     def _stop(self) -> None:
         """Stop one child, parent or scheduler, for less or for longer than its lease."""
