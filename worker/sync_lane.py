@@ -37,6 +37,7 @@ from .program_output import ProgramOutput
 from .trouble import Trouble
 
 BATCH_S = 0.020
+QUICK_S = 0.0002  # an attempt that takes no longer runs no program
 REPORT_S = 0.005
 GIVE_BACK_S = 0.050
 LONGEST_BATCH_S = 0.100  # then the rest is given back: its tasks are slower than those before
@@ -155,6 +156,8 @@ class SyncLane:
             if inbox and time.perf_counter() - began > LONGEST_BATCH_S:
                 self._trouble.outlast(mailbox.give_back)
         if count:
+            if self._programs is not None:
+                self._programs.end(claim, self._executor.slot_key)
             self.done += count
             took = time.perf_counter() - began
             tally.ended_batch(count, took)
@@ -181,9 +184,10 @@ class SyncLane:
             end_if_forked(self._pid, error)
             return self._executor.broken(claim, error)
         finally:
-            self._since = 0.0
             if self._programs is not None:
-                self._programs.end(claim, self._executor.slot_key)
+                is_quick = time.monotonic() - self._since < QUICK_S
+                self._programs.end(claim, self._executor.slot_key, is_quick=is_quick)
+            self._since = 0.0
             if Flag.AT_MOST_ONCE not in claim.spent.flags:
                 self._slots.leave(SLOT)
 
