@@ -22,6 +22,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 CHUNK_BYTES, LEAST_CHUNK_BYTES = 64 * 1024, 1024
+MOST_CHUNKS = 1000  # in one call: a script takes a few thousand values
+MOST_SMALL = 100  # chunks of a few lines between gaps; only a task that forges records makes them
 _STREAM_AT = 16  # of the letter in a record
 _MOST_BACK = 64  # records of one line that a cut is moved back
 
@@ -93,10 +95,10 @@ class AttemptLog:
         """Count lines that were lost on the way."""
         self._next += lines
 
-    def take(self, most: int) -> list[Chunk]:
-        """Hand out chunks of at most about ``most`` bytes, the oldest first."""
+    def take(self, most: int, count: int = MOST_CHUNKS) -> list[Chunk]:
+        """Hand out at most ``count`` chunks of at most about ``most`` bytes, the oldest first."""
         taken: list[Chunk] = []
-        while self.pending and most > 0:
+        while self.pending and most > 0 and len(taken) < count:
             chunk = self.pending.popleft()
             most -= len(chunk.data)
             self._count(chunk, -1)
@@ -153,10 +155,15 @@ class AttemptLog:
         is_head = self._is_head and self._head_bytes + size <= self.half
         self._is_head = is_head
         last = self.pending[-1] if self.pending else None
+        is_gap = last is None or last.first + last.count != self._next
+        is_small = last is not None and len(last.data) < LEAST_CHUNK_BYTES
+        if is_gap and is_small and len(self.pending) > MOST_SMALL:
+            self._next += count
+            return
         if (
             last is not None
+            and not is_gap
             and last.is_head == is_head
-            and last.first + last.count == self._next
             and len(last.data) + size <= self._chunk_bytes
         ):
             last.data += records

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 
 from flowkit.protocol.log_store import NewChunk
 
-from .attempt_log import AttemptLog, Chunk, Place
+from .attempt_log import MOST_CHUNKS, AttemptLog, Chunk, Place
 
 EVERY_S = 0.5
 MOST_BYTES = 64 * 1024 * 1024
@@ -143,7 +143,7 @@ class Backlog:
         ``everything``: also what is not due. The batch must be stored or dropped before the next.
         """
         with self._news:
-            now, size = self._monotonic(), 0
+            now, size, count = self._monotonic(), 0, 0
             batch: Batch | None = None
             for place, since in list(self._changed.items()):
                 log = self._logs[place]
@@ -153,12 +153,14 @@ class Backlog:
                     batch = Batch(place.run, place.lane, [], self._generation)
                 if (batch.run, batch.lane) != (place.run, place.lane):
                     continue
-                chunks, gone = log.take(CALL_BYTES - size), log.take_gone(MOST_GONE)
+                chunks = log.take(CALL_BYTES - size, MOST_CHUNKS - count)
+                gone = log.take_gone(MOST_GONE)
                 size += sum(len(chunk.data) for chunk in chunks)
+                count += len(chunks)
                 batch.parts.append((log, chunks, gone))
                 if not log.has_news:
                     del self._changed[place]
-                if size >= CALL_BYTES or len(batch.parts) >= MOST_PARTS:
+                if size >= CALL_BYTES or count >= MOST_CHUNKS or len(batch.parts) >= MOST_PARTS:
                     break
             return batch
 

@@ -19,7 +19,7 @@ from flowkit.events.event import Event
 from flowkit.exceptions import RedisUnavailable
 from flowkit.protocol.log_store import NewChunk
 from flowkit.worker import log_backlog, log_collector, output_pipe
-from flowkit.worker.attempt_log import CHUNK_BYTES, AttemptLog, Place
+from flowkit.worker.attempt_log import CHUNK_BYTES, MOST_SMALL, AttemptLog, Place
 from flowkit.worker.config import WorkerConfig
 from flowkit.worker.log_backlog import Backlog
 from flowkit.worker.log_collector import MANY_QUICK_DEATHS, LogCollector
@@ -251,6 +251,34 @@ def test_attempts_without_end_use_no_memory_without_end(monkeypatch: pytest.Monk
     batch = backlog.next_batch(everything=True)
     assert batch is not None
     assert [log.place.attempt for log, _, _ in batch.parts] == list(range(91, 101))
+
+
+def test_lines_between_gaps_do_not_make_many_small_chunks() -> None:
+    """A task that writes such records itself would keep the collector busy for minutes."""
+    log = AttemptLog(PLACE, 10_000)
+    for number in range(2000):
+        log.skip(1)
+        log.add(line(number))
+    assert len(log.pending) == MOST_SMALL + 1
+    log.take(2**20)
+    log.skip(1)
+    log.add(line(2000))
+    assert [(chunk.first, chunk.count) for chunk in log.pending] == [(4002, 1)]
+
+
+def test_a_call_has_a_bounded_number_of_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(log_backlog, "MOST_CHUNKS", 15)
+    backlog = Backlog(2**20)
+    with backlog.adding():
+        for task in range(4):
+            log = backlog.log_of(Place("r1", task, 1, "W.0"))
+            for number in range(10):
+                log.skip(1)
+                log.add(line(number))
+    sizes = []
+    while (batch := backlog.next_batch(everything=True)) is not None:
+        sizes.append(len(batch.new_chunks()))
+    assert sizes == [15, 15, 10]
 
 
 def test_all_attempts_together_have_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
