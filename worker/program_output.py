@@ -33,7 +33,11 @@ MANY = 100
 
 
 class ProgramOutput:
-    """The pipe that replaces the descriptors 1 and 2 of one child."""
+    """The pipe that replaces the descriptors 1 and 2 of one child.
+
+    ``asks_about_quick``: whether to call ``end`` for an attempt that took less time than a program
+    takes to start.
+    """
 
     def __init__(self, pipe: int, token: str) -> None:
         """Replace the descriptors. ``pipe``: its write end, which is closed."""
@@ -41,24 +45,21 @@ class ProgramOutput:
         self._pipe = os.dup(pipe)  # a task may leave a file of its own as descriptor 1
         self._unread = bytearray(4)
         self._silent = 0  # attempts since something was written
+        self.asks_about_quick = True
         divert(pipe)
 
-    def end(
-        self, claim: Claim, slot_key: Callable[[Claim], str], *, is_quick: bool = False
-    ) -> None:
+    def end(self, claim: Claim, slot_key: Callable[[Claim], str]) -> None:
         """A sync attempt is over: mark what it wrote, if that was not read yet.
 
-        ``slot_key`` returns the text that its execution slot has. ``is_quick``: it took less time
-        than a program takes to start.
+        ``slot_key`` returns the text that its execution slot has.
         """
-        if is_quick and self._silent >= MANY:
-            return
         self._silent += 1
+        self.asks_about_quick = self._silent < MANY
         try:
             fcntl.ioctl(self._pipe, termios.FIONREAD, self._unread)
             if self._unread == b"\0\0\0\0":
                 return
-            self._silent = 0
+            self._silent, self.asks_about_quick = 0, True
             # A program that still runs may write too; the pipe takes what is this short at once.
             os.write(self._pipe, f"{self._head}{slot_key(claim)}\0".encode()[:LONGEST_MARK])
         except OSError:

@@ -184,9 +184,11 @@ class SyncLane:
             end_if_forked(self._pid, error)
             return self._executor.broken(claim, error)
         finally:
-            if self._programs is not None:
-                is_quick = time.monotonic() - self._since < QUICK_S
-                self._programs.end(claim, self._executor.slot_key, is_quick=is_quick)
+            programs = self._programs
+            if programs is not None and (
+                programs.asks_about_quick or time.monotonic() - self._since > QUICK_S
+            ):
+                programs.end(claim, self._executor.slot_key)
             self._since = 0.0
             if Flag.AT_MOST_ONCE not in claim.spent.flags:
                 self._slots.leave(SLOT)
