@@ -56,7 +56,7 @@ def wide(
 def printing(tasks: int, seed: int, *, lines: int, ms: float) -> DAG:
     """Draw tasks without edges that print, a few of them beside others in one process."""
     rng = random.Random(seed)
-    dag = DAG("printing")
+    dag = DAG("printing", on_failure="continue")
     for at in range(tasks):
         kind = app.achatty if rng.random() < 0.2 else app.chatty
         dag.add(kind.bind(f"t{at}", lines=lines, ms=ms))

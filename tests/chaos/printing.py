@@ -18,7 +18,7 @@ from helpers import wait_until
 from flowkit import RunHandle
 
 from . import dags
-from .checker import Allowed, Witness
+from .checker import MOST_DEATHS, Allowed, Witness
 from .killing import RUN_S, Kills
 from .stage import PATIENCE_S, Stage, meanwhile
 
@@ -30,7 +30,7 @@ Execution = tuple[str, int, str]
 def lines_are_kept(stage: Stage, *, runs: int, tasks: int, lines: int, ms: float) -> None:
     """R24: a process is killed every 0.5 s; no line that was printed is missing or there twice.
 
-    Every second worker sends each script twice.
+    Every second worker sends each script twice. A task whose process is killed three times fails.
     """
     twice = cycle(({}, {"CHAOS_TWICE": "1"}))
 
@@ -48,8 +48,13 @@ def lines_are_kept(stage: Stage, *, runs: int, tasks: int, lines: int, ms: float
         wait_until(f"run {number} has begun", lambda r=run: stage.executions(r), PATIENCE_S)
         with meanwhile(0.5, kills.hit):
             state = stage.end(run, RUN_S, witness)
-        stage.demand(state == "succeeded", f"run {number} ended as {state}")
-        stage.check(run, Allowed(repeats=None, same_attempt=None, blamed=None), witness)
+        failed = frozenset(
+            name for name, item in stage.told(run).items() if item.deaths >= MOST_DEATHS
+        )
+        wanted = "failed" if failed else "succeeded"
+        stage.demand(state == wanted, f"run {number} ended as {state}, not {wanted}")
+        allowed = Allowed(repeats=None, same_attempt=None, failed=failed, blamed=None)
+        stage.check(run, allowed, witness)
         began = time.monotonic()
         kept = read_kept(run)
         longest = max(longest, time.monotonic() - began)
