@@ -67,13 +67,13 @@ class SyncLane:
         after that many attempts. ``programs``: is told of the end of each attempt.
         """
         self._mailbox = mailbox
+        self._lane = mailbox.lane
         self._waiter = waiter
         self._inputs = inputs
         self._executor = executor
         self._slots = slots
         self._may_claim_more = may_claim_more
         self._programs = programs
-        self._is_named = False  # whether the slot has the name of the task
         self._trouble = trouble
         self._draining = trouble.draining
         self._active = threading.Event()
@@ -173,10 +173,11 @@ class SyncLane:
         # so the slot must name the attempt all the time.
         key = self._executor.slot_key(claim)
         self._slots.enter(SLOT, key)
-        self._is_named = "|" in key
         self._since = time.monotonic()
         try:
             prepared = self._executor.prepare(claim)
+            if "|" not in key:  # the first attempt of its DAG here
+                self._slots.enter(SLOT, self._executor.slot_key(claim))
             return self._call(prepared) if isinstance(prepared, Prepared) else prepared
         except RedisUnavailable:  # the lane is draining: the attempt is given back
             raise
@@ -198,11 +199,9 @@ class SyncLane:
         began = time.monotonic()
         if policy.timeout is not None:
             self._slots.enter(SLOT, executor.slot_text(prepared), began + policy.timeout)
-        elif not self._is_named:  # the first attempt of its DAG here
-            self._slots.enter(SLOT, executor.slot_key(claim))
-        life = claim.life[1]
-        who = (claim.run, prepared.name, claim.attempt)
-        token = enter_attempt(*who, prepared.params, life, claim.task, self._mailbox.lane)
+        run, task, number = claim.run, prepared.name, claim.attempt
+        params, life, lane = prepared.params, claim.life[1], self._lane
+        token = enter_attempt(run, task, number, params, life, claim.task, lane)
         try:
             result = prepared.task.func(*prepared.args, **prepared.kwargs)
             if prepared.task.is_async:  # it was a plain function when the DAG was submitted
