@@ -46,10 +46,10 @@ class TestTransitions:
         write(env, 0, f"Q1,,0^,,{MORE}")
         (claim,) = env.claim()
         assert claim.spent == UNSPENT
-        assert env.records()["0"] == "R1,W.0,0^,0,"
+        assert env.records()["0"] == "R1,W.0,0^,0,,"
         env.now += 7
         env.complete(done(0))
-        assert env.records()["0"] == "S1,W.0,0^,0,7"
+        assert env.records()["0"] == "S1,W.0,0^,0,7,"
 
     def test_queued_again_by_the_hints(self, env: Environment) -> None:
         env.ready(0)
@@ -94,7 +94,7 @@ class TestTransitions:
 
     @pytest.mark.parametrize(
         ("code", "left"),
-        [("S", "S1,W.0,0^,0,7"), ("W", "W1,W.0,0^,0,507,,retry,7"), ("F", "F1,W.0,0^,0,7")],
+        [("S", "S1,W.0,0^,0,7,"), ("W", "W1,W.0,0^,0,507,,retry,7"), ("F", "F1,W.0,0^,0,7,")],
     )
     def test_running_to_its_outcome(self, env: Environment, code: str, left: str) -> None:
         """Its further fields were taken for its flags and stood before the time of its end."""

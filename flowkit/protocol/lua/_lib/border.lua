@@ -4,7 +4,7 @@
 
 local WORD = '[!-+%-.-~]*' -- printable except commas and blanks, which separate fields
 local RECORD = '^(%u)(%d+),(' .. WORD .. '),(' .. WORD .. '),(%-?%d*),(%-?%d*),?(%x*)'
-local RUNNING = '^(' .. WORD .. '),(%-?%d*),[^,]*,?(%x*)'
+local RUNNING = '^(' .. WORD .. '),(%-?%d*),[^,]*(,?%x*)'
 local MAX_RECORD = 400
 local MAX_QUEUED = 12
 

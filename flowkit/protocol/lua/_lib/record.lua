@@ -48,8 +48,7 @@ local function record_outcomes(lane, run, first, count, stale)
       if asked == 'D' then spent = with_put_off(spent) end
       if asked == 'H' then spent = from_cache(spent) end
       if asked == 'S' and string.sub(token, -1) ~= 'S' then keep_cached(token, payload) end
-      local text = fence .. spent .. ',' .. started .. ',' .. string.format('%d', when - submitted)
-      if queued ~= '' and #queued <= MAX_QUEUED then text = text .. ',' .. queued end
+      local text = fence .. spent .. ',' .. started .. ',' .. string.format('%d', when - submitted) .. queued
       if code == 'W' then text = replaced(run, task, asked, text, now - submitted, payload) end
       writes[#writes + 1] = code .. text
       local kept = code == 'S' and results or errors

@@ -2,6 +2,7 @@
 -- A claim writes the record (state R, the lane) and the claims hash of the lane in the same step,
 -- so it is always known what a dead lane held. `claimer` describes the lane; see take_once.
 
+local MAX_QUEUED_RECORD = 200 -- bytes; it takes up the lane and the start, and more when it ends
 local POP_BOUND = 1000 -- entries and turns that one claim looks at
 
 -- Marks the popped attempts of one run that are still valid as running; returns how many. Returns
@@ -21,10 +22,10 @@ local function take_run(claimer, run, entries, reply)
   local started = string.format('%d', now_ms() - meta[3])
   for i, entry in ipairs(entries) do
     local record = records[i] or ''
-    local attempt, spent, queued = string.match(record, '^Q(%d+),,(' .. WORD .. '),,,?(%x*)')
-    if attempt == entry.attempt and #record <= MAX_RECORD and not stopped(meta[2], spent) then
+    local attempt, spent, queued = string.match(record, '^Q(%d+),,(' .. WORD .. '),,(,?%x*)')
+    if attempt == entry.attempt and #record <= MAX_QUEUED_RECORD and not stopped(meta[2], spent) then
       writes[#writes + 1] = entry.task
-      writes[#writes + 1] = 'R' .. attempt .. ',' .. lane .. ',' .. spent .. ',' .. started .. ',' .. (queued ~= '' and #queued <= MAX_QUEUED and ',' .. queued or '')
+      writes[#writes + 1] = 'R' .. attempt .. ',' .. lane .. ',' .. spent .. ',' .. started .. ',' .. queued
       claims[#claims + 1] = run .. ',' .. entry.task
       claims[#claims + 1] = attempt .. ',' .. claimer.call_no .. ',' .. entry.list .. ',' .. entry.level
       taken[#taken + 1] = entry.task .. ',' .. attempt .. ',' .. spent
