@@ -158,6 +158,7 @@ def test_a_stopped_program_would_keep_the_terminal_so_it_cannot_be_stopped(open_
     assert screen.ends() == 0
 
 
+@pytest.mark.slow
 def test_an_outage_is_shown_and_ends(open_top: Open, tmp_path: Path) -> None:
     redis = RealRedis(tmp_path / "redis").start()
     try:

@@ -30,7 +30,7 @@ from flowkit.worker.death_reporter import DeathReporter
 
 SEED = os.environ.get("CRASH_SEED") or secrets.token_hex(4)
 # How many points of a scenario are tried; many of them are slow.
-FEW, MANY = 6, 60
+FEW, MANY = 4, 60
 # Scripts that no scenario calls: state stores, repairs of damaged data, what only schedulers of
 # several shards do (tests/explorer has it in every order), and what only flowkit doctor calls.
 NOT_CALLED = {
@@ -93,6 +93,7 @@ def test_the_scenarios_call_every_script(redis_server: RealRedis) -> None:
     assert set(names()) - called <= NOT_CALLED
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("role", crash_processes.CALLS)
 def test_a_call_of_a_real_process_that_fails_breaks_no_promise(
     redis_server: RealRedis, tmp_path: Path, role: str

@@ -101,6 +101,8 @@ def test_from_the_failure_to_success(story: Story) -> None:
     system.scheduler()
     system.worker("--processes", "1", app="invoices.py")
     with system.client() as client:
+        # Or the history would tell that it took the lease while the run waited.
+        wait_until("a scheduler leads", lambda: client.scheduler().leads, DEADLINE_S)
         words = ("submit", "invoices.py", "--run-id", RUN)
         shared_forker().run(words, system.folder, story._environ, DEADLINE_S)
         run = client.run(RUN)

@@ -69,6 +69,7 @@ def test_its_worker_and_the_next_task_are_unharmed(
     assert "Traceback" not in process.log
 
 
+@pytest.mark.slow
 def test_a_process_that_closed_everything_holds_nothing_up(
     system: System, worker: Callable[..., Process]
 ) -> None:
@@ -91,6 +92,7 @@ def test_a_stopped_collector_is_continued(system: System, worker: Callable[..., 
         wait_until("its lines are stored", lambda: list(run.logs()), 20)
 
 
+@pytest.mark.slow
 def test_a_collector_that_is_killed_again_and_again_is_replaced(
     system: System, worker: Callable[..., Process]
 ) -> None:
