@@ -119,6 +119,7 @@ def await_other(worker: Process, pid: int) -> None:
     wait_until("it is replaced", is_replaced, 30)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("item", "last"),
     [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -62,7 +63,10 @@ def test_only_runs_that_match_are_deleted(client: Client) -> None:
 
 
 def test_the_oldest_go_first(client: Client) -> None:
-    runs = [ended(client, "etl") for _ in range(5)]
+    runs = []
+    for _ in range(5):
+        runs.append(ended(client, "etl"))
+        time.sleep(0.002)  # runs are listed by the millisecond of their submission
     first = client.purge(0, limit=2)
     assert ([record.run for record in first.runs], first.deleted, first.more) == (runs[:2], 2, True)
     rest = client.purge(0, limit=3)
