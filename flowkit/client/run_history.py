@@ -129,7 +129,7 @@ class _EventMaker:
                 due, ended = record.ended_ms, record.since_ms
             else:
                 ended = record.ended_ms
-            error = ErrorInfo.unpack(entry.error) if entry.error else None
+            error = _error(entry.error)
             yield self._attempt(
                 entry.task, record, outcome, ended, due, error, rerun=entry.verb == "rerun"
             )
@@ -141,12 +141,11 @@ class _EventMaker:
                 continue  # its last attempt, if any, is among the replaced ones
             if record.state is TaskState.WAITING and record.since_ms is not None:
                 continue  # and so it is; a worker of an older release writes no history
+            error = _error(self._errors.get(task))
             if not record.lane and record.started_ms is None:
-                yield self._not_run(task, record)
-                continue
-            packed = self._errors.get(task)
-            error = ErrorInfo.unpack(packed) if packed else None
-            yield self._attempt(task, record, _outcome(record), record.ended_ms, None, error)
+                yield self._not_run(task, record, error)
+            else:
+                yield self._attempt(task, record, _outcome(record), record.ended_ms, None, error)
 
     def _attempt(
         self,
@@ -174,24 +173,22 @@ class _EventMaker:
             started=started,
             ended=end,
             due=self._time(due),
-            error=f"{error.type}: {error.message}" if error else None,
+            error=None if error is None else str(error),
             traceback=error.traceback if error else "",
             rerun=rerun,
         )
 
-    def _not_run(self, task: int, record: TaskRecord) -> HistoryEvent:
+    def _not_run(self, task: int, record: TaskRecord, error: ErrorInfo | None) -> HistoryEvent:
         # A release before this one did not record the time.
         ended = self._time(record.ended_ms) or (self._run.finished_ms or 0) / 1000
         at = ended or self._run.submitted_ms / 1000
-        error = self._errors.get(task)
-        info = ErrorInfo.unpack(error) if error else None
         return HistoryEvent(
             at,
             HistoryKind.NOT_RUN,
             task=self._name(task),
             outcome=record.state.value,
             ended=at,
-            error=f"{info.type}: {info.message}" if info else None,
+            error=None if error is None else str(error),
         )
 
     def _time(self, ms: int | None) -> float | None:
@@ -199,6 +196,10 @@ class _EventMaker:
 
     def _name(self, task: int | None) -> str | None:
         return self._names[task] if task is not None and task < len(self._names) else None
+
+
+def _error(packed: bytes | None) -> ErrorInfo | None:
+    return ErrorInfo.unpack(packed) if packed else None
 
 
 def _outcome(record: TaskRecord) -> str:

@@ -80,7 +80,7 @@ def _tasks(
                 worker=record.lane,
                 started=None if started is None else (run.submitted_ms + started) / 1000,
                 duration=length,
-                error=f"{info.type}: {info.message}" if info else None,
+                error=None if info is None else str(info),
                 cached=Flag.CACHED in record.spent.flags,
                 app_version=versions.of_lane.get(record.lane, ""),
                 progress=progress.get(number),

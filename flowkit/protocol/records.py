@@ -69,13 +69,6 @@ class TaskRecord:
     reason: str = ""
     since_ms: int | None = None
 
-    @property
-    def waited_ms(self) -> int | None:
-        """How long the attempt was queued until it started, None if that is unknown."""
-        if self.queued_ms is None or self.started_ms is None:
-            return None
-        return max(0, self.started_ms - self.queued_ms)
-
 
 PENDING = TaskRecord(TaskState.PENDING)
 
@@ -134,6 +127,9 @@ class ErrorInfo:
     type: str
     message: str
     traceback: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.type}: {self.message}"
 
     @classmethod
     def cut(cls, type: str, message: str, traceback: str = "") -> ErrorInfo:

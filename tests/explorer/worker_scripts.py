@@ -141,8 +141,7 @@ def release(d: Draft, lane: str, once: str, tasks: tuple[int, ...], function: st
 
 def _attempt(d: Draft, task: int, record: Record) -> str:
     """Return an attempt that its lane did not finish, as the history has it."""
-    text = record._replace(ended=d.now - d.submitted).text()
-    return f"{task} {text}" if record.queued != "" else f"{task} {text},"
+    return f"{task} {record._replace(ended=d.now - d.submitted).text()}"
 
 
 def reap(d: Draft, lane: str, deaths: Deaths) -> Reply:

@@ -42,7 +42,8 @@ class TestAttempts:
         assert (entry.verb, entry.task, entry.error) == ("retry", 0, error)
         record = entry.record
         assert (record.queued_ms, record.started_ms, record.since_ms) == (300, 320, 327)
-        assert (record.waited_ms, record.ended_ms, record.reason) == (20, 577, "retry")
+        assert record.started_ms - record.queued_ms == 20
+        assert (record.ended_ms, record.reason) == (577, "retry")
 
     def test_a_first_attempt_that_succeeds_leaves_nothing(self, env: Environment) -> None:
         env.running(0)

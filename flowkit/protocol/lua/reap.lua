@@ -1,6 +1,6 @@
 -- reap: takes back the attempts that a dead lane held.
 -- USES   base border since spent guarded wake ready fence dead history give_back
--- RARE   remember attempt_text note_dead
+-- RARE   remember note_dead
 -- KEYS   1 prefix
 -- ARGV   1 now (ms)   2 lane   3 reporter: '' for the lane's own parent, else scheduler id
 --        4 term   5 most deaths of a task   6 error of a task that died too often
@@ -63,7 +63,8 @@ for i = 1, #held, 2 do
       if error then try('HSET', errors_key(run), task, error) end
     else
       if code ~= 'Q' then
-        remember(run, VERBS[code], attempt_text(task, attempt, lane, spent, started, queued, meta[1]))
+        local record = ended_record('R', attempt, lane, spent, started, queued, meta[1])
+        remember(run, VERBS[code], task .. ' ' .. record)
         attempt = string.format('%d', attempt + 1)
       end
       queue_again(run, task, attempt, left, meta[1], held[i + 1])

@@ -34,7 +34,8 @@ for i = 4, #ARGV do
       call('SREM', stops_key(lane), run .. ',' .. task .. ',' .. attempt)
     else
       if ARGV[3] ~= '' then
-        remember(run, 'released', attempt_text(task, attempt, lane, spent, started, queued, meta[1]))
+        local record = ended_record('R', attempt, lane, spent, started, queued, meta[1])
+        remember(run, 'released', task .. ' ' .. record)
       end
       queue_again(run, task, attempt, spent, meta[1], claim, id, counts[run] > FEW)
     end

@@ -1,21 +1,18 @@
 -- give_back: ends or requeues an attempt that its lane will not finish.
 
--- Ends an attempt on behalf of its lane and notifies the scheduler.
-local function end_attempt(run, task, code, attempt, lane, spent, started, queued, submitted)
+-- The record of an attempt that ends now.
+local function ended_record(code, attempt, lane, spent, started, queued, submitted)
   local now = now_ms()
   local ended = string.format('%d', now - (read_time(submitted) or now))
   local record = code .. attempt .. ',' .. lane .. ',' .. spent .. ',' .. started .. ',' .. ended
-  if queued ~= '' then record = record .. ',' .. queued end
-  call('HSET', tasks_key(run), task, record)
-  if code == 'F' then note_dead(run, {task}, now) end
-  call('XADD', P .. 'events', '*', code, run .. ' ' .. task)
+  return queued == '' and record or record .. ',' .. queued
 end
 
--- An attempt that its lane did not finish, as an entry of the history has it.
-local function attempt_text(task, attempt, lane, spent, started, queued, submitted)
-  local now = now_ms()
-  local ended = string.format('%d', now - (read_time(submitted) or now))
-  return task .. ' R' .. attempt .. ',' .. lane .. ',' .. spent .. ',' .. started .. ',' .. ended .. ',' .. queued
+-- Ends an attempt on behalf of its lane and notifies the scheduler.
+local function end_attempt(run, task, code, attempt, lane, spent, started, queued, submitted)
+  call('HSET', tasks_key(run), task, ended_record(code, attempt, lane, spent, started, queued, submitted))
+  if code == 'F' then note_dead(run, {task}, now_ms()) end
+  call('XADD', P .. 'events', '*', code, run .. ' ' .. task)
 end
 
 -- Queues an attempt again, at the head of the ready list that its claim names. With the `id` of a

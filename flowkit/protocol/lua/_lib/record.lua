@@ -49,7 +49,10 @@ local function record_outcomes(lane, run, first, count, stale)
       if asked == 'H' then spent = from_cache(spent) end
       if asked == 'S' and string.sub(token, -1) ~= 'S' then keep_cached(token, payload) end
       local text = fence .. spent .. ',' .. started .. ',' .. string.format('%d', when - submitted) .. queued
-      if code == 'W' then text = replaced(run, task, asked, text, now - submitted, payload) end
+      if code == 'W' then
+        if queued == '' then text = text .. ',' end
+        text = replaced(run, task, asked, text, now - submitted, payload)
+      end
       writes[#writes + 1] = code .. text
       local kept = code == 'S' and results or errors
       if payload ~= '' then

@@ -8,11 +8,9 @@ local function wait_for_retry(run, task, attempt, token, now)
   return due
 end
 
--- Remembers an attempt that another one will replace. `text`: its record, up to `queued`. Returns
--- the text with why the task waits, and since when.
+-- Remembers an attempt that another one will replace. `text`: its record, up to and with `queued`,
+-- which may be missing. Returns the text with why the task waits, and since when.
 local function replaced(run, task, asked, text, ended, error)
-  local _, commas = string.gsub(text, ',', '')
-  if commas == 4 then text = text .. ',' end
   text = text .. (asked == 'D' and ',worker,' or ',retry,') .. string.format('%d', ended)
   remember(run, asked == 'D' and 'put_off' or 'retry', task .. ' W' .. text, error)
   return text
