@@ -66,9 +66,9 @@ def delete(
 
 def _confirm(run_ids: tuple[str, ...], *, yes: bool) -> None:
     """Ask on a terminal. Without one, only ``--yes`` says that it is meant."""
-    from .output import count
+    from ..basics.counted import counted
 
-    what = f"run {run_ids[0]}" if len(run_ids) == 1 else count(len(run_ids), "run")
+    what = f"run {run_ids[0]}" if len(run_ids) == 1 else counted(len(run_ids), "run")
     if yes:
         return
     if not sys.stdin.isatty():

@@ -56,8 +56,9 @@ def doctor(
 
 
 def _show(findings: list[Finding], *, quiet: bool) -> None:
+    from ..basics.counted import counted
     from ..core.finding import Health
-    from .output import count, note, print_table
+    from .output import note, print_table
 
     serious = [item for item in findings if item.health in (Health.WARNING, Health.PROBLEM)]
     shown = serious if quiet else findings
@@ -66,7 +67,7 @@ def _show(findings: list[Finding], *, quiet: bool) -> None:
     if shown:
         print_table(columns, [_row(item, with_shard=several) for item in shown])
     problems = sum(item.health is Health.PROBLEM for item in serious)
-    summary = f"{count(problems, 'problem')}, {count(len(serious) - problems, 'warning')}."
+    summary = f"{counted(problems, 'problem')}, {counted(len(serious) - problems, 'warning')}."
     note(summary if serious else "All is well.")
 
 

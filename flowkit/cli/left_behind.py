@@ -58,19 +58,20 @@ def _show(folders: list[str], namespaces: list[str], settings: Settings) -> None
 
 
 def _tell(folders: int, namespaces: int) -> None:
-    from .output import count, say
+    from ..basics.counted import counted
+    from .output import say
 
     if folders:
-        say(f"Deleted {count(folders, 'folder')}.")
+        say(f"Deleted {counted(folders, 'folder')}.")
     if namespaces:
-        say(f"The keys of {count(namespaces, 'namespace')} expire now.")
+        say(f"The keys of {counted(namespaces, 'namespace')} expire now.")
 
 
 def _what(folders: int, namespaces: int) -> str:
-    from .output import count
+    from ..basics.counted import counted
 
-    parts = [count(folders, "folder")] * bool(folders)
-    return " and ".join(parts + [count(namespaces, "namespace")] * bool(namespaces))
+    parts = [counted(folders, "folder")] * bool(folders)
+    return " and ".join(parts + [counted(namespaces, "namespace")] * bool(namespaces))
 
 
 def _url(settings: Settings) -> str | None:

@@ -171,11 +171,6 @@ def utc(stamp: float | None) -> str | None:
         return None
 
 
-def count(number: int, noun: str) -> str:
-    """Return "1 task", "3,000 tasks"."""
-    return f"{number} {noun}" if number == 1 else f"{number:,} {noun}s"
-
-
 def size(number: int | None) -> str:
     """Return a number of bytes for display, such as "1.5 MB"; "?" for None."""
     return "?" if number is None else size_text(number)

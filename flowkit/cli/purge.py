@@ -144,9 +144,9 @@ def _show_deleted(plan: Purge, deleted: int) -> None:
 
 
 def _runs(number: int) -> str:
-    from .output import count
+    from ..basics.counted import counted
 
-    return count(number, "run")
+    return counted(number, "run")
 
 
 def _print_plan(plan: Purge, deleted: int, *, dry_run: bool) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 
+from ..basics.counted import counted
 from ..client.run_handle import RunHandle
 from ..codec.describe import describe
 from ..codec.packing import BrokenValue
@@ -14,7 +15,7 @@ from ..exceptions import FlowkitError, StoreError, TaskExecutionError, Untrusted
 from .display import Display, summary
 from .documents.document import ErrorDocument, print_document
 from .documents.runs import RunEnd
-from .output import count, fail, note, print_table, say_indented, seconds
+from .output import fail, note, print_table, say_indented, seconds
 
 MOST_TASKS = 25
 WIDTH = 100
@@ -40,7 +41,7 @@ def headline(record: RunRecord) -> str:
     if record.state is RunState.CANCELLED:
         verb = "was cancelled"
     states = summary(record.counts)
-    tasks = count(record.total, "task")
+    tasks = counted(record.total, "task")
     return f"Run {record.run} of DAG {record.dag_name!r} {verb}{after} ({tasks}{states})."
 
 
@@ -80,7 +81,7 @@ def show_results(handle: RunHandle) -> None:
     shown = leaves[:MOST_TASKS]
     print_rows(handle, shown)
     note(
-        f"… and {count(len(graph) - len(shown), 'more task')}. Only results that no other task "
+        f"… and {counted(len(graph) - len(shown), 'more task')}. Only results that no other task "
         "gets are shown; --json shows all."
     )
 

@@ -212,14 +212,14 @@ def _start_run(order: Order, client: Client) -> RunHandle:
 
 
 def _announce(order: Order, system: LocalSystem, handle: RunHandle, display: Display) -> None:
-    from .output import count
+    from ..basics.counted import counted
 
     if order.settings.redis_url is None:
         display.note(EMBEDDED)
     else:
         where = redact_url(order.settings.redis_url)
         display.note(f"Using Redis at {where}, namespace {order.namespace}.")
-    tasks = count(handle.record().total, "task")
+    tasks = counted(handle.record().total, "task")
     processes = f"{system.processes} worker process{'es' if system.processes > 1 else ''}"
     display.note(f"Run {handle.run_id} of DAG {order.dag.name!r}: {tasks}, {processes}.")
 

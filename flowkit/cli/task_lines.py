@@ -12,10 +12,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
+from ..basics.counted import counted
 from ..exceptions import FlowkitError
 from ..processes.daemon_output import Line
 from .display import Display
-from .output import count
 
 if TYPE_CHECKING:
     from ..basics.log_line import LogLine
@@ -65,4 +65,4 @@ def text_of(line: LogLine) -> str:
 def text_of_missing(line: LogLine) -> str:
     """Return how many lines are missing before a line."""
     verb = "is" if line.missing == 1 else "are"
-    return f"… {count(line.missing, 'line')} {verb} missing here …"
+    return f"… {counted(line.missing, 'line')} {verb} missing here …"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from ..basics.counted import counted
 from ..core.graph import Graph
 from ..core.states import RunState, TaskState
 from ..core.task_progress import TaskProgress
@@ -35,14 +36,14 @@ class RunStatus:
     """The state of a run. ``waiting_for``: what it waits for, "" if it is over.
 
     ``submitted_by``: who submitted it, as that program says. ``submitted_version``: the version of
-    the code that submitted it; ``pinned_version``: the one
-    that it is kept to; ``app_versions``: those that its attempts ran; "" or empty if unknown.
-    ``mixed_versions``: whether the same code ran in more than one version.
+    the code that submitted it; ``pinned_version``: the one that it is kept to; ``app_versions``:
+    those that its attempts ran; "" or empty if unknown. ``mixed_versions``: whether the same code
+    ran in more than one version.
 
     ``memory``: bytes that it takes in Redis, without its graph, which other runs may share; large
     hashes are estimated. None if Redis does not tell. ``submitted`` and ``finished`` are seconds
-    since 1970 by Redis' clock. ``graph`` is the graph of
-    the run; without it, drawings have no edges.
+    since 1970 by Redis' clock. ``graph`` is the graph of the run; without it, drawings have no
+    edges.
     """
 
     run_id: str
@@ -108,6 +109,6 @@ def _line(status: RunStatus) -> str:
     counts = [f"{number:,} {state.replace('_', ' ')}" for state, number in status.counts.items()]
     state = "stopping" if status.stopping else status.state.value
     length = "" if status.duration is None else f" after {duration_text(status.duration)}"
-    tasks = f"{status.total:,} task{'' if status.total == 1 else 's'}"
+    tasks = counted(status.total, "task")
     summary = f"Run {status.run_id} of DAG {status.dag_name}: {state}{length}; {tasks}"
     return f"{summary}: {', '.join(counts)}. {status.waiting_for}".rstrip()

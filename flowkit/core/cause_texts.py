@@ -10,6 +10,7 @@ import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from ..basics.counted import counted
 from ..basics.shorten import shorten
 from .causes import Cause, Kind
 
@@ -85,8 +86,7 @@ def _since(cause: Cause, named: Named) -> str:
 
 
 def _many(number: int | None, noun: str) -> str:
-    count = number or 0
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+    return counted(number or 0, noun)
 
 
 # -- one text per kind ----------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from html import escape
 from unicodedata import east_asian_width
 
+from ..basics.counted import counted
 from ..basics.display_text import escape_text
 from ..core.states import TaskState
 from ..exceptions import DAGError
@@ -112,11 +113,7 @@ def _header_width(picture: Picture) -> float:
 
 def _totals(picture: Picture) -> str:
     edges = len(picture.edges) + len(picture.order)
-    return f"{_count(len(picture.names), 'task')} · {_count(edges, 'edge')}"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+    return f"{counted(len(picture.names), 'task')} · {counted(edges, 'edge')}"
 
 
 def _legend(picture: Picture) -> list[tuple[TaskState, str]]:

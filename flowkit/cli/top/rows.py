@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from ...basics.counted import counted
 from ...client.stall_notice import done_of
-from ..output import count, seconds
+from ..output import seconds
 from ..queue_rows import busy_text
 
 if TYPE_CHECKING:
@@ -46,11 +47,11 @@ def worker_row(info: WorkerInfo) -> list[str]:
 def summary(activity: SystemActivity) -> str:
     """Return the whole system in one line."""
     unfinished = activity.unfinished
-    parts = [count(unfinished, "unfinished run") if unfinished is not None else "runs: see below"]
+    parts = [counted(unfinished, "unfinished run") if unfinished is not None else "runs: see below"]
     parts.append(f"{sum(queue.waiting for queue in activity.queues):,} waiting")
     busy = sum(info.busy or 0 for info in activity.workers)
     lanes = sum(info.processes for info in activity.workers)
-    parts += [count(len(activity.workers), "worker"), f"{busy} of {lanes} processes busy"]
+    parts += [counted(len(activity.workers), "worker"), f"{busy} of {lanes} processes busy"]
     parts.append(f"{rate_of(activity.queues):,.0f} tasks/min")
     return " · ".join(parts)
 

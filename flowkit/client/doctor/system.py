@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from importlib import metadata
 
+from ...basics.counted import counted
 from ...basics.pages import page
 from ...basics.shorten import shorten
 from ...core.cause_texts import why_leaderless
@@ -71,7 +72,7 @@ def _workers(intact: Sequence[WorkerInfo], damaged: Sequence[str]) -> Finding:
         return Finding(Health.PROBLEM, subject, text, "Start flowkit-worker --app …")
     unready = [info.worker for info in intact if not info.is_ready]
     lanes = sum(info.processes for info in intact)
-    text = f"{_count(len(intact), 'live worker')} with {_count(lanes, 'process', 'processes')}."
+    text = f"{counted(len(intact), 'live worker')} with {counted(lanes, 'process', 'processes')}."
     if unready:
         text += f" {len(unready)} have not loaded their app: {_named(unready)}."
         return Finding(Health.WARNING, subject, text, "If that lasts, see their logs.")
@@ -116,7 +117,7 @@ def _queues(queues: Sequence[QueueInfo]) -> Iterator[Finding]:
         yield Finding(Health.PROBLEM, "Queues", text, "See 'flowkit queues --stuck'.")
     if not stuck:
         waiting = sum(queue.waiting for queue in queues)
-        text = f"Tasks that wait for a process: {waiting:,}, in {_count(len(queues), 'queue')}."
+        text = f"Tasks that wait for a process: {waiting:,}, in {counted(len(queues), 'queue')}."
         yield Finding(Health.OK, "Queues", text)
 
 
@@ -126,7 +127,7 @@ def _set_aside(store: ClientStore) -> Iterator[Finding]:
         yield Finding(Health.UNKNOWN, subject, "They cannot be counted.")
     elif dead:
         advice = "See them with 'flowkit dead ls', and run them again with 'flowkit retry RUN'."
-        text = f"{_count(dead, 'task')} failed for good in runs that are kept."
+        text = f"{counted(dead, 'task')} failed for good in runs that are kept."
         yield Finding(Health.WARNING, subject, text, advice)
     else:
         yield Finding(Health.OK, subject, "No task failed for good.")
@@ -135,15 +136,11 @@ def _set_aside(store: ClientStore) -> Iterator[Finding]:
         text = "This user may not read it, or its key is damaged."
         yield Finding(Health.UNKNOWN, subject, text)
     elif events:
-        text = f"The scheduler could not read {_count(events, 'event')}, and set them aside."
+        text = f"The scheduler could not read {counted(events, 'event')}, and set them aside."
         advice = "See the log of the scheduler, and who else can write to this Redis."
         yield Finding(Health.WARNING, subject, text, advice)
     else:
         yield Finding(Health.OK, subject, "The scheduler could read all events.")
-
-
-def _count(number: int, noun: str, plural: str = "") -> str:
-    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
 
 
 def _named(names: Sequence[str]) -> str:
