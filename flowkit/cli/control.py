@@ -9,7 +9,7 @@ import click
 
 from ..daemon.options import redis_options
 from .connect import await_end, connect_to_run, refuse_timeout_alone, report_resumed
-from .inputs import json_option, run_argument, timeout_option
+from .inputs import json_option, run_argument, timeout_option, wait_option
 
 
 @click.command()
@@ -58,7 +58,7 @@ def cancel(
     metavar="TASK",
     help="Rerun this task and all tasks downstream, even if they succeeded. May be repeated.",
 )
-@click.option("--wait", is_flag=True, help="Wait for the end and print the results.")
+@wait_option
 @timeout_option
 @json_option
 @redis_options

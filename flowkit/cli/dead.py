@@ -14,7 +14,9 @@ from .inputs import (
     limit_option,
     run_argument,
     since_option,
+    tasks_argument,
     timeout_option,
+    wait_option,
 )
 
 if TYPE_CHECKING:
@@ -95,8 +97,8 @@ def show(ctx: click.Context, /, run_id: str, task: str, as_json: bool, **options
 
 @dead.command()
 @run_argument
-@click.argument("tasks", nargs=-1, metavar="[TASK]...", shell_complete=complete_task)
-@click.option("--wait", is_flag=True, help="Wait for the end and print the results.")
+@tasks_argument
+@wait_option
 @timeout_option
 @json_option
 @redis_options

@@ -47,6 +47,8 @@ def read_params(options: dict[str, Any]) -> Given:
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 
+wait_option = click.option("--wait", is_flag=True, help="Wait for the end and print the results.")
+
 timeout_option = click.option(
     "--timeout",
     type=Seconds(min_open=True),
@@ -113,6 +115,9 @@ def complete_task(
 
 run_argument = click.argument(
     "run_id", metavar="RUN", callback=checked_run_id, shell_complete=_complete_runs
+)
+tasks_argument = click.argument(
+    "tasks", nargs=-1, metavar="[TASK]...", shell_complete=complete_task
 )
 dag_argument = click.argument("spec", metavar="FILE_OR_MODULE[:DAG]")
 

@@ -8,7 +8,7 @@ import click
 
 from ..daemon.options import redis_options
 from .connect import connect_to_run, follow, note_missing_daemons, refuse_timeout_alone
-from .inputs import complete_task, json_option, run_argument, timeout_option
+from .inputs import json_option, run_argument, tasks_argument, timeout_option, wait_option
 
 if TYPE_CHECKING:
     from ..client.retrying import Retried
@@ -18,8 +18,8 @@ MOST_NAMED = 10
 
 @click.command()
 @run_argument
-@click.argument("tasks", nargs=-1, metavar="[TASK]...", shell_complete=complete_task)
-@click.option("--wait", is_flag=True, help="Wait for the end and print the results.")
+@tasks_argument
+@wait_option
 @timeout_option
 @json_option
 @redis_options
@@ -58,12 +58,12 @@ def retry(
 
 
 def _sentence(run_id: str, retried: Retried) -> str:
-    from .output import count
+    from ..basics.counted import counted
 
     names = [repr(name) for name in retried.tasks[:MOST_NAMED]]
     more = len(retried.tasks) - len(names)
     listed = ", ".join(names) + (f" and {more} more" if more else "")
-    tasks = f"{count(len(retried.tasks), 'task')}: {listed}"
+    tasks = f"{counted(len(retried.tasks), 'task')}: {listed}"
     if retried.resumed:
         return f"Resumed run {run_id} from {tasks}."
     return f"Run {run_id} retries {tasks}."

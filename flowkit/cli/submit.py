@@ -22,6 +22,7 @@ from .inputs import (
     params_options,
     read_params,
     timeout_option,
+    wait_option,
 )
 from .loading import load_dag
 
@@ -44,7 +45,7 @@ from .loading import load_dag
     help="How long to keep the run after its end: 90s, 30m, 12h or 7d [FLOWKIT_RESULT_TTL; "
     "default: 7d].",
 )
-@click.option("--wait", is_flag=True, help="Wait for the end and print the results.")
+@wait_option
 @timeout_option
 @json_option
 @app_version_option
