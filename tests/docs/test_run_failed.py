@@ -6,7 +6,6 @@ the commands name the task that began it, its error and what it printed, and wha
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,12 +16,12 @@ from helpers import wait_until
 from pages import ROOT, blocks
 from real_redis import RealRedis
 from real_system import System
+from walkthrough import DEADLINE_S, Story
 
 from flowkit.core.states import RunState, TaskState
 
 PAGE = ROOT / "docs" / "howto" / "a-run-failed.md"
 RUN = "invoices-2026-11-30"
-DEADLINE_S = 60.0
 # What differs each time → what the page shows instead.
 SHOWN = (
     (r"\b\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\b", "2026-11-30 02:00:00"),
@@ -43,30 +42,8 @@ SHOWN = (
 )
 
 
-class Story:
-    """A system, and what the user types and reads."""
-
-    def __init__(self, system: System) -> None:
-        self.system = system
-        self.told: list[str] = []
-        self._environ = {
-            **{key: value for key, value in os.environ.items() if not key.startswith("FLOWKIT_")},
-            "FLOWKIT_REDIS_URL": system.url,
-            "FLOWKIT_NAMESPACE": system.namespace,
-            "COLUMNS": "100",
-        }
-
-    def types(self, text: str, *, notes_first: bool = False) -> None:
-        """Type a command, and note it with what it prints.
-
-        ``notes_first``: what it prints to standard error comes before its result.
-        """
-        words = text.split()[1:]
-        done = shared_forker().run(words, self.system.folder, self._environ, DEADLINE_S)
-        printed = done.stderr + done.stdout if notes_first else done.stdout + done.stderr
-        for pattern, shown in SHOWN:
-            printed = re.sub(pattern, shown, printed)
-        self.told.append(f"$ {text}\n{printed}".rstrip() + "\n")
+class Repair(Story):
+    """The story of a run that is repaired."""
 
     def fixes(self, text: str, file: str, content: str) -> None:
         """Note a command of the shell, and do what it does."""
@@ -81,7 +58,7 @@ def without_widths(text: str) -> str:
 
 
 @pytest.fixture
-def story(tmp_path: Path) -> Iterator[Story]:
+def story(tmp_path: Path) -> Iterator[Repair]:
     (tmp_path / "redis").mkdir()
     server = RealRedis(tmp_path / "redis")
     server.start()
@@ -90,13 +67,13 @@ def story(tmp_path: Path) -> Iterator[Story]:
     (tmp_path / "invoices.py").write_text(block.text)
     (tmp_path / "rates.txt").write_text("EUR 1.0\n")
     try:
-        yield Story(system)
+        yield Repair(system, SHOWN)
     finally:
         system.close()
         server.stop()
 
 
-def test_from_the_failure_to_success(story: Story) -> None:
+def test_from_the_failure_to_success(story: Repair) -> None:
     system = story.system
     system.scheduler()
     system.worker("--processes", "1", app="invoices.py")
@@ -104,7 +81,7 @@ def test_from_the_failure_to_success(story: Story) -> None:
         # Or the history would tell that it took the lease while the run waited.
         wait_until("a scheduler leads", lambda: client.scheduler().leads, DEADLINE_S)
         words = ("submit", "invoices.py", "--run-id", RUN)
-        shared_forker().run(words, system.folder, story._environ, DEADLINE_S)
+        shared_forker().run(words, system.folder, story.environ, DEADLINE_S)
         run = client.run(RUN)
         assert run.wait(DEADLINE_S) is RunState.FAILED
 

@@ -6,8 +6,6 @@ system: each time, ``flowkit why`` names the cause and what helps, and what it n
 
 from __future__ import annotations
 
-import os
-import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -17,10 +15,10 @@ from helpers import wait_until
 from pages import ROOT, blocks
 from real_redis import RealRedis
 from real_system import Process, System
+from walkthrough import DEADLINE_S, Story
 
 PAGE = ROOT / "docs" / "howto" / "a-run-stands-still.md"
 RUN, BACKUP = "orders-2026-11-30", "backup-2026-11-30"
-DEADLINE_S = 60.0
 # The version of the app before ``convert`` and ``archive`` were written.
 YESTERDAY = """
 from flowkit import DAG, task
@@ -45,30 +43,8 @@ SHOWN = (
 )
 
 
-class Story:
-    """A system, and what the user types and reads."""
-
-    def __init__(self, system: System) -> None:
-        self.system = system
-        self.told: list[str] = []
-        self._environ = {
-            **{key: value for key, value in os.environ.items() if not key.startswith("FLOWKIT_")},
-            "FLOWKIT_REDIS_URL": system.url,
-            "FLOWKIT_NAMESPACE": system.namespace,
-            "COLUMNS": "100",
-        }
-
-    def types(self, text: str, only: str = "") -> None:
-        """Type a command, and note it with what it prints; ``only``: its lines with this word."""
-        words = text.split()[1:]
-        done = shared_forker().run(words, self.system.folder, self._environ, DEADLINE_S)
-        printed = done.stdout + done.stderr
-        for pattern, shown in SHOWN:
-            printed = re.sub(pattern, shown, printed)
-        if only:
-            text += f" | grep {only}"
-            printed = "\n".join(line for line in printed.splitlines() if only in line)
-        self.told.append(f"$ {text}\n{printed}".rstrip() + "\n")
+class Standstill(Story):
+    """The story of a run that stands still."""
 
     def starts(self, text: str, begin: Callable[[], Process]) -> Process:
         """Start a daemon as the user does, and note how."""
@@ -98,7 +74,7 @@ class Story:
 
 
 @pytest.fixture
-def story(tmp_path: Path) -> Iterator[Story]:
+def story(tmp_path: Path) -> Iterator[Standstill]:
     (tmp_path / "redis").mkdir()
     server = RealRedis(tmp_path / "redis")
     server.start()
@@ -108,13 +84,13 @@ def story(tmp_path: Path) -> Iterator[Story]:
     (tmp_path / "yesterday").mkdir()
     (tmp_path / "yesterday" / "orders.py").write_text(YESTERDAY)
     try:
-        yield Story(system)
+        yield Standstill(system, SHOWN)
     finally:
         system.close()
         server.stop()
 
 
-def memory(story: Story, limit: int) -> None:
+def memory(story: Standstill, limit: int) -> None:
     """Set how much memory Redis may use; 0 for no limit."""
     import redis
 
@@ -122,7 +98,7 @@ def memory(story: Story, limit: int) -> None:
         client.config_set("maxmemory", limit)
 
 
-def test_six_causes_in_turn(story: Story) -> None:
+def test_six_causes_in_turn(story: Standstill) -> None:
     system = story.system
     scheduler = system.scheduler()
     old = system.worker("--processes", "1", app="yesterday/orders.py")
@@ -141,7 +117,7 @@ def test_six_causes_in_turn(story: Story) -> None:
     old.terminate()
     old.exit_code()
     system_backup = f"flowkit submit orders.py:backup --run-id {BACKUP}"
-    shared_forker().run(system_backup.split()[1:], system.folder, story._environ, DEADLINE_S)
+    shared_forker().run(system_backup.split()[1:], system.folder, story.environ, DEADLINE_S)
     story.starts(
         "flowkit-worker --app orders.py --processes 1",
         lambda: system.worker("--processes", "1", app="orders.py"),

@@ -108,7 +108,7 @@ def test_its_names_and_parameters_are_those_of_the_client(pair: tuple[type, type
     for name in names - inner:
         given, result = (inspect.signature(getattr(item, name)) for item in pair)
         assert list(given.parameters.values())[1:] == list(result.parameters.values())[1:] or (
-            name in ("wait_all", "logs")  # handles of its own kind; lines one after the other
+            name in ("wait_all", "logs")  # async handles; lines one after the other
         )
         is_awaited = inspect.iscoroutinefunction(getattr(other, name))
         assert is_awaited or name in ("connect", "logs"), name

@@ -4,23 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import ended_runs
 import pytest
+from ended_runs import dag
 from real_redis import RealRedis
 
-from flowkit import DAG, Client, Task
+from flowkit import Client
 from flowkit.embedded import EmbeddedServer
 from flowkit.exceptions import RunLost, RunNotOver
-from flowkit.protocol.scheduler_store import SchedulerStore
-
-
-def work(text: str = "") -> int:
-    return len(text)
-
-
-def dag(name: str) -> DAG:
-    made = DAG(name)
-    made.add(Task(work))
-    return made
 
 
 @pytest.fixture
@@ -30,13 +21,8 @@ def client(redis_server: RealRedis, namespace: str) -> Iterator[Client]:
 
 
 def finish(client: Client, *runs: str) -> None:
-    """End runs as a scheduler does."""
     for run in runs:
-        with client.run(run).shard.store() as store:
-            scheduler = SchedulerStore(store.link, store.keys.namespace, "s")
-            scheduler.term = scheduler.acquire_lease(60_000).term or scheduler.term
-            store.link.call("HSET", store.keys.tasks(run), 0, "S1,W.0,0,0,0")
-            scheduler.apply("", ["finish", run, "succeeded", "", "succeeded=1"])
+        ended_runs.finish(client, run)
 
 
 def test_a_handle_deletes_its_run(client: Client) -> None:

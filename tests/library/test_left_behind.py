@@ -38,7 +38,7 @@ def test_a_dead_socket_and_its_folder_are_deleted(place: Path) -> None:
     assert dead_folders([str(place)]) == [str(folder)]
     assert delete_folder(str(folder)) is True
     assert dead_folders([str(place)]) == []
-    assert delete_folder(str(folder)) is True, "it is gone, whoever deleted it"
+    assert delete_folder(str(folder)) is True, "another process has deleted it"
 
 
 def test_a_server_that_lives_keeps_its_folder(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:

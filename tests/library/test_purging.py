@@ -6,36 +6,16 @@ import time
 from collections.abc import Iterator
 
 import pytest
+from ended_runs import dag, finish
 from real_redis import RealRedis
 
-from flowkit import DAG, Client, Task
-from flowkit.protocol.scheduler_store import SchedulerStore
-
-
-def work(text: str = "") -> int:
-    return len(text)
-
-
-def dag(name: str) -> DAG:
-    made = DAG(name)
-    made.add(Task(work))
-    return made
+from flowkit import Client
 
 
 @pytest.fixture
 def client(redis_server: RealRedis, namespace: str) -> Iterator[Client]:
     with Client.connect(redis_server.url, namespace) as result:
         yield result
-
-
-def finish(client: Client, run: str, state: str = "succeeded") -> str:
-    """End a run as a scheduler does."""
-    with client.run(run).shard.store() as store:
-        scheduler = SchedulerStore(store.link, store.keys.namespace, "s")
-        scheduler.term = scheduler.acquire_lease(60_000).term or scheduler.term
-        store.link.call("HSET", store.keys.tasks(run), 0, "S1,W.0,0,0,0")
-        scheduler.apply("", ["finish", run, state, "", "succeeded=1"])
-    return run
 
 
 def ended(client: Client, name: str, state: str = "succeeded") -> str:

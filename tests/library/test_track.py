@@ -1,7 +1,7 @@
 """``flowkit.track`` and ``flowkit.progress``: what a running task reports about itself.
 
 A loop over a million rows reports a million times. Nothing but the last report matters, and it must
-cost next to nothing; whoever looks learns of two a second, and of the last one always.
+cost next to nothing; a reader sees two a second, and always the last one.
 """
 
 from __future__ import annotations
