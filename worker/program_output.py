@@ -42,7 +42,7 @@ class ProgramOutput:
     def __init__(self, pipe: int, token: str) -> None:
         """Replace the descriptors. ``pipe``: its write end, which is closed."""
         self._head = f"\0{token} "
-        self._pipe = os.dup(pipe)  # a task may leave a file of its own as descriptor 1
+        self._pipe = os.dup(pipe)  # a task may leave another file as descriptor 1
         self._unread = bytearray(4)
         self._silent = 0  # attempts since something was written
         self.asks_about_quick = True

@@ -156,7 +156,7 @@ def _judge_lines(env: Environment, played: Played) -> None:
         is_due = number >= env.forgotten.get(run, 0) and not may_miss
         if times > 1 or (is_due and not times):
             played.problems.append(f"{line!r} is {times} times in the logs")
-    played.problems += [f"{line!r} is in the logs, and nobody printed it" for line in kept]
+    played.problems += [f"{line!r} is in the logs, and no task printed it" for line in kept]
 
 
 def _may_lose_lines(scenario: Scenario, fault: Fault, calls: Sequence[Call]) -> bool:

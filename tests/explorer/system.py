@@ -121,7 +121,7 @@ def client_moves(setup: Setup, state: State) -> Iterator[Move]:
             lost=lambda result, behind=behind, call=call: result._replace(
                 client=behind._replace(again=call)
             ),
-            # Time stands still, so who waits for a retry can only go on if it is hastened.
+            # Time stands still, so a task that waits for a retry continues only if it is hastened.
             kind="" if call.name in ("submit", "hasten") else "client",
         )
 

@@ -114,7 +114,7 @@ def terms(hand: Hand) -> list[Command]:
 
 @kind("rates", weight=2)
 def rates(hand: Hand) -> list[Command]:
-    """A worker that nobody has started, and what it is said to do in a minute."""
+    """A worker that was never started, and what it is said to do in a minute."""
     rng, keys, worker = hand.rng, hand.keys, f"S{hand.number}"
     odd = (-1, 0, 2**63, 1.5, float("nan"), None, "x", [], {}, [1], [5, 2**70 - 2**69], True)
     number = rng.choice((1, 5, 2**32 - 1))

@@ -86,7 +86,7 @@ def led(env: Environment) -> None:
 
 
 def awaited(env: Environment) -> None:
-    """Somebody stands by for the lease, with no shard of its own."""
+    """A scheduler that leads no shard stands by for the lease."""
     env.acquire_lease()
     env.raw("acquire_lease", "s2", HOUR_MS, "0/1", 0)
 
