@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from flowkit.basics.counted import counted
 from flowkit.cli import display as display_module
 from flowkit.cli.display import Display, LineDisplay, done_of, summary
-from flowkit.cli.output import count, print_table, say, seconds
+from flowkit.cli.output import print_table, say, seconds
 from flowkit.core.run_record import RunRecord
 from flowkit.core.states import RunState
 from flowkit.processes.daemon_output import Line
@@ -58,7 +59,7 @@ def test_durations_read_well(length: float | None, shown: str) -> None:
 
 
 def test_one_item_is_singular() -> None:
-    assert [count(n, "task") for n in (0, 1, 2)] == ["0 tasks", "1 task", "2 tasks"]
+    assert [counted(n, "task") for n in (0, 1, 2)] == ["0 tasks", "1 task", "2 tasks"]
 
 
 def test_finished_tasks_and_a_note_about_the_rest_are_shown() -> None:
