@@ -193,6 +193,7 @@ def test_without_a_terminal_it_prints_once(talk: Run) -> None:
     )
 
 
+@pytest.mark.slow
 def test_a_redis_that_is_away_is_one_sentence(flowkit: Run) -> None:
     done = flowkit("top", FLOWKIT_REDIS_URL=f"redis://127.0.0.1:{free_port()}/0")
     assert done.returncode == 3

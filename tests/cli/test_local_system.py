@@ -271,6 +271,7 @@ def test_a_worker_without_its_app_is_not_restarted(tmp_path: Path) -> None:
     assert [line.level for line in lines] == ["ERROR"] * len(lines)
 
 
+@pytest.mark.slow
 def test_a_daemon_that_keeps_dying_immediately_is_not_restarted_forever(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

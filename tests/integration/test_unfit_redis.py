@@ -34,7 +34,16 @@ def waiting(name: str) -> DAG:
     return dag
 
 
-@pytest.mark.parametrize("ailment", AILMENTS, ids=lambda item: item.name)
+QUICK, *OTHERS = sorted(AILMENTS, key=lambda item: item.name != "memory")
+
+
+@pytest.mark.parametrize(
+    "ailment",
+    [
+        pytest.param(QUICK, id=QUICK.name),
+        *(pytest.param(item, id=item.name, marks=pytest.mark.slow) for item in OTHERS),
+    ],
+)
 def test_programs_wait_for_a_redis_that_refuses_writes(
     frail_system: System, own_redis: RealRedis, ailment: Ailment
 ) -> None:

@@ -129,6 +129,7 @@ def test_a_poison_predicate_stops_after_three_deaths_too(system: System) -> None
             run.wait_results(30)
 
 
+@pytest.mark.slow
 def test_a_poison_task_beside_async_tasks_is_found_and_they_are_spared(system: System) -> None:
     """Both lanes of a process die together. Blaming the only one of each lane once failed the
     neighbour; suspecting both forever would never end."""

@@ -224,6 +224,7 @@ def test_a_whole_system(pytester: pytest.Pytester) -> None:
     passes(pytester, 8)
 
 
+@pytest.mark.slow
 def test_workers_find_the_modules_that_the_test_finds(pytester: pytest.Pytester) -> None:
     """By pytest's own ``pythonpath``, of which another process knows nothing."""
     folder = pytester.mkdir("source")

@@ -335,6 +335,7 @@ print(unpack(pack([1, 2])))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="limits its own memory")
 def test_too_little_memory_is_an_error() -> None:
     ended = subprocess.run([sys.executable, "-c", CHILD], capture_output=True, text=True)
