@@ -20,7 +20,7 @@ TYPES = {
     "Sorted set": "zset",
     "Stream": "stream",
 }
-RUN_KEYS = ("run", "tasks", "results", "errors", "history", "logs")
+RUN_KEYS = ("run", "tasks", "results", "errors", "history", "logs", "inputs")
 MAY_EXPIRE = ("graph", "entry")
 MUST_EXPIRE = ("cached", "app", "app_version", "progress")
 

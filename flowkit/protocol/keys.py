@@ -21,7 +21,9 @@ from ..configuration.redis_url import NAMESPACE
 # What an id that becomes part of a key, an entry or an event may contain. No comma and no blank:
 # they separate the parts. No dot in a worker id: it separates a worker from its lanes.
 # The key of one run must never equal the tasks key of another.
-RUN_ID = re.compile(r"(?!.*:(?:tasks|results|errors|feed|history|logs)\Z)[A-Za-z0-9_.:\-]{1,128}")
+RUN_ID = re.compile(
+    r"(?!.*:(?:tasks|results|errors|feed|history|logs|inputs)\Z)[A-Za-z0-9_.:\-]{1,128}"
+)
 # A colon ends the name of a state store. The name of an entry follows, which may be any text.
 STATE_STORE = re.compile(r"[A-Za-z0-9_.\-]{1,64}")
 ASYNC_LANE = "~async"
@@ -86,6 +88,11 @@ class Keys:
         """Stream: lines that tasks printed, in chunks. Workers; the oldest are dropped above a
         bound. TTL from the run's end."""
         return f"{self.prefix}run:{run}:logs"
+
+    def inputs(self, run: str) -> str:
+        """Hash: what tasks get beside results. ``N^``: the memory of task N, which comes again.
+        Scripts that make the change; TTL from the run's end."""
+        return f"{self.prefix}run:{run}:inputs"
 
     def feed(self, run: str) -> str:
         """Channel: progress and end of a run. Never stored."""

@@ -208,7 +208,8 @@ class RunReads(Store):
         Redis does not tell: the user lacks the right, or it is the embedded store.
         """
         keys = self.keys
-        kinds = (keys.run, keys.tasks, keys.results, keys.errors, keys.history, keys.logs)
+        kinds = [keys.run, keys.tasks, keys.results, keys.errors]
+        kinds += [keys.history, keys.logs, keys.inputs]
         sizes = self._memory([kind(record.run) for record in runs for kind in kinds])
         if sizes is None:
             return None

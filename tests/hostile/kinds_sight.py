@@ -21,7 +21,7 @@ for at = 1, tonumber(ARGV[1]) do
 end
 redis.call('PEXPIRE', KEYS[1], 60000)
 """
-RUN_FIELDS = ("history", "logs", "logged", "by")
+RUN_FIELDS = ("history", "logs", "logged", "by", "inputs")
 
 
 def _spoilt(hand: Hand, key: str, entry: list[Part]) -> list[Command]:

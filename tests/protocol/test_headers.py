@@ -225,7 +225,7 @@ def test_keys_with_a_parameter_are_made_by_their_functions_only() -> None:
 
 
 @pytest.mark.parametrize(
-    "bad", ["", "a b", "a,b", "x" * 129, "r1:tasks", "r1:results", "a:errors", "a:logs"]
+    "bad", ["", "a b", "a,b", "x" * 129, "r1:tasks", "r1:results", "a:errors", "a:logs", "a:inputs"]
 )
 def test_a_run_id_cannot_be_what_another_run_s_key_is_made_of(bad: str) -> None:
     assert RUN_ID.fullmatch(bad) is None

@@ -10,7 +10,7 @@ local run = ARGV[2]
 local meta = fields_of(run_key(run), 'state', 'graph') or {}
 if meta[1] == 'running' then return {'RUNNING'} end
 local deleted = call('UNLINK', run_key(run), tasks_key(run), results_key(run), errors_key(run),
-                     history_key(run), logs_key(run))
+                     history_key(run), logs_key(run), inputs_key(run))
 local listed = try('ZREM', P .. 'runs', run)
 -- A run with a damaged state is active, although no scheduler takes it, and holds its graph.
 if try('SREM', P .. 'active', run) == 1 and meta[2] and is_digest(meta[2]) then release_graph(meta[2], 0) end

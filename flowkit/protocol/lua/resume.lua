@@ -25,7 +25,8 @@ call('HSET', run_key(run), 'state', 'running', 'resuming', resuming, 'resumed_by
 -- Results are recomputed: a worker must not use one that it has cached from before.
 try('HINCRBY', run_key(run), 'resumes', 1)
 call('HDEL', run_key(run), 'stop', 'finished', 'failed', 'counts')
-for _, key in ipairs({run_key(run), tasks_key(run), results_key(run), errors_key(run), history_key(run), logs_key(run)}) do
+for _, key in ipairs({run_key(run), tasks_key(run), results_key(run), errors_key(run), history_key(run), logs_key(run),
+                     inputs_key(run)}) do
   call('PERSIST', key)
 end
 hold_graph(meta[2])

@@ -10,7 +10,7 @@ end
 
 local function finish(run, outcome, failed, counts)
   local key = run_key(run)
-  local meta = fields_of(key, 'state', 'ttl', 'graph', 'resuming', 'history', 'logs')
+  local meta = fields_of(key, 'state', 'ttl', 'graph', 'resuming', 'history', 'logs', 'inputs')
   -- A key that is no run is kept, but is no longer active.
   if not meta then call('SREM', P .. 'active', run) end
   if not meta or meta[1] ~= 'running' then return end
@@ -28,6 +28,7 @@ local function finish(run, outcome, failed, counts)
   end
   if meta[5] then try('PEXPIRE', history_key(run), ttl) end
   if meta[6] then try('PEXPIRE', logs_key(run), ttl) end
+  if meta[7] then try('PEXPIRE', inputs_key(run), ttl) end
   if meta[3] and is_digest(meta[3]) then release_graph(meta[3], ttl) end
   call('PUBLISH', feed_key(run), 'over ' .. outcome)
 end
