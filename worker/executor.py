@@ -11,9 +11,8 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, TypedDict
+from typing import Any
 
-from flowkit.basics.shorten import shorten
 from flowkit.codec.packing import pack, unpack
 from flowkit.context import enter_attempt, leave_attempt
 from flowkit.core.retry import Policy, delay_before_retry
@@ -22,30 +21,18 @@ from flowkit.definition.call_plan import may_retry, plan_for, why_skipped
 from flowkit.definition.functions import unfit_result
 from flowkit.definition.task import Task, registered_task
 from flowkit.events.event import Listener
-from flowkit.events.tasks import (
-    TaskCached,
-    TaskFailed,
-    TaskHandedOn,
-    TaskRetried,
-    TaskSkipped,
-    TaskStarted,
-    TaskSucceeded,
-)
 from flowkit.exceptions import RedisUnavailable, TaskNotFoundError, TaskTimeout
 from flowkit.logging.streams import PRINTED, end_lines
 from flowkit.protocol.app_functions import function_id
 from flowkit.protocol.outcomes import CacheEntry, Outcome, OutcomeCode, Retry
-from flowkit.protocol.records import ErrorInfo
 from flowkit.protocol.worker_store import Claim
 
 from .app_versions import name_versions
+from .attempt_events import AttemptEvents
 from .hooks import WorkerHooks
 from .inputs import Inputs
 from .outcome_values import ended, error_info, failure, later_attempt
 from .result_cache import ResultCache
-
-# They happen once per attempt, so the listener is asked for each kind once, not each time.
-_FREQUENT = (TaskStarted, TaskSucceeded, TaskCached, TaskSkipped)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,20 +55,6 @@ class NotHere:
 
     claim: Claim
     function: str
-
-
-class _About(TypedDict):
-    """The fields of each event of an attempt."""
-
-    task_name: str
-    run_id: str
-    attempt: int
-    worker: str
-
-
-class _Why(TypedDict):
-    error_type: str
-    error_message: str
 
 
 class Executor:
@@ -108,8 +81,7 @@ class Executor:
         self._version = version
         self._told: set[str] = set()  # the functions whose absence was logged
         self._inputs = inputs
-        self._listener = listener
-        self._wanted = frozenset(kind for kind in _FREQUENT if listener.wants(kind))
+        self._events = AttemptEvents(listener, lane)
         self._lane = lane
         self._app = app
         self._max_bytes = max_bytes
@@ -153,8 +125,7 @@ class Executor:
             raise
         except BaseException as error:  # the user's predicate failed, or data cannot be read
             return self._failed(claim, name, policy, error, retry=False)
-        if TaskStarted in self._wanted:
-            self._listener.hear(TaskStarted(**self._of(claim, name)))
+        self._events.started(claim, name)
         return prepared
 
     def _should_run(
@@ -204,9 +175,7 @@ class Executor:
         self._inputs.remember(claim, packed)
         cache = prepared.cache
         stored = self._inputs.to_store(claim, packed, "" if cache is None else cache.name)
-        if TaskSucceeded in self._wanted:
-            about = self._of(claim, prepared.name)
-            self._listener.hear(TaskSucceeded(**about, duration=round(seconds, 6)))
+        self._events.succeeded(claim, prepared.name, seconds)
         kind = OutcomeCode.SUCCEEDED
         return Outcome(claim.run, claim.task, claim.attempt, kind, stored, cache=cache)
 
@@ -234,15 +203,14 @@ class Executor:
     # -- outcomes -------------------------------------------------------------------------------
 
     def _skip(self, claim: Claim, name: str, args: list[Any]) -> Outcome:
-        if TaskSkipped in self._wanted:
-            reason = why_skipped(args, comes_after=self._inputs.comes_after(claim))
-            self._listener.hear(TaskSkipped(**self._of(claim, name), reason=reason))
+        self._events.skipped(
+            claim, name, lambda: why_skipped(args, comes_after=self._inputs.comes_after(claim))
+        )
         return ended(claim, OutcomeCode.SKIPPED)
 
     def _cached(self, claim: Claim, name: str, packed: bytes) -> Outcome:
         self._inputs.remember(claim, packed)
-        if TaskCached in self._wanted:
-            self._listener.hear(TaskCached(**self._of(claim, name)))
+        self._events.cached(claim, name)
         return ended(claim, OutcomeCode.CACHED, self._inputs.to_store(claim, packed))
 
     def _not_here(self, claim: Claim, name: str, policy: Policy, ref: str) -> NotHere | Outcome:
@@ -258,7 +226,7 @@ class Executor:
             return self._failed(claim, name, policy, error, retry=False)
         if function not in self._told:
             self._told.add(function)
-            self._listener.hear(TaskHandedOn(**self._of(claim, name), reason=str(error)))
+            self._events.handed_on(claim, name, str(error))
         return NotHere(claim, function)
 
     def _failed(
@@ -270,7 +238,7 @@ class Executor:
             info = name_versions(
                 info, self._version, lambda: store.read_submitted_version(claim.run)
             )
-        self._report_failure(claim, name, policy, info, later)
+        self._events.failed(claim, name, policy, info, later)
         dag = self._inputs.known(claim.digest)
         if dag is not None and dag.on_retry and later is not None:
             params = self._inputs.params(claim)
@@ -283,18 +251,3 @@ class Executor:
         pause = delay_before_retry(policy, failures, self._random_unit())
         dag = self._inputs.known(claim.digest)
         return None if pause is None else later_attempt(policy, pause, dag, claim.task)
-
-    def _report_failure(
-        self, claim: Claim, name: str, policy: Policy, info: ErrorInfo, later: Retry | None
-    ) -> None:
-        about = self._of(claim, name)
-        why = _Why(error_type=info.type, error_message=shorten(info.message))
-        if later is None:
-            self._listener.hear(TaskFailed(**about, **why))
-            return
-        about["attempt"] = claim.spent.failures(claim.attempt)
-        delay = later.delay_ms / 1000
-        self._listener.hear(TaskRetried(**about, **why, max_retries=policy.retries, delay=delay))
-
-    def _of(self, claim: Claim, name: str) -> _About:
-        return _About(task_name=name, run_id=claim.run, attempt=claim.attempt, worker=self._lane)

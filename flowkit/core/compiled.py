@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from .graph import Graph
+from .mapping import Maps, counted_tasks
+from .numbering import MOST_NUMBERS, NODE, Numbering
 from .retry import Policy
 from .triggers import HOOKS, Trigger, special
 
@@ -29,7 +31,9 @@ class CompiledDAG:
     """One version of a DAG. ``kwargs`` holds packed fixed keyword arguments by task number.
 
     ``on_retry``: the reference of the function that is called for retries, "" for none.
-    ``pinned``: the version of the app whose workers alone run it, "" for any.
+    ``pinned``: the version of the app whose workers alone run it, "" for any. ``maps``: how mapped
+    tasks are mapped, by number. ``counted``: the tasks whose results are lists that are mapped.
+    A number may be that of a task or, in a run, of an item of a mapped task.
     """
 
     name: str
@@ -42,14 +46,37 @@ class CompiledDAG:
     on_failure: OnFailure = OnFailure.STOP
     on_retry: str = ""
     pinned: str = ""
+    maps: Maps = field(default_factory=dict)
+    numbering: Numbering = field(init=False, repr=False, compare=False)
+    counted: frozenset[int] = field(init=False, repr=False, compare=False)
 
-    def policy(self, task: int) -> Policy:
-        """Return the policy of ``task``."""
-        return self.policies[self.policy_of[task]]
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "numbering", Numbering(len(self.graph), self.maps))
+        object.__setattr__(self, "counted", counted_tasks(self.maps))
 
-    def ref(self, task: int) -> str:
-        """Return the reference of the function that ``task`` calls."""
-        return self.refs[self.ref_of[task]]
+    def policy(self, number: int) -> Policy:
+        """Return the policy of a task, or of an item. Raises IndexError."""
+        return self.policies[self.policy_of[self.numbering.node(number)]]
+
+    def ref(self, number: int) -> str:
+        """Return the reference of the function that a task or an item calls. Raises IndexError."""
+        return self.refs[self.ref_of[self.numbering.node(number)]]
+
+    def task_name(self, number: int) -> str:
+        """Return the name of a task, or of an item, such as ``parse[7]``. Raises IndexError."""
+        return self.numbering.name(self.graph.names, number)
+
+    def is_valid(self, number: int) -> bool:
+        """Return whether a number can be that of a task or of an item in a run."""
+        count = len(self.graph)
+        return 0 <= number < count or bool(self.maps and number < MOST_NUMBERS)
+
+    def is_counted(self, number: int) -> bool:
+        """Return whether the result of a task or an item is a list that is mapped."""
+        if not self.counted:
+            return False
+        node, index = self.numbering.split(number)
+        return node in self.counted and (index == NODE) == (node not in self.maps)
 
     def triggers(self) -> dict[int, Trigger]:
         """Return the triggers that matter, by task number (see ``triggers.special``)."""

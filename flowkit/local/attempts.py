@@ -29,12 +29,10 @@ from queue import SimpleQueue
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-from ..codec.tables import table_fault
 from ..context import enter_attempt
 from ..core.compiled import OnFailure
 from ..core.states import TaskState
-from ..definition.call_plan import may_retry, own_arguments, plan_for, why_skipped
-from ..definition.functions import unfit_result
+from ..definition.call_plan import own_arguments, plan_for, why_skipped
 from ..definition.task import Task
 from ..execution.attempt_contexts import AttemptContexts
 from ..execution.progress import REPORTERS, end_reports
@@ -44,6 +42,7 @@ from ..state.open_batches import take_part
 from .outcome import Key, LocalOutcome
 from .run_context import RunContext
 from .threads import LoopThread, ThreadPool
+from .verdicts import outcome_of_error, outcome_of_result
 
 if TYPE_CHECKING:
     from .processes.pool import Processes
@@ -261,23 +260,11 @@ class Attempts:
         return not self._closed and (not self._stopping or self._context.continues(index))
 
     def _report_result(self, key: Key, value: object, seconds: float) -> bool:
-        problem = unfit_result(self._tasks[key[0]].name, value)
-        if problem is not None:
-            return self._report_failure(key, problem, retry=False)
-        fault = table_fault(value)
-        if fault is not None:
-            self._context.events.unstorable(key[0], fault)
-        return self._report(LocalOutcome(*key, TaskState.SUCCEEDED, value, seconds))
+        return self._report(outcome_of_result(self._context, key, value, seconds))
 
     def _report_failure(self, key: Key, error: BaseException, *, retry: bool | None = None) -> bool:
         """``retry``: whether to retry the error, None to ask the task."""
-        index, attempt = key
-        task = self._tasks[index]
-        retryable = may_retry(task, error) if retry is None else retry
-        final = attempt > task.retries or not retryable
-        return self._report(
-            LocalOutcome(index, attempt, TaskState.FAILED if final else TaskState.WAITING, error)
-        )
+        return self._report(outcome_of_error(self._context, key, error, retry=retry))
 
     def _report(self, outcome: LocalOutcome) -> bool:
         if PRINTED:

@@ -13,6 +13,7 @@ from operator import attrgetter
 import msgpack
 
 from ..core.compiled import CompiledDAG
+from ..core.mapping import MapSpec
 from ..core.retry import Policy
 from ..exceptions import DAGError
 from .graphs import FORMAT, POLICY_FIELDS
@@ -40,10 +41,14 @@ def pack_graph(dag: CompiledDAG) -> bytes:
         dag.on_retry,
     ]
     order_counts = dag.graph.order_counts
-    if dag.pinned or order_counts is not None:
-        parts.append(dag.pinned)
-    if order_counts is not None:
-        parts.append(_to_bytes(order_counts))
+    optional: list[object] = [
+        dag.pinned,
+        b"" if order_counts is None else _to_bytes(order_counts),
+        [_packed_map(task, spec) for task, spec in sorted(dag.maps.items())],
+    ]
+    while optional and not optional[-1]:  # so that older releases can run the DAG
+        optional.pop()
+    parts += optional
     packed: bytes = msgpack.packb(parts)
     _check_size(dag, len(packed))
     return packed if len(packed) < COMPRESS_FROM else zlib.compress(packed, 1)
@@ -54,6 +59,10 @@ def _packed(policy: Policy) -> tuple[object, ...]:
     releases can run the DAG."""
     values: tuple[object, ...] = _values_of(policy)
     return values[:-1] if policy.keep_result else values
+
+
+def _packed_map(task: int, spec: MapSpec) -> list[object]:
+    return [task, spec.over, spec.flatten | spec.collect << 1, spec.max_active, spec.label]
 
 
 def _check_size(dag: CompiledDAG, size: int) -> None:

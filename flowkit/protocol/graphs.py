@@ -29,6 +29,7 @@ import msgpack
 from ..core.app_version import MAX_APP_VERSION, is_app_version
 from ..core.compiled import CompiledDAG, OnFailure
 from ..core.graph import CycleFound, Graph
+from ..core.mapping import MAX_LABEL, Maps, MapSpec, check_maps
 from ..core.names import are_names, is_name
 from ..core.policy_check import checked_policy
 from ..core.retry import Policy
@@ -40,7 +41,7 @@ T = TypeVar("T")
 FORMAT = 1
 READ_BYTES = 64 * 1024
 POLICY_FIELDS = [field.name for field in fields_of(Policy)]
-_FIELDS = 14  # of a DAG; older releases wrote the first ten, and the last two are left out if empty
+_FIELDS = 15  # of a DAG; older releases wrote ten, and the last three may be left out
 _LEAST_FIELDS = 10
 _BROKEN = (
     ValueError,
@@ -142,12 +143,27 @@ class _Reader:
         pinned = self._text(MAX_APP_VERSION) if fields > _LEAST_FIELDS + 2 else ""
         if pinned and not is_app_version(pinned):
             raise ValueError("the version that it is pinned to is none of an app")
-        if fields > _LEAST_FIELDS + 3:
-            graph = graph.with_order(_order_counts(graph, self._numbers(MAX_TASKS)))
+        if fields > _LEAST_FIELDS + 3 and (counts := self._numbers(MAX_TASKS)):
+            graph = graph.with_order(_order_counts(graph, counts))
+        maps: Maps = {}
+        if fields > _LEAST_FIELDS + 4:
+            most = self._length(len(names), "mapped tasks")
+            maps = dict(self._map(len(names)) for _ in range(most))
+            check_maps(graph, maps)
         if self._unpacker.read_bytes(1) or self._file.read(1):
             raise ValueError("bytes follow it that are not part of it")
         return CompiledDAG(
-            name, graph, policies, policy_of, refs, ref_of, kwargs, on_failure, on_retry, pinned
+            name,
+            graph,
+            policies,
+            policy_of,
+            refs,
+            ref_of,
+            kwargs,
+            on_failure,
+            on_retry,
+            pinned,
+            maps,
         )
 
     # -- items ----------------------------------------------------------------------------------
@@ -191,6 +207,22 @@ class _Reader:
                 f"{len(POLICY_FIELDS)}; upgrade flowkit here"
             )
         return checked_policy({name: self._item() for name in POLICY_FIELDS[:length]})
+
+    def _map(self, tasks: int) -> tuple[int, MapSpec]:
+        if self._unpacker.read_array_header() != 5:
+            raise ValueError("a mapped task in it has another number of properties")
+        task = self._whole()
+        over = tuple(self._whole() for _ in range(self._length(tasks, "tasks to map over")))
+        flags = self._whole()
+        if not 0 <= flags <= 3:
+            raise ValueError("a mapped task in it has flags that are unknown; upgrade flowkit here")
+        return task, MapSpec(
+            over,
+            flatten=bool(flags & 1),
+            collect=bool(flags & 2),
+            max_active=self._whole(),
+            label=self._text(MAX_LABEL),
+        )
 
     def _fixed(self, tasks: int) -> tuple[int, bytes]:
         if self._unpacker.read_array_header() != 2:

@@ -20,6 +20,7 @@ PUBLIC = {
     "HookEvent",
     "Hooks",
     "LogLevel",
+    "Mapped",
     "RunHandle",
     "StateManager",
     "Task",

@@ -1,0 +1,35 @@
+"""What the end of a call means for its attempt: the outcome that the runner gets."""
+
+from __future__ import annotations
+
+from ..codec.tables import table_fault
+from ..core.states import TaskState
+from ..definition.call_plan import may_retry
+from ..definition.functions import unfit_result
+from .outcome import Key, LocalOutcome
+from .run_context import RunContext
+
+
+def outcome_of_result(context: RunContext, key: Key, value: object, seconds: float) -> LocalOutcome:
+    """Return the outcome of an attempt whose function has returned ``value``."""
+    problem = unfit_result(context.indexed.tasks[key[0]].name, value)
+    if problem is not None:
+        return outcome_of_error(context, key, problem, retry=False)
+    fault = table_fault(value)
+    if fault is not None:
+        context.events.unstorable(key[0], fault)
+    return LocalOutcome(*key, TaskState.SUCCEEDED, value, seconds)
+
+
+def outcome_of_error(
+    context: RunContext, key: Key, error: BaseException, *, retry: bool | None
+) -> LocalOutcome:
+    """Return the outcome of an attempt that failed with ``error``.
+
+    ``retry``: whether to retry the error, None to ask the task.
+    """
+    index, attempt = key
+    task = context.indexed.tasks[index]
+    retryable = may_retry(task, error) if retry is None else retry
+    final = attempt > task.retries or not retryable
+    return LocalOutcome(index, attempt, TaskState.FAILED if final else TaskState.WAITING, error)
