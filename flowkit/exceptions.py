@@ -32,6 +32,7 @@
         ├── RunCancelled
         ├── RunDamaged
         ├── RunLost
+        ├── ChildRunFailed        a run that a task has called did not succeed
         └── WaitTimeout
 
 Wrong types and values in a call (``retries="3"``) raise ``TypeError`` and ``ValueError``, as
@@ -45,26 +46,9 @@ prints the text of an uncaught error as it is. So that text is escaped; attribut
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
+from .basics.base_error import FlowkitError as FlowkitError
 from .basics.display_text import escape_lines
-
-
-def _rebuild(kind: type[FlowkitError], args: tuple[Any, ...], fields: dict[str, Any]) -> Any:
-    error = kind.__new__(kind)
-    error.args = args
-    error.__dict__.update(fields)
-    return error
-
-
-class FlowkitError(Exception):
-    """The base class of all errors that flowkit raises on purpose."""
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuild, (type(self), self.args, self.__dict__)
-
-    def __str__(self) -> str:
-        return escape_lines(super().__str__())
 
 
 class DAGError(FlowkitError):
@@ -289,6 +273,12 @@ class RunLost(RunError):
         "Run {run_id!r} was accepted, but its data is gone from Redis: lost, deleted or evicted. "
         "Submit it again, and check the persistence and memory settings of that Redis."
     )
+
+
+class ChildRunFailed(RunError):
+    """A run that a task has called has failed, or was cancelled. ``run_id``: the id of that run."""
+
+    sentence = "Run {run_id!r}, which a task has called, did not succeed."
 
 
 class WaitTimeout(RunError):

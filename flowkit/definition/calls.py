@@ -14,9 +14,12 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Never, Self
 
 from ..arguments import check_mapping
+from ..exceptions import DAGError
 from .callables import is_async
+from .task_names import number_of
 
 if TYPE_CHECKING:
+    from ..core.compiled import CompiledDAG
     from .dag import DAGDefinition
 
 MOST_CALLS = 1000  # in one result
@@ -40,6 +43,7 @@ class Call(Any):  # type: ignore[misc]
     result: str | None
 
     def __new__(cls, *args: object, **kwargs: object) -> Self:
+        """Make an empty call."""
         return object.__new__(cls)  # that of Any passes the arguments on
 
     def __init__(
@@ -97,12 +101,35 @@ def has_calls(value: object) -> bool:
     return (kind is list or kind is tuple) and bool(value) and type(value[0]) is Call  # type: ignore[index]
 
 
+def wanted_task(compiled: CompiledDAG, result: str) -> int:
+    """Return the number of the task whose result a call wants.
+
+    Raises TaskNotFoundError, DAGError for a result that is not kept until the end of its run.
+    """
+    task = number_of(result, compiled.graph.names, f"DAG {compiled.name!r}")
+    if not compiled.policy(task).keep_result:
+        raise DAGError(
+            f"task {result!r} of DAG {compiled.name!r} has keep_result=False, so its result is "
+            "deleted before its run ends, and cannot be the result of a call. Name another task, "
+            "or leave keep_result out."
+        )
+    return task
+
+
+def too_deep(name: str) -> DAGError:
+    """Return the error for a call by the task ``name`` of a run that is already deep enough."""
+    return DAGError(
+        f"Task {name!r} called a run, and its own run is already {MOST_DEPTH} calls deep, which is "
+        "the limit. If DAGs call each other, make sure that this ends."
+    )
+
+
 def calls_in(name: str, value: object) -> list[Call]:
     """Return the calls in a value that ``has_calls``. ``name``: of the task.
 
     Raises TypeError if it contains anything else, ValueError for too many.
     """
-    calls = list(value) if isinstance(value, list | tuple) else [value]
+    calls: list[Any] = list(value) if isinstance(value, list | tuple) else [value]
     for at, call in enumerate(calls):
         if type(call) is not Call:
             raise TypeError(
@@ -131,6 +158,7 @@ class CallTask:
         result: str | None,
         module: str,
     ) -> None:
+        """``module``: where the task was made. Raises TypeError."""
         what = f"DAG {dag.name!r}: as_task"
         if params is not None and not isinstance(params, Mapping) and not callable(params):
             raise TypeError(
@@ -150,6 +178,7 @@ class CallTask:
             self.__signature__ = inspect.Signature([ignored])
 
     def __call__(self, *args: object, **kwargs: object) -> Call:
+        """Return the call; the arguments go to the function for the parameters."""
         params = self.params
         if callable(params):
             given = params(*args, **kwargs)

@@ -133,10 +133,10 @@ class DAGDefinition:
         parameters of the run that it names. Without a function, these results are ignored.
         ``options``: those of a task; a retry starts a new run. Raises TypeError, ValueError.
         """
-        name = options.pop("name", None) if name is None else name
         module = sys._getframe(1).f_globals.get("__name__", "?")
-        name = self.name if name is None else name
-        return Task(CallTask(self, name, params, result, module), name=name, **options)
+        given = name or options.get("name") or self.name
+        options["name"] = given
+        return Task(CallTask(self, given, params, result, module), **options)
 
     # -- tasks and edges -------------------------------------------------------------------
 
@@ -225,6 +225,14 @@ class DAGDefinition:
             check_mapping(params)
         indexed = self.indexed()
         check_params(self.name, indexed, [params or {} for params in runs or (None,)])
+        check_importable(indexed.tasks)
+        return compile_indexed(self.name, indexed, self.on_failure)
+
+    def compile_for_calls(self, indexed: IndexedDAG) -> CompiledDAG:
+        """Compile what ``indexed`` returned, for runs that tasks on workers call.
+
+        The parameters of each run are still to be checked.
+        """
         check_importable(indexed.tasks)
         return compile_indexed(self.name, indexed, self.on_failure)
 

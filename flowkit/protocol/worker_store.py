@@ -12,6 +12,7 @@ from typing import Any
 
 from ..core.app_version import is_app_version
 from ..exceptions import LeaseLost
+from .call_store import CallStore
 from .decoding import (
     CorruptData,
     digest,
@@ -24,7 +25,6 @@ from .decoding import (
 )
 from .keys import of_function
 from .outcomes import Outcome
-from .progress_store import ProgressStore
 from .records import parse_record
 from .scripts import script
 from .spent import Flag, Spent
@@ -79,7 +79,7 @@ class Pulse:
     app_known: bool = True
 
 
-class WorkerStore(ProgressStore):
+class WorkerStore(CallStore):
     """The calls of one worker, by its parent or one of its lanes."""
 
     def check_rights(self) -> None:

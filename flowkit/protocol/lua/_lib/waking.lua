@@ -4,7 +4,7 @@
 local function waiting_for_calls(run, task, attempt)
   local record = is_run(run) and field_of(tasks_key(run), task)
   local state, current, lane, spent, started = read_record(record)
-  if state == 'W' and current == attempt and string.find(record, ',children,', 1, true) then
+  if state == 'W' and current == attempt and waits_for_runs(record) then
     return spent, lane, started
   end
 end
