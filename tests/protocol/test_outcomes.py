@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +25,10 @@ MATCH = RUNTIME.eval("string.match")
 def scripts() -> Any:
     """Load what the scripts read outcomes with; it needs no Redis."""
     text = "\n".join(
-        (PIECES / f"{name}.lua").read_text("utf-8") for name in ("spent", "outcome_codes")
+        (PIECES / f"{name}.lua").read_text("utf-8")
+        for name in ("spent", "outcome_codes", "children")
     )
-    names = ["OUTCOME", "RETRY", "CACHE_ENTRY", "settled"]
+    names = ["OUTCOME", "RETRY", "CACHE_ENTRY", "CALLING", "settled"]
     table = ", ".join(f"{name} = {name}" for name in names)
     return RUNTIME.execute(f"{text}\nreturn {{{table}}}")
 
@@ -42,7 +44,9 @@ ENTRIES = st.builds(CacheEntry, st.from_regex("[0-9a-f]{1,64}", fullmatch=True),
 @st.composite
 def outcomes(draw: st.DrawFn) -> Outcome:
     kind = draw(st.sampled_from(OutcomeCode))
-    retry = draw(RETRIES) if kind in LATER else None
+    retry = draw(RETRIES) if kind in (*LATER, OutcomeCode.CALLED) else None
+    if retry is not None and kind is OutcomeCode.CALLED:
+        retry = replace(retry, delay_ms=0)  # it is due when the runs are over
     kept = draw(st.none() | ENTRIES) if kind is OutcomeCode.SUCCEEDED else None
     return Outcome(
         "r1", draw(NUMBERS), draw(NUMBERS), kind, draw(st.binary(max_size=3)), retry, kept
@@ -58,8 +62,11 @@ def test_an_outcome_is_read_as_it_was_written(outcome: Outcome) -> None:
 def test_the_scripts_read_what_python_writes(outcome: Outcome) -> None:
     assert MATCH(outcome.token, LUA.OUTCOME) == (str(outcome.attempt), outcome.kind.value)
     retry, cache = outcome.retry, outcome.cache
-    expected = None if retry is None else (str(retry.delay_ms), retry.ready_list, retry.level)
+    place = None if retry is None else (retry.ready_list, retry.level)
+    calls = outcome.kind is OutcomeCode.CALLED
+    expected = None if retry is None or calls else (str(retry.delay_ms), *place)
     assert MATCH(outcome.token, LUA.RETRY) == expected
+    assert MATCH(outcome.token, LUA.CALLING) == (place if calls else None)
     expected_entry = None if cache is None else (cache.name, str(cache.ttl_ms))
     assert MATCH(outcome.token, LUA.CACHE_ENTRY) == expected_entry
 
@@ -77,6 +84,7 @@ def test_the_scripts_read_what_python_writes(outcome: Outcome) -> None:
             "3,2,W,500,gpu~async,5",
         ),
         (Outcome("r", 3, 2, OutcomeCode.PUT_OFF, retry=Retry(0, "a.b", "!")), "3,2,D,0,a.b,!"),
+        (Outcome("r", 3, 2, OutcomeCode.CALLED, retry=Retry(0, "a.b", "5")), "3,2,N,a.b,5"),
         (Outcome("r", 3, 2, OutcomeCode.SUCCEEDED, cache=CacheEntry("c0", 7)), "3,2,S,c0,7"),
     ],
 )
@@ -93,6 +101,7 @@ def test_each_form(outcome: Outcome, token: str) -> None:
         "3,2,S\n",
         *("3,2,W", "3,2,W,5", "3,2,W,5,default", "3,2,W,,default,5", "3,2,W,5,,5", "3,2,W,5,a,55"),
         *("3,2,F,5,default,5", "3,2,D,5,a b,5", "3,2,D,5,~async,5", "3,2,D,5,default,x"),
+        *("3,2,N", "3,2,N,a", "3,2,N,5,a,5", "3,2,N,a b,5", "3,2,N,a,x"),
         *("3,2,S,c0", "3,2,S,xyz,5", "3,2,S,c0,5,6", "3,2,H,c0,5", f"3,2,S,{'a' * 65},5"),
         *(f"{'9' * 8},2,S", f"3,{'9' * 10},S", f"3,2,W,{'9' * 16},default,5"),
     ],
@@ -111,9 +120,12 @@ def test_the_state_that_each_outcome_leads_to(
     settled = LUA.settled(kind.value, stop or False, spent)
     if kind is OutcomeCode.CACHED:
         assert settled == "S"
-    elif kind not in LATER:
+    elif kind not in (*LATER, OutcomeCode.CALLED):
         assert settled == kind
     else:
         stops = stop == "cancelled" or (stop == "failed" and "+" not in spent)
+        if kind is OutcomeCode.CALLED:
+            assert settled == ("C" if stops else "W")
+            return
         never_again = kind is OutcomeCode.RETRY and "=" in spent
         assert settled == ("F" if stops or never_again else "W")

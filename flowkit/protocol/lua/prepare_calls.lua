@@ -19,6 +19,6 @@ end
 call('ZREM', P .. 'runs', '')
 call('SREM', P .. 'active', '')
 call('HDEL', P .. 'graphs', '')
-call('PERSIST', P .. 'run::children')
+call('PERSIST', children_key(''))
 try('SREM', P .. 'parents', '')
 return {'OK', read_time(field_of(run_key(ARGV[2]), 'depth')) or 0, table.concat(missing, ' ')}
