@@ -22,9 +22,9 @@ from .decoding import (
     text_list,
     text_of,
 )
+from .item_store import ItemStore
 from .keys import of_function
 from .outcomes import Outcome
-from .progress_store import ProgressStore
 from .records import parse_record
 from .scripts import script
 from .spent import Flag, Spent
@@ -79,7 +79,7 @@ class Pulse:
     app_known: bool = True
 
 
-class WorkerStore(ProgressStore):
+class WorkerStore(ItemStore):
     """The calls of one worker, by its parent or one of its lanes."""
 
     def check_rights(self) -> None:

@@ -49,7 +49,7 @@ MODULES = {
         "scheduler_store",
         "upkeep_store",
     ),
-    "worker": ("store", "worker_store", "progress_store", "log_store"),
+    "worker": ("store", "worker_store", "progress_store", "item_store", "log_store"),
     "state": ("state_store",),
 }
 # Words in capitals that are no commands: options, replies, and sets of outcomes' letters.
