@@ -20,7 +20,7 @@ TYPES = {
     "Sorted set": "zset",
     "Stream": "stream",
 }
-RUN_KEYS = ("run", "tasks", "results", "errors", "history", "logs", "inputs")
+RUN_KEYS = ("run", "tasks", "results", "errors", "history", "logs", "inputs", "children")
 MAY_EXPIRE = ("graph", "entry")
 MUST_EXPIRE = ("cached", "app", "app_version", "progress")
 

@@ -33,7 +33,7 @@ _HINTS: tuple[tuple[type | tuple[type, ...], str], ...] = (
     (io.IOBase, "Close it and return its path."),
     (types.CoroutineType, "Await it and return what it gives."),
     (memoryview, "Return bytes(value)."),
-    ((deque, range, list, Iterator, MappingView), "Return list(value)."),
+    ((deque, list, Iterator, MappingView), "Return list(value)."),
     ((types.AsyncGeneratorType,), "Collect its items and return the list."),
     ((defaultdict, Counter, OrderedDict, dict, types.MappingProxyType), "Return dict(value)."),
     ((str, int, float, bytes, tuple, set, frozenset), "Return {base}(value)."),

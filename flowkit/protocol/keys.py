@@ -90,8 +90,9 @@ class Keys:
         return f"{self.prefix}run:{run}:logs"
 
     def inputs(self, run: str) -> str:
-        """Hash: what tasks get beside results. ``N^``: the memory of task N, which comes again.
-        Scripts that make the change; TTL from the run's end."""
+        """Hash: what tasks get beside results. ``N.b``: block b of the elements that task N
+        returned; ``N=``: the label of item N; ``N^``: the memory of task N, which comes again.
+        Workers; TTL from the run's end."""
         return f"{self.prefix}run:{run}:inputs"
 
     def children(self, run: str) -> str:

@@ -18,6 +18,12 @@ MAX_SPENT = 64  # characters of the field `spent` of a record
 MAX_QUEUE = 64  # characters of a queue name; a ready list may add "~async"
 MAX_LEVELS = 11  # levels of a ready list: ten priorities and that of suspects
 
+# -- items of mapped tasks ------------------------------------------------------------------------
+
+MAX_BLOCK = 512  # elements in one block
+MAX_TYPE = 60  # characters of the name of a type that cannot be mapped
+MAX_ITEM_LABEL = 200  # characters
+
 # -- facts and workers ----------------------------------------------------------------------------
 
 MAX_FACT_BYTES = 32 * 1024  # one fact: a run and its tasks that ended in one batch

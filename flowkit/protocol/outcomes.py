@@ -2,7 +2,8 @@
 
 The text of an outcome, its token, is ``task,attempt,CODE``. A retry and a postponed attempt add
 ``,delay (ms),ready list,level``, and calls of runs add ``,ready list,level``. A success adds
-``,entry,ttl (ms)`` if its result is cached too.
+``,entry,ttl (ms)`` if its result is cached too, and ``,#ITEMS`` if other tasks are mapped over its
+result (see ``items.py``). The outcome of an item ends with ``,=LABEL`` if it has a label.
 ``lua/_lib/outcome_codes.lua`` reads the same text; ``tests/protocol/test_outcomes.py`` compares the
 two.
 """
@@ -10,10 +11,12 @@ two.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from .limits import ATTEMPT_DIGITS, MAX_QUEUE, TASK_DIGITS, TIME_DIGITS
+from .items import PATTERN, Items
+from .limits import ATTEMPT_DIGITS, MAX_ITEM_LABEL, MAX_QUEUE, TASK_DIGITS, TIME_DIGITS
 
 
 class OutcomeCode(StrEnum):
@@ -38,8 +41,10 @@ _TIME = f"([0-9]{{1,{TIME_DIGITS}}})"
 _LIST = rf"[A-Za-z0-9_.\-]{{1,{MAX_QUEUE}}}(?:~async)?(?:@[0-9a-f]{{16}})?"
 _TOKEN = re.compile(
     rf"([0-9]{{1,{TASK_DIGITS}}}),([0-9]{{1,{ATTEMPT_DIGITS}}}),"
-    rf"(?:([SHKFC])|(S),([0-9a-f]{{1,64}}),{_TIME}"
+    rf"(?:([KFC])|([SH])(?:(?<=S),([0-9a-f]{{1,64}}),{_TIME})?(?:,#({PATTERN}))?"
     rf"|(?:([WD]),{_TIME}|(N)),({_LIST}),([!0-9]))"
+    rf"(?:,=(.{{1,{MAX_ITEM_LABEL}}}))?",
+    re.DOTALL,
 )
 
 
@@ -65,6 +70,8 @@ class Outcome:
     """How an attempt ended. ``payload``: the packed result or error, empty for none.
 
     ``retry``: of RETRY, PUT_OFF and CALLED. ``cache``: of a success whose result is cached.
+    ``items``: of a success over whose result other tasks are mapped; ``blocks``: its elements, to
+    be stored before. ``label``: of an item, "" for none.
     """
 
     run: str
@@ -74,6 +81,9 @@ class Outcome:
     payload: bytes = b""
     retry: Retry | None = None
     cache: CacheEntry | None = None
+    items: Items | None = None
+    blocks: Sequence[bytes] = ()
+    label: str = ""
 
     @property
     def key(self) -> str:
@@ -91,6 +101,10 @@ class Outcome:
             more = f",{self.cache.name},{self.cache.ttl_ms}"
         else:
             more = ""
+        if self.items is not None:
+            more += f",#{self.items.text}"
+        if self.label:
+            more += f",={self.label}"
         return f"{self.task},{self.attempt},{self.kind}{more}"
 
     @classmethod
@@ -99,7 +113,8 @@ class Outcome:
         match = _TOKEN.fullmatch(token)
         if match is None:
             raise ValueError(f"{token!r} is not the outcome of an attempt")
-        task, attempt, final, success, entry, ttl, later, delay, called, *place = match.groups()
+        task, attempt, final, success, entry, ttl, items, *more = match.groups()
+        later, delay, called, ready_list, level, label = more
         is_later = later or called
         return cls(
             run,
@@ -107,6 +122,8 @@ class Outcome:
             int(attempt),
             OutcomeCode(final or success or is_later),
             payload,
-            Retry(int(delay or 0), *place) if is_later else None,
-            CacheEntry(entry, int(ttl)) if success else None,
+            Retry(int(delay or 0), ready_list, level) if is_later else None,
+            CacheEntry(entry, int(ttl)) if entry else None,
+            Items.parse(items) if items else None,
+            label=label or "",
         )

@@ -23,6 +23,7 @@ from .decoding import (
     text_list,
     text_of,
 )
+from .item_store import ItemStore
 from .keys import of_function
 from .outcomes import Outcome
 from .records import parse_record
@@ -79,7 +80,7 @@ class Pulse:
     app_known: bool = True
 
 
-class WorkerStore(CallStore):
+class WorkerStore(ItemStore, CallStore):
     """The calls of one worker, by its parent or one of its lanes."""
 
     def check_rights(self) -> None:

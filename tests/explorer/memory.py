@@ -23,7 +23,8 @@ from flowkit.core.commands import (
 from flowkit.core.compiled import CompiledDAG, OnFailure
 from flowkit.core.graph import Graph
 from flowkit.core.retry import Policy
-from flowkit.core.run import DEFAULT_WINDOW, Run
+from flowkit.core.run import Run
+from flowkit.core.run_record import DEFAULT_WINDOW
 from flowkit.core.states import RunState, TaskState
 from flowkit.core.triggers import Trigger
 from flowkit.protocol.app_functions import app_id, function_id, pinned_id

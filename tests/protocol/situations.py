@@ -131,8 +131,8 @@ def awaited(env: Environment) -> None:
     env.raw("acquire_lease", "s2", HOUR_MS, "0/1", 0)
 
 
-def complete_args(code: str) -> Callable[[Environment], tuple[object, ...]]:
-    token = done(0, code).token
+def complete_args(code: str, more: str = "") -> Callable[[Environment], tuple[object, ...]]:
+    token = done(0, code).token + more
     return lambda env: ("W.0", 2, 5, 1, "", 1, LIST, "r1", 1, token, "payload")
 
 

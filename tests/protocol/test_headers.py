@@ -18,7 +18,7 @@ from flowkit.protocol.change_store import Waiting
 from flowkit.protocol.client_store import ClientStore, Submission
 from flowkit.protocol.keys import RUN_ID, Keys
 from flowkit.protocol.log_store import LogStore
-from flowkit.protocol.outcomes import Outcome
+from flowkit.protocol.outcomes import Outcome, OutcomeCode
 from flowkit.protocol.parent_store import WaitingTask
 from flowkit.protocol.scheduler_store import SchedulerStore
 from flowkit.protocol.scripts import Script, header, names, script
@@ -139,6 +139,7 @@ def everything_sent() -> list[tuple[str, int]]:
     worker.release("W.0", [])
     worker.retire("W", [])
     worker.report_progress("W", {"r,1,1": "W.0,1,,"}, ["r,2,1"])
+    worker.store_items("W.0", Outcome("r", 0, 1, OutcomeCode.SUCCEEDED, blocks=[b"block"]))
     worker.check_rights()
     scheduler.check_rights()
     link.reply = [b"OK", 1, -1]

@@ -364,6 +364,19 @@ CASES = {
         b"UNKNOWN",
         b"UNKNOWN",
     ),
+    "store_items": Case(
+        once, "store_items", lambda env: ("W.0", "r1", 0, 1, 3, b"a", b"b"), b"OK", b"OK"
+    ),
+    "store_items, too late": Case(
+        succeeded,
+        "store_items",
+        lambda env: ("W.0", "r1", 0, 1, 0, b"a"),
+        b"STALE",
+        b"STALE",
+    ),
+    "complete, of a task that is mapped over": Case(
+        once, "complete", complete_args("S", ",#7/3,=day 7"), b"OK", b"OK"
+    ),
     "retire": Case(lambda env: env.register(), "retire", lambda env: ("W", "W.0"), b"OK", b"OK"),
 }
 # It writes hints without looking: repeated ones are dropped by the claim that pops them.

@@ -142,7 +142,7 @@ def test_a_graph_with_unknown_properties_is_refused_clearly(env: Environment, wh
     if where == "policy":
         parts[5][0] += [True, "a property of tomorrow"]
     else:
-        parts += ["v1", bytes(4), "a property of tomorrow"]
+        parts += ["v1", bytes(4), [], "a property of tomorrow"]
     with pytest.raises(StoreError, match=r"properties and this release knows .*; upgrade flowkit"):
         unpack_graph(msgpack.packb(parts))
 

@@ -50,7 +50,14 @@ MODULES = {
         "upkeep_store",
         "parent_store",
     ),
-    "worker": ("store", "worker_store", "call_store", "progress_store", "log_store"),
+    "worker": (
+        "store",
+        "worker_store",
+        "call_store",
+        "progress_store",
+        "item_store",
+        "log_store",
+    ),
     "state": ("state_store",),
 }
 # Words in capitals that are no commands: options, replies, and sets of outcomes' letters.

@@ -6,7 +6,7 @@
 -- the tasks that wait. A child that ends while its parent is running is `held`: its TTL starts, and
 -- its graph is released, when the parent ends.
 
-local CALLING = '^%d+,%d+,N,([^,]*),(.)$'
+local CALLING = '^%d+,%d+,N,([^,]*),(.)'
 local CALLS = '^(%d+),(%d+),([^,]*),([!%d])$'
 local PARENT = '^([^,]*),(%d+),(%d+),%d+$'
 
