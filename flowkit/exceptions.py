@@ -35,20 +35,34 @@
         ├── ChildRunFailed        a run that a task has called did not succeed
         └── WaitTimeout
 
-Wrong types and values in a call (``retries="3"``) raise ``TypeError`` and ``ValueError``, as
-usual in Python. Errors hold ids as attributes; the text says what is wrong and what to do. Every
-error can be copied and sent between processes, whatever arguments its constructor takes.
-
-The text of an error may quote names, messages and tracebacks from Redis or from tasks, and Python
-prints the text of an uncaught error as it is. So that text is escaped; attributes are not.
+Wrong types and values in a call (``retries="3"``) raise ``TypeError`` and ``ValueError``. Every
+error can be copied and sent between processes, whatever arguments its constructor takes. Its text
+may quote names and messages from Redis or from tasks, so it is escaped; its attributes are not.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
-from .basics.base_error import FlowkitError as FlowkitError
 from .basics.display_text import escape_lines
+
+
+def _rebuild(kind: type[FlowkitError], args: tuple[Any, ...], fields: dict[str, Any]) -> Any:
+    error = kind.__new__(kind)
+    error.args = args
+    error.__dict__.update(fields)
+    return error
+
+
+class FlowkitError(Exception):
+    """The base class of all errors that flowkit raises on purpose."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (type(self), self.args, self.__dict__)
+
+    def __str__(self) -> str:
+        return escape_lines(super().__str__())
 
 
 class DAGError(FlowkitError):
@@ -277,8 +291,6 @@ class RunLost(RunError):
 
 class ChildRunFailed(RunError):
     """A run that a task has called has failed, or was cancelled. ``run_id``: the id of that run."""
-
-    sentence = "Run {run_id!r}, which a task has called, did not succeed."
 
 
 class WaitTimeout(RunError):

@@ -22,8 +22,7 @@ from flowkit.codec.digests import joined
 from flowkit.codec.packing import pack, unpack
 from flowkit.core.compiled import CompiledDAG
 from flowkit.core.states import RunState, TaskState
-from flowkit.definition.calls import Call, calls_in, too_deep, wanted_task
-from flowkit.definition.dag import DAGDefinition
+from flowkit.definition.calls import Call, CallableDAG, calls_in, too_deep, wanted_task
 from flowkit.definition.run_parameters import RunParameters
 from flowkit.exceptions import ChildRunFailed, DAGError, RunLost
 from flowkit.execution.child_failure import child_failed, child_not_succeeded
@@ -66,7 +65,7 @@ class ChildRuns:
         self._inputs = inputs
         self._max_bytes = max_bytes
         self._version = version
-        self._graphs: WeakKeyDictionary[DAGDefinition, _Graph] = WeakKeyDictionary()
+        self._graphs: WeakKeyDictionary[CallableDAG, _Graph] = WeakKeyDictionary()
         self._lock = threading.Lock()
         self._store: WorkerStore | None = None
 
@@ -107,7 +106,7 @@ class ChildRuns:
             runs.append(CalledRun(run, graph.compiled.name, task))
         return replace(wanted, calls=replace(wanted.calls, runs=tuple(runs)))
 
-    def _graph_of(self, dag: DAGDefinition) -> _Graph:
+    def _graph_of(self, dag: CallableDAG) -> _Graph:
         with self._lock:
             known = self._graphs.get(dag)
         if known is None:
@@ -122,7 +121,7 @@ class ChildRuns:
                 self._graphs[dag] = known
         return known
 
-    def _pinned(self, dag: DAGDefinition) -> str:
+    def _pinned(self, dag: CallableDAG) -> str:
         if not self._version:
             raise DAGError(
                 f"DAG {dag.name!r} has pin_version=True, and the app of this worker has no "

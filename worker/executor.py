@@ -16,6 +16,7 @@ from typing import Any
 
 from flowkit.codec.packing import pack, unpack
 from flowkit.context import enter_attempt, leave_attempt
+from flowkit.core.compiled import CompiledDAG
 from flowkit.core.retry import Policy, delay_before_retry
 from flowkit.core.triggers import HOOKS
 from flowkit.definition.call_plan import may_retry, plan_for, why_skipped
@@ -113,11 +114,7 @@ class Executor:
             has_called = Flag.CALLED in claim.spent.flags
             if has_called and task.cache_ttl is None:
                 return self._collected(Prepared(claim, task, name, policy, [], {}, params))
-            args: list[Any]
-            if policy.trigger in HOOKS:
-                args = [self._hooks.event(claim, dag, policy.trigger, params)]
-            else:
-                args = self._inputs.upstream(claim, dag.graph.inputs(claim.task))
+            args = self._arguments(claim, dag, policy, params)
             when = None if has_called else task.when
             if when is not None and not self._should_run(claim, name, task, args, params):
                 return self._skip(claim, name, args)
@@ -138,6 +135,13 @@ class Executor:
             return self._failed(claim, name, policy, error, retry=False)
         self._events.started(claim, name)
         return prepared
+
+    def _arguments(
+        self, claim: Claim, dag: CompiledDAG, policy: Policy, params: Mapping[str, object]
+    ) -> list[Any]:
+        if policy.trigger in HOOKS:
+            return [self._hooks.event(claim, dag, policy.trigger, params)]
+        return self._inputs.upstream(claim, dag.graph.inputs(claim.task))
 
     def _should_run(
         self, claim: Claim, name: str, task: Task, args: list[Any], params: Mapping[str, object]

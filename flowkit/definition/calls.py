@@ -11,7 +11,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Never, Self
+from typing import TYPE_CHECKING, Any, Never, Protocol, Self
 
 from ..arguments import check_mapping
 from ..exceptions import DAGError
@@ -20,12 +20,26 @@ from .task_names import number_of
 
 if TYPE_CHECKING:
     from ..core.compiled import CompiledDAG
-    from .dag import DAGDefinition
+    from .indexing import IndexedDAG
 
 MOST_CALLS = 1000  # in one result
 MOST_DEPTH = 100  # of runs that have called each other
 _NO_PARAMS: Mapping[str, object] = MappingProxyType({})
 ParamsFunction = Callable[..., Mapping[str, object]]
+
+
+class CallableDAG(Protocol):
+    """A DAG that can be called: a ``DAGDefinition``."""
+
+    name: str
+    max_workers: int | None
+    pin_version: bool
+
+    def indexed(self) -> IndexedDAG:
+        """Number its tasks."""
+
+    def compile_for_calls(self, indexed: IndexedDAG) -> CompiledDAG:
+        """Check that workers find its tasks, and compile it."""
 
 
 class Call(Any):  # type: ignore[misc]
@@ -38,7 +52,7 @@ class Call(Any):  # type: ignore[misc]
     __flowkit_advice__ = (
         "Return it by itself, or in a list that has nothing but calls: return [dag.call(…), …]."
     )
-    dag: DAGDefinition
+    dag: CallableDAG
     params: Mapping[str, object]
     result: str | None
 
@@ -47,7 +61,7 @@ class Call(Any):  # type: ignore[misc]
         return object.__new__(cls)  # that of Any passes the arguments on
 
     def __init__(
-        self, dag: DAGDefinition, params: Mapping[str, object] | None, result: str | None
+        self, dag: CallableDAG, params: Mapping[str, object] | None, result: str | None
     ) -> None:
         """Raises TypeError for a ``result`` that is no name, or parameters that are no mapping."""
         check_mapping(params)
@@ -152,7 +166,7 @@ class CallTask:
 
     def __init__(
         self,
-        dag: DAGDefinition,
+        dag: CallableDAG,
         name: str,
         params: Mapping[str, object] | ParamsFunction | None,
         result: str | None,
