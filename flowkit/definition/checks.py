@@ -57,7 +57,7 @@ def check_tasks(dag_name: str, value: object) -> list[Task]:
 
 
 def check_importable(tasks: Sequence[Task]) -> None:
-    """Raise NotImportableError for a task that a worker cannot find by its reference."""
+    """Raise NotImportableError for a task, or a label, that a worker cannot find."""
     for task in dict.fromkeys(task.base for task in tasks):
         problem = _why_not_importable(task)
         if problem:
@@ -66,6 +66,20 @@ def check_importable(tasks: Sequence[Task]) -> None:
                 task.name,
                 task.ref,
             )
+    for mapped in tasks:
+        if mapped.map_options is not None and mapped.map_options.label_ref:
+            _check_label(mapped, mapped.map_options.label_ref)
+
+
+def _check_label(task: Task, ref: str) -> None:
+    label = registered_task(ref)
+    problem = f"{ref} is not known." if label is None else _why_not_importable(label)
+    if problem:
+        raise NotImportableError(
+            f"Task {task.name!r}: its label ({ref}) cannot be made on a worker: {problem}",
+            task.name,
+            ref,
+        )
 
 
 def _why_not_importable(task: Task) -> str | None:
