@@ -21,6 +21,7 @@ from flowkit.core.states import RunState, TaskState
 from flowkit.protocol.scheduler_store import SchedulerStore
 
 from .active import Active, Place
+from .families import Families
 from .progress import Progress
 from .serving import Serving
 from .writer import Writer
@@ -35,6 +36,7 @@ class CommandRunner:
         writer: Writer,
         serving: Serving,
         progress: Progress,
+        families: Families,
         on_over: Callable[[Active, RunState, int | None], None],
     ) -> None:
         """``on_over`` is called with each run that ends, its outcome and the task that failed."""
@@ -43,6 +45,7 @@ class CommandRunner:
         self._serving = serving
         self._on_over = on_over
         self._progress = progress
+        self._families = families
 
     def execute(self, active: Active, commands: Sequence[Command]) -> None:
         """Carry out commands on a run, and note that it has changed."""
@@ -85,6 +88,7 @@ class CommandRunner:
     def _stop_tasks(self, active: Active, tasks: Sequence[int]) -> None:
         self._writer.flush()
         notify = active.state.outcome is RunState.CANCELLED
-        over, _ = self._store.end_tasks(active.run, TaskState.CANCELLED, tasks, notify=notify)
-        facts = [(task, TaskState.CANCELLED) for task in over]
+        ended = self._store.end_tasks(active.run, TaskState.CANCELLED, tasks, notify=notify)
+        self._families.stop_children(active.run, ended.calling)
+        facts = [(task, TaskState.CANCELLED) for task in ended.over]
         self.execute(active, active.state.tasks_over(facts))

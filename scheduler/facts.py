@@ -21,7 +21,7 @@ OVER_KINDS = {code: STATE_OF[code] for code in "SFKC"}
 _OVER = frozenset(code.encode() for code in OVER_KINDS)
 _VERSION = rb"[0-9a-f]{16}=([A-Za-z0-9][A-Za-z0-9._+\-]{0,63})"
 _VERSIONS = re.compile(rb"(%b) (%b)" % (_VERSION, _VERSION))
-_BARE = frozenset({b"cancel", b"resume"})
+_BARE = frozenset({b"cancel", b"resume", b"ended"})
 _TASK = f"[0-9]{{1,{TASK_DIGITS}}}".encode()
 _TASKS = re.compile(rb"%b(?: %b)*" % (_TASK, _TASK))
 

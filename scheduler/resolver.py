@@ -27,6 +27,7 @@ from flowkit.protocol.scheduler_store import SchedulerStore
 from .active import Active
 from .command_runner import CommandRunner
 from .facts import OVER_KINDS, Fact, read_fact
+from .families import Families
 from .progress import Progress
 from .quarantine import Quarantine
 from .room import Room
@@ -59,14 +60,15 @@ class Resolver:
         self._writer = Writer(store)
         self._quarantine = Quarantine(store, listener, monotonic=monotonic)
         self._progress = Progress(self._writer, monotonic=monotonic)
+        self.active: dict[str, Active] = {}
+        self.families = Families(store, self.active)
         self._commands = CommandRunner(
-            store, self._writer, self._serving, self._progress, self._finished
+            store, self._writer, self._serving, self._progress, self.families, self._finished
         )
         self._loader = RunLoader(store)
         self._cursor = "0"
         self._replay_until: tuple[int, int] | None = None
         self._room = Room(monotonic=monotonic)
-        self.active: dict[str, Active] = {}
         self.retries_seen = 0
 
     # -- taking over ----------------------------------------------------------------------------
@@ -142,9 +144,11 @@ class Resolver:
             except CorruptData as error:
                 self._quarantine.add(announcement.id, kind, text, error)
                 continue
-            if replayed:
+            if fact.kind == "ended":  # a replayed one may not have been carried out
+                self.families.leave_children(fact.run)
+            elif replayed:
                 continue
-            if fact.kind in OVER_KINDS:
+            elif fact.kind in OVER_KINDS:
                 state = OVER_KINDS[fact.kind]
                 over.setdefault(fact.run, []).extend((task, state) for task in fact.tasks)
             elif fact.kind == "W":

@@ -9,15 +9,18 @@ outage of Redis does.
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from flowkit.codec.packing import pack, unpack
 from flowkit.context import enter_attempt, leave_attempt
+from flowkit.core.compiled import CompiledDAG
 from flowkit.core.retry import Policy, delay_before_retry
 from flowkit.core.triggers import HOOKS
 from flowkit.definition.call_plan import may_retry, plan_for, why_skipped
+from flowkit.definition.calls import has_calls
 from flowkit.definition.functions import unfit_result
 from flowkit.definition.task import Task, registered_task
 from flowkit.events.event import Listener
@@ -25,10 +28,12 @@ from flowkit.exceptions import RedisUnavailable, TaskNotFoundError, TaskTimeout
 from flowkit.logging.streams import PRINTED, end_lines
 from flowkit.protocol.app_functions import function_id
 from flowkit.protocol.outcomes import CacheEntry, Outcome, OutcomeCode, Retry
+from flowkit.protocol.spent import Flag
 from flowkit.protocol.worker_store import Claim
 
 from .app_versions import name_versions
 from .attempt_events import AttemptEvents
+from .child_runs import ChildRuns
 from .hooks import WorkerHooks
 from .inputs import Inputs
 from .outcome_values import ended, error_info, failure, later_attempt
@@ -88,6 +93,7 @@ class Executor:
         self._random_unit = random_unit
         self._cache = ResultCache(inputs, listener, lane)
         self._hooks = WorkerHooks(inputs.store, listener, lane)
+        self._children = ChildRuns(inputs, max_bytes, version)
 
     # -- before the call ------------------------------------------------------------------------
 
@@ -105,12 +111,12 @@ class Executor:
             if task is None:
                 return self._not_here(claim, name, policy, dag.ref(claim.task))
             params = self._inputs.params(claim)
-            args: list[Any]
-            if policy.trigger in HOOKS:
-                args = [self._hooks.event(claim, dag, policy.trigger, params)]
-            else:
-                args = self._inputs.upstream(claim, dag.graph.inputs(claim.task))
-            if task.when is not None and not self._should_run(claim, name, task, args, params):
+            has_called = Flag.CALLED in claim.spent.flags
+            if has_called and task.cache_ttl is None:
+                return self._collected(Prepared(claim, task, name, policy, [], {}, params))
+            args = self._arguments(claim, dag, policy, params)
+            when = None if has_called else task.when
+            if when is not None and not self._should_run(claim, name, task, args, params):
                 return self._skip(claim, name, args)
             fixed = dag.kwargs.get(claim.task)
             bound: Any = {} if fixed is None else unpack(fixed)
@@ -118,15 +124,24 @@ class Executor:
             prepared = Prepared(claim, task, name, policy, args, kwargs, params)
             if task.cache_ttl is not None:
                 lookup = self._cache.find(claim, name, task, args, kwargs, params)
-                if lookup.packed is not None:
+                if lookup.packed is not None and not has_called:
                     return self._cached(claim, name, lookup.packed)
                 prepared = replace(prepared, cache=lookup.entry)
+            if has_called:
+                return self._collected(prepared)
         except RedisUnavailable:
             raise
         except BaseException as error:  # the user's predicate failed, or data cannot be read
             return self._failed(claim, name, policy, error, retry=False)
         self._events.started(claim, name)
         return prepared
+
+    def _arguments(
+        self, claim: Claim, dag: CompiledDAG, policy: Policy, params: Mapping[str, object]
+    ) -> list[Any]:
+        if policy.trigger in HOOKS:
+            return [self._hooks.event(claim, dag, policy.trigger, params)]
+        return self._inputs.upstream(claim, dag.graph.inputs(claim.task))
 
     def _should_run(
         self, claim: Claim, name: str, task: Task, args: list[Any], params: Mapping[str, object]
@@ -165,6 +180,8 @@ class Executor:
         claim = prepared.claim
         if PRINTED:
             end_lines()
+        if has_calls(result):
+            return self._called(prepared, result)
         problem = unfit_result(prepared.name, result)
         if problem is not None:
             return self._failed(claim, prepared.name, prepared.policy, problem, retry=False)
@@ -178,6 +195,30 @@ class Executor:
         self._events.succeeded(claim, prepared.name, seconds)
         kind = OutcomeCode.SUCCEEDED
         return Outcome(claim.run, claim.task, claim.attempt, kind, stored, cache=cache)
+
+    def _called(self, prepared: Prepared, result: object) -> Outcome:
+        """Return the outcome of an attempt that has called runs, which its task waits for."""
+        claim, name, policy = prepared.claim, prepared.name, prepared.policy
+        try:
+            payload = self._children.call(claim, name, result)
+        except RedisUnavailable:
+            raise
+        except BaseException as error:  # a run cannot be started; a retry would not help
+            return self._failed(claim, name, policy, error, retry=False)
+        dag = self._inputs.known(claim.digest)
+        place = later_attempt(policy, 0.0, dag, claim.task)
+        return ended(claim, OutcomeCode.CALLED, payload, place)
+
+    def _collected(self, prepared: Prepared) -> Outcome:
+        """Return the outcome of a task whose runs are over, without calling its function."""
+        began = time.monotonic()
+        try:
+            result = self._children.collect(prepared.claim)
+        except RedisUnavailable:
+            raise
+        except BaseException as error:
+            return self.raised(prepared, error)
+        return self.succeeded(prepared, result, time.monotonic() - began)
 
     def raised(self, prepared: Prepared, error: BaseException) -> Outcome:
         """Classify what the function raised: a retry, or a failure."""

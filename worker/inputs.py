@@ -18,6 +18,7 @@ from flowkit.codec.packing import unpack
 from flowkit.core.compiled import CompiledDAG
 from flowkit.core.dag_cache import DAGCache
 from flowkit.exceptions import RedisUnavailable, RunLost, StoreError
+from flowkit.protocol.call_store import ChildEnd
 from flowkit.protocol.worker_store import Claim, WorkerStore
 
 from .signed_values import SignedValues
@@ -93,6 +94,14 @@ class Inputs:
     def to_store(self, claim: Claim, packed: bytes, entry: str = "") -> bytes:
         """Return the bytes to store for a result. ``entry``: the cache entry, if it has one."""
         return self._signed.result(claim, packed, entry)
+
+    def sign_params(self, run: str, digest: str, packed: bytes) -> bytes:
+        """Return the bytes to store for the parameters of a child run. Any thread."""
+        return self._signed.params_of_child(run, digest, packed)
+
+    def open_child_result(self, end: ChildEnd, task: int, stored: bytes) -> bytes:
+        """Return a packed result of a child run. Raises UntrustedValue."""
+        return self._signed.open_child_result(end, task, stored)
 
     def remember(self, claim: Claim, packed: bytes) -> None:
         """Keep a result of this lane if other tasks get it: the lane may run them too."""

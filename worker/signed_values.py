@@ -15,6 +15,7 @@ from flowkit.codec.provenance import (
     params_purpose,
     result_purpose,
 )
+from flowkit.protocol.call_store import ChildEnd
 from flowkit.protocol.worker_store import Claim
 
 
@@ -59,6 +60,18 @@ class SignedValues:
             else stored
             for task, stored in zip(tasks, records, strict=True)
         ]
+
+    def params_of_child(self, run: str, digest: str, packed: bytes) -> bytes:
+        """Return the bytes to store for the parameters of a run that a task calls. Any thread."""
+        return self._provenance.sign(packed, params_purpose(self._namespace, run, digest))
+
+    def open_child_result(self, end: ChildEnd, task: int, stored: bytes) -> bytes:
+        """Return the packed result of a task of a run that was called. Raises UntrustedValue."""
+        if not self._has_key or not stored:
+            return stored
+        run = end.called.run
+        purpose = result_purpose(self._namespace, run, end.submitted, end.digest, task)
+        return self._provenance.open(stored, purpose, f"the result of task {task} of run {run}")
 
     def cached(self, entry: str, stored: bytes | None) -> bytes | None:
         """Return the packed result of a cache entry. Raises UntrustedValue."""

@@ -59,7 +59,9 @@ def refusal(value: object) -> Unfit:
     """Return the refusal of a value whose class has no codec, with an alternative."""
     kind = type(value)
     hint = _DEFAULT_HINT
-    if callable(getattr(kind, "model_dump", None)):  # a value may have a __getattr__
+    if isinstance(own := kind.__dict__.get("__flowkit_advice__"), str):
+        hint = own
+    elif callable(getattr(kind, "model_dump", None)):  # a value may have a __getattr__
         hint = "Return value.model_dump()."
     elif hasattr(kind, "__attrs_attrs__"):
         hint = "Return attrs.asdict(value)."

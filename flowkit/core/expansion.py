@@ -142,13 +142,17 @@ class Expansion:
         recorded: dict[int, list[tuple[int, int]]] = {}
         for number, code in codes.items():
             recorded.setdefault(self.numbering.split(number)[0], []).append((number, code))
+        grown = {task for task, items in recorded.items() if any(code for _, code in items)}
+        grown.update(task for task in self.maps if self.state[task] == SUCCEEDED)
+        for task in reversed(self.order):  # the items behind others may be the first recorded ones
+            if task in grown:
+                grown.update(self.maps[task].itemwise)
         for task in self.order:
-            mapped, items = self.maps[task], recorded.get(task, [])
+            mapped = self.maps[task]
             lengths = self.lengths_of(mapped)
-            has_items = self.state[task] == SUCCEEDED or any(code for _, code in items)
-            if has_items and lengths is not None and self.problem_of(lengths) is None:
+            if task in grown and lengths is not None and self.problem_of(lengths) is None:
                 self.grow(mapped, lengths[0])
-            for number, code in items:
+            for number, code in recorded.get(task, ()):
                 self._load_item(mapped, number, code)
 
     def _load_item(self, mapped: MappedTask, number: int, code: int) -> None:

@@ -202,7 +202,7 @@ class Frontier:
         cancelled = self.having(CANCELLED) if CANCELLED in self.state else ()
         if self.expansion is None:
             return bool(cancelled)
-        halted = {self.node(task) for task in self.having(FAILED)}
+        halted = {self.node(task) for task in self.having(FAILED) if self.fails_run(task)}
         return any(self.node(task) not in halted for task in cancelled)
 
     def roots(self) -> list[int]:

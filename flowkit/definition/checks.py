@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from ..basics.suggestions import unknown_name
 from ..exceptions import NotImportableError
+from .calls import CallTask
 from .foreign_words import DAG_OPTIONS
 from .functions import attribute_at
 from .hooks import Hooks
@@ -98,11 +99,25 @@ def _why_not_importable(task: Task) -> str | None:
     registered = registered_task(task.ref)
     if registered is task or (registered is None and _is_at(module, qualname, task)):
         return None
+    if isinstance(task.func, CallTask):
+        if registered is None or _is_equal(task, registered):
+            return None
+        return (
+            f"workers find such tasks by their names, and {task.name!r} is now another task of DAG "
+            f"{task.func.dag.name!r} in module {module!r}. Give one of them another name: "
+            f"{task.func.dag.name}.as_task('…')."
+        )
     return (
         f"workers find tasks by their function, and {task.ref} is now another task (defined "
         "later, or made of the same function). For several tasks of one function use .bind('…'); "
         "do not define one function twice."
     )
+
+
+def _is_equal(task: Task, other: Task) -> bool:
+    """Return whether two tasks that call DAGs do the same."""
+    is_like = isinstance(task.func, CallTask) and task.func.is_like(other.func)
+    return is_like and task._options == other._options
 
 
 def _is_at(module: str, qualname: str, task: Task) -> bool:

@@ -42,6 +42,12 @@ MAX_REPLY_BYTES = 128 * 1024 * 1024
 # Of one message of a run's feed: the number of tasks in each state.
 MAX_MESSAGE_BYTES = 64 * 1024
 
+# -- calls of runs ---------------------------------------------------------------------------------
+
+MAX_CALLS = 1000  # in one result
+MAX_CALLS_BYTES = 1024 * 1024  # what is stored of them
+MAX_DEPTH = 100  # of runs that have called each other
+
 # -- graphs ---------------------------------------------------------------------------------------
 
 MAX_TASKS = 2_000_000  # of one DAG

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from ..core.compiled import CompiledDAG
 from ..core.states import RunState, TaskState
@@ -21,9 +22,9 @@ from .decoding import (
     task_number,
     text_of,
 )
+from .parent_store import ParentStore
 from .records import CODE_OF, TaskRecord, parse_record, parse_state
 from .reply_errors import WrongType
-from .upkeep_store import UpkeepStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,16 @@ class ActiveRun:
     stop: RunState | None
 
 
-class SchedulerStore(UpkeepStore):
+class EndedTasks(NamedTuple):
+    """Of the tasks to end: those that are over, that still run, and that wait for runs which they
+    have called."""
+
+    over: list[int]
+    running: list[int]
+    calling: list[int]
+
+
+class SchedulerStore(ParentStore):
     """The calls of one scheduler."""
 
     # -- active runs ----------------------------------------------------------------------------
@@ -120,15 +130,15 @@ class SchedulerStore(UpkeepStore):
 
     def end_tasks(
         self, run: str, state: TaskState, tasks: Sequence[int], *, notify: bool
-    ) -> tuple[list[int], list[int]]:
-        """End tasks that do not run, in parts; return (tasks that are over, tasks that run)."""
-        over: list[int] = []
-        running: list[int] = []
+    ) -> EndedTasks:
+        """End tasks that do not run, in parts."""
+        over, running, calling = ended = EndedTasks([], [], [])
         for part in in_parts(tasks):
             reply = self._fenced("end_tasks", run, CODE_OF[state], "1" if notify else "0", *part)
             over += map(int, reply[1].split())
             running += map(int, reply[2].split())
-        return over, running
+            calling += map(int, reply[3].split())
+        return ended
 
     def reset(
         self, run: str, tasks: Sequence[int], once: bytes = b"", *, recount: bool = False

@@ -31,7 +31,8 @@ class Flag(StrEnum):
     ``SUSPECT``: it may have killed its worker. ``LOST``: it was lost once with a worker whose death
     was not observed, or with a process that executed nothing (the next time, it is a suspect).
     ``CONTINUES``: it continues when a failure stops its run. ``AT_MOST_ONCE``: it must never start
-    twice. ``CACHED``: its result came from the cache.
+    twice. ``CACHED``: its result came from the cache. ``CALLED``: an earlier attempt has called
+    runs, which are over: their results are the task's, and its function is not called.
     """
 
     SUSPECT = "!"
@@ -39,6 +40,7 @@ class Flag(StrEnum):
     CONTINUES = "+"
     AT_MOST_ONCE = "="
     CACHED = "~"
+    CALLED = "&"
 
 
 _COUNT = f"[0-9]{{1,{ATTEMPT_DIGITS}}}"

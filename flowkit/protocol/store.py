@@ -7,7 +7,7 @@ takes one round trip unless its docstring says otherwise. All writes go through 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from ..core.compiled import CompiledDAG
 from ..exceptions import RunLost
@@ -41,6 +41,10 @@ class Store:
         self.link = link
         self.keys = Keys(namespace)
         self._now_ms = now_ms
+
+    def twin(self, name: str) -> Self:
+        """Return a store with a connection of its own, for another thread. It opens when used."""
+        return type(self)(self.link.twin(name), self.keys.namespace, now_ms=self._now_ms)
 
     def close(self) -> None:
         """Close the connection."""

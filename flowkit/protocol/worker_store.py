@@ -12,6 +12,7 @@ from typing import Any
 
 from ..core.app_version import is_app_version
 from ..exceptions import LeaseLost
+from .call_store import CallStore
 from .decoding import (
     CorruptData,
     digest,
@@ -79,7 +80,7 @@ class Pulse:
     app_known: bool = True
 
 
-class WorkerStore(ItemStore):
+class WorkerStore(ItemStore, CallStore):
     """The calls of one worker, by its parent or one of its lanes."""
 
     def check_rights(self) -> None:

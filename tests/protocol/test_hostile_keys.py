@@ -59,7 +59,7 @@ def test_tasks_are_queued_where_no_worker_can_be_woken(spoiled: Environment) -> 
 def test_a_cancel_succeeds_where_a_worker_cannot_be_notified(spoiled: Environment) -> None:
     spoiled.running(0, 1)
     no_list(spoiled, spoiled.keys.stops("W.0"))
-    assert spoiled.raw("end_tasks", "s1", 1, "r1", "C", "1", 0, 1) == [b"OK", b"", b"0 1"]
+    assert spoiled.raw("end_tasks", "s1", 1, "r1", "C", "1", 0, 1) == [b"OK", b"", b"0 1", b""]
     pulse = spoiled.worker.heartbeat("W", HOUR_MS, ["W.0"])
     assert (pulse.held, pulse.stops) == ({"W.0": 2}, {})
 
@@ -143,7 +143,7 @@ def test_a_damaged_record_ends_when_its_run_is_cancelled(spoiled: Environment) -
     spoiled.ready(0)
     spoiled.link.call("HSET", spoiled.keys.tasks("r1"), 0, b"\xff")
     ended = spoiled.scheduler.end_tasks("r1", TaskState.CANCELLED, [0, 1], notify=True)
-    assert ended == ([0, 1], [])
+    assert ended == ([0, 1], [], [])
     assert codes(spoiled) == "CC"
 
 

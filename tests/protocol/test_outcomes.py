@@ -26,9 +26,11 @@ MATCH = RUNTIME.eval("string.match")
 def scripts() -> Any:
     """Load what the scripts read outcomes with; it needs no Redis."""
     text = "\n".join(
-        (PIECES / f"{name}.lua").read_text("utf-8") for name in ("spent", "outcome_codes")
+        (PIECES / f"{name}.lua").read_text("utf-8")
+        for name in ("spent", "outcome_codes", "children")
     )
-    names = ["OUTCOME", "RETRY", "CACHE_ENTRY", "ITEMS", "settled", "add_label", "with_length"]
+    names = ["OUTCOME", "RETRY", "CACHE_ENTRY", "CALLING", "ITEMS"]
+    names += ["settled", "add_label", "with_length"]
     table = ", ".join(f"{name} = {name}" for name in names)
     return RUNTIME.execute(f"{text}\nreturn {{{table}}}")
 
@@ -49,7 +51,9 @@ LABELS = st.text(max_size=200)
 @st.composite
 def outcomes(draw: st.DrawFn) -> Outcome:
     kind = draw(st.sampled_from(OutcomeCode))
-    retry = draw(RETRIES) if kind in LATER else None
+    retry = draw(RETRIES) if kind in (*LATER, OutcomeCode.CALLED) else None
+    if retry is not None and kind is OutcomeCode.CALLED:
+        retry = replace(retry, delay_ms=0)  # it is due when the runs are over
     kept = draw(st.none() | ENTRIES) if kind is OutcomeCode.SUCCEEDED else None
     success = kind in (OutcomeCode.SUCCEEDED, OutcomeCode.CACHED)
     items = draw(st.none() | ITEMS) if success else None
@@ -67,8 +71,11 @@ def test_the_scripts_read_what_python_writes(outcome: Outcome) -> None:
     more = "," if outcome.token.count(",") > 2 else ""
     assert MATCH(outcome.token, LUA.OUTCOME) == (str(outcome.attempt), outcome.kind.value, more)
     retry, cache = outcome.retry, outcome.cache
-    expected = None if retry is None else (str(retry.delay_ms), retry.ready_list, retry.level)
+    place = None if retry is None else (retry.ready_list, retry.level)
+    calls = outcome.kind is OutcomeCode.CALLED
+    expected = None if retry is None or calls else (str(retry.delay_ms), *place)
     assert MATCH(outcome.token, LUA.RETRY) == expected
+    assert MATCH(outcome.token, LUA.CALLING) == (place if calls else None)
     expected_entry = None if cache is None else (cache.name, str(cache.ttl_ms))
     assert MATCH(outcome.token, LUA.CACHE_ENTRY) == expected_entry
     items = MATCH(outcome.token, LUA.ITEMS)
@@ -98,6 +105,7 @@ def test_the_scheduler_is_told_the_number_of_elements(items: Items) -> None:
             "3,2,W,500,gpu~async,5",
         ),
         (Outcome("r", 3, 2, OutcomeCode.PUT_OFF, retry=Retry(0, "a.b", "!")), "3,2,D,0,a.b,!"),
+        (Outcome("r", 3, 2, OutcomeCode.CALLED, retry=Retry(0, "a.b", "5")), "3,2,N,a.b,5"),
         (Outcome("r", 3, 2, OutcomeCode.SUCCEEDED, cache=CacheEntry("c0", 7)), "3,2,S,c0,7"),
         (
             replace(
@@ -124,6 +132,7 @@ def test_each_form(outcome: Outcome, token: str) -> None:
         "3,2,S\n",
         *("3,2,W", "3,2,W,5", "3,2,W,5,default", "3,2,W,,default,5", "3,2,W,5,,5", "3,2,W,5,a,55"),
         *("3,2,F,5,default,5", "3,2,D,5,a b,5", "3,2,D,5,~async,5", "3,2,D,5,default,x"),
+        *("3,2,N", "3,2,N,a", "3,2,N,5,a,5", "3,2,N,a b,5", "3,2,N,a,x"),
         *("3,2,S,c0", "3,2,S,xyz,5", "3,2,S,c0,5,6", "3,2,H,c0,5", f"3,2,S,{'a' * 65},5"),
         *("3,2,F,#5", "3,2,S,#", "3,2,S,#5/", "3,2,S,#05", "3,2,S,#5/513", "3,2,S,#12345678"),
         *("3,2,S,#!", "3,2,S,#!a b", f"3,2,S,#!{'a' * 61}", "3,2,W,#5", "3,2,H,c0,5,#5"),
@@ -145,9 +154,12 @@ def test_the_state_that_each_outcome_leads_to(
     settled = LUA.settled(kind.value, stop or False, spent)
     if kind is OutcomeCode.CACHED:
         assert settled == "S"
-    elif kind not in LATER:
+    elif kind not in (*LATER, OutcomeCode.CALLED):
         assert settled == kind
     else:
         stops = stop == "cancelled" or (stop == "failed" and "+" not in spent)
+        if kind is OutcomeCode.CALLED:
+            assert settled == ("C" if stops else "W")
+            return
         never_again = kind is OutcomeCode.RETRY and "=" in spent
         assert settled == ("F" if stops or never_again else "W")

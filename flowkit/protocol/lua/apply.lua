@@ -1,6 +1,6 @@
 -- apply: writes what the scheduler decided: queues tasks, drops results, ends runs, moves the cursor.
--- USES   base border since spent guarded wake ready queue fence graph finish results
--- RARE   finish push_backlog drop_unneeded
+-- USES   base border since spent guarded wake ready queue fence graph children waking finish results
+-- RARE   wake_parent child_over finish push_backlog drop_unneeded
 -- KEYS   1 prefix
 -- ARGV   1 now (ms)   2 scheduler   3 term   4 cursor ('' keeps it)
 --        then commands: begin <run> <graph digest>

@@ -12,6 +12,7 @@ local ITEMS = '^%d+,%d+,[SH][%x,]*,#([%w!_./]+)'
 local function settled(code, stop, spent)
   if code == 'W' and at_most_once(spent) then return 'F' end
   if code == 'W' or code == 'D' then return stopped(stop, spent) and 'F' or 'W' end
+  if code == 'N' then return stopped(stop, spent) and 'C' or 'W' end
   if code == 'H' then return 'S' end
   return code
 end
