@@ -123,8 +123,7 @@ class Run(RunMemory):
         is_plain = not triggers and frontier.expansion is None
         commands: list[Command] = []
         for task, name in facts:
-            code = state[task]
-            if code > DISPATCHED:
+            if (code := state[task]) > DISPATCHED:
                 continue
             new = _REPORTED.get(name)
             if new is None:
