@@ -47,20 +47,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from .basics.display_text import escape_lines
-
-
-def _rebuild(kind: type[FlowkitError], args: tuple[Any, ...], fields: dict[str, Any]) -> Any:
-    error = kind.__new__(kind)
-    error.args = args
-    error.__dict__.update(fields)
-    return error
+from .basics.rebuilding import rebuilt
 
 
 class FlowkitError(Exception):
     """The base class of all errors that flowkit raises on purpose."""
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuild, (type(self), self.args, self.__dict__)
+        return rebuilt, (type(self), self.args, self.__dict__)
 
     def __str__(self) -> str:
         return escape_lines(super().__str__())

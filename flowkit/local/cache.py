@@ -21,6 +21,7 @@ from typing import Any
 from ..basics.display_text import error_text
 from ..codec.packing import pack, unpack
 from ..core.states import TaskState
+from ..definition.task import Task
 from ..execution.cache_key import NotCacheable, entry_of
 from ..state.manager import StateManager
 from ..state.store import StateStore, batch_of
@@ -44,7 +45,7 @@ class LocalCache:
     def __init__(
         self,
         state: StateStore | None,
-        numbered: Numbered,
+        numbered: Numbered[Task],
         events: RunEvents,
         *,
         rerun: Collection[int] = (),

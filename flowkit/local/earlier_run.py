@@ -7,18 +7,38 @@ an item is decided before it. Nothing is written here.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from ..core.dropping import with_needed
 from ..core.states import TaskState
 from ..definition.indexing import IndexedDAG
 from ..execution.elements import elements_of
-from ..state.entries import MISSING
-from ..state.store import StateStore
-from ..state.task_cache import read_or_missing
-from .records import Recorded, Records
 
 STARTED, DROPPED, EXPANDED = "started", "dropped", "expanded"
+
+
+class Recorded(NamedTuple):
+    """The entry of a task. ``about``: its metadata.
+
+    ``inputs``: a digest of the current inputs, with tasks named as in the release that made the
+    entry; None if they have no digest.
+    """
+
+    key: str
+    about: Mapping[str, Any]
+    inputs: str | None
+
+
+class Entries(Protocol):
+    """The entries of a DAG's tasks, as ``Records`` reads them."""
+
+    def find(self, index: int) -> Recorded | None:
+        """Return the entry of a task or an item."""
+        ...
+
+    def value_of(self, record: Recorded) -> tuple[object] | None:
+        """Return the value of an entry, None if it cannot be read."""
+        ...
 
 
 class Reused(NamedTuple):
@@ -48,8 +68,7 @@ class EarlierRun:
 
     def __init__(
         self,
-        state: StateStore,
-        records: Records,
+        records: Entries,
         indexed: IndexedDAG,
         rerun: Collection[int],
         held: Collection[int],
@@ -58,7 +77,7 @@ class EarlierRun:
         self.reused: dict[int, Reused] = {}
         self.expanded: dict[int, Expanded] = {}
         self.unfinished: set[int] = set()
-        self._state, self._records, self._indexed = state, records, indexed
+        self._records, self._indexed = records, indexed
         self._graph, self._numbering = indexed.graph, indexed.numbering
         self._rerun, self._held = rerun, frozenset(held)
         self._done: set[int] = set()  # tasks that are reused, mapped ones with all their items
@@ -151,8 +170,8 @@ class EarlierRun:
         if record is None:
             return None
         if record.about.get("outcome") == TaskState.SUCCEEDED.value:
-            value = read_or_missing(self._state, record.key)
-            return None if value is MISSING else self._succeeded(number, value, record)
+            value = self._records.value_of(record)
+            return None if value is None else self._succeeded(number, value[0], record)
         if record.about.get("outcome") == STARTED:
             self.unfinished.add(number)
         return None
@@ -167,12 +186,12 @@ class EarlierRun:
             return self._succeeded(number, None, record)
         if record.about.get("inputs") != record.inputs:
             return None
-        value = read_or_missing(self._state, record.key)
-        if value is MISSING:
+        value = self._records.value_of(record)
+        if value is None:
             return None
         if record.about.get("outcome") == TaskState.SKIPPED.value:
-            return Reused(TaskState.SKIPPED, value)
-        return self._succeeded(number, value, record)
+            return Reused(TaskState.SKIPPED, value[0])
+        return self._succeeded(number, value[0], record)
 
     def _succeeded(self, number: int, value: object, record: Recorded) -> Reused:
         if not self._indexed.is_counted(number):

@@ -32,7 +32,7 @@ def listener() -> Listener:
     return EventLog(get_logger())
 
 
-def _events(run_id: str, dag_name: str, numbered: Numbered) -> RunEvents:
+def _events(run_id: str, dag_name: str, numbered: Numbered[Task]) -> RunEvents:
     return RunEvents(listener(), run_id, dag_name, numbered)
 
 
@@ -56,7 +56,7 @@ class Environment:
 
     clock: Clock = SYSTEM_CLOCK
     jitter: Callable[[Task, int], float] = _jitter
-    events: Callable[[str, str, Numbered], RunEvents] = _events
+    events: Callable[[str, str, Numbered[Task]], RunEvents] = _events
     results: Callable[[int], list[Any]] = _empty_results
     check: Callable[[Task, LocalOutcome], LocalOutcome] | None = None
     elements: Callable[[Sequence[Any]], Sequence[Any]] = _as_they_are

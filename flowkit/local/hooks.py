@@ -13,6 +13,7 @@ from ..core.numbering import NODE
 from ..core.triggers import OF_THE_RUN
 from ..definition.hooks import Hook, HookEvent, event_name
 from ..definition.indexing import IndexedDAG
+from ..definition.task import Task
 from ..execution.attempt_contexts import AttemptContexts
 from ..execution.on_retry import RetryCalls
 from ..logging.output import described
@@ -28,7 +29,7 @@ class LocalHooks:
         events: RunEvents,
         dag_name: str,
         indexed: IndexedDAG,
-        numbered: Numbered,
+        numbered: Numbered[Task],
         params: Mapping[str, object],
         on_retry: Hook | None,
     ) -> None:

@@ -12,25 +12,47 @@ values. Its rules:
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple, Protocol
 
 from ..basics.display_text import error_text
 from ..core.commands import EndMap
+from ..core.graph import Graph
 from ..core.map_problems import different_lengths, too_many, unmappable
 from ..core.mapped import UPSTREAM_FAILED, ItemFailure, Mapped, StoredItems
-from ..core.mapping import Problem
-from ..core.numbering import NODE
-from ..core.run import Run
+from ..core.mapping import Maps, Problem, counted_tasks
+from ..core.numbering import NODE, Numbering
 from ..core.states import TaskState
 from ..definition.call_plan import plan_for
-from ..definition.indexing import IndexedDAG
 from ..definition.labels import label_text
 from ..definition.mapped_parameters import takes_mapped
+from ..definition.task_like import TaskLike
 from ..exceptions import MapError
 from ..execution.elements import elements_of
-from .numbered import ItemNames, Numbered
+from .numbered import ItemNames
 
 _NOT_MAPPED = -1  # the length of what cannot be mapped
+
+
+class MappedGraph(NamedTuple):
+    """The tasks of a DAG, of which some are mapped. ``own``: how many of them are not hooks."""
+
+    tasks: Sequence[TaskLike]
+    graph: Graph
+    own: int
+    maps: Maps
+    numbering: Numbering
+
+
+class Resolver(Protocol):
+    """What ``core.run.Run`` is asked here."""
+
+    def length(self, task: int) -> int | None:
+        """Return how many items a mapped task has, None before it has expanded."""
+        ...
+
+    def state(self, task: int) -> TaskState:
+        """Return the state of a task or an item."""
+        ...
 
 
 class Items:
@@ -38,24 +60,24 @@ class Items:
 
     def __init__(
         self,
-        indexed: IndexedDAG,
-        numbered: Numbered,
-        run: Run,
+        graph: MappedGraph,
+        names: Sequence[str],
+        run: Resolver,
         results: list[Any],
         copies: Callable[[Sequence[Any]], Sequence[Any]],
     ) -> None:
         """``results``: by number. ``copies``: what attempts get elements from (environment.py)."""
-        self.numbering, self._maps = indexed.numbering, indexed.maps
+        self.numbering, self._maps = graph.numbering, graph.maps
         self.lengths: dict[int, int] = {}
-        self._graph, self._own, self._tasks = indexed.graph, indexed.own, indexed.tasks
-        self._names, self._run, self._results, self._copies = numbered.names, run, results, copies
-        self._indexed = indexed
+        self._graph, self._own, self._tasks = graph.graph, graph.own, graph.tasks
+        self._names, self._run, self._results, self._copies = names, run, results, copies
+        self._counted = counted_tasks(graph.maps)
         self._counts: dict[int, int] = {}  # elements, by the task or item that returned them
         self._kinds: dict[int, str] = {}  # types of results that cannot be mapped
         self._untold: dict[int, int] = {}
         self._elements: dict[int, dict[int, Sequence[Any]]] = {}
         self._halted: set[int] = set()
-        self._lazy = {task: self._lazy_inputs(task) for task in range(indexed.own)}
+        self._lazy = {task: self._lazy_inputs(task) for task in range(graph.own)}
         self._failures: dict[int, list[ItemFailure]] = {
             source: [] for lazy in self._lazy.values() for source in lazy
         }
@@ -90,7 +112,8 @@ class Items:
 
     def count(self, number: int, value: object, length: int | None = None) -> None:
         """Count the elements of a result, if it is mapped. ``length``: as an earlier run did."""
-        if not self._indexed.is_counted(number):
+        node, index = self.numbering.split(number)
+        if node not in self._counted or (index == NODE) != (node not in self._maps):
             return
         elements = elements_of(value)
         if elements is None and length is None:
@@ -234,5 +257,5 @@ class Items:
         if source in self.lengths:
             numbers = self.numbering.items(source, self.lengths[source])
             lists = [self._counts[number] for number in numbers if number in self._counts]
-            return sum(lists) if source in self._indexed.counted else self.lengths[source]
+            return sum(lists) if source in self._counted else self.lengths[source]
         return self._counts.get(source, 0)

@@ -7,17 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from ..core.numbering import NODE, Numbering, item_name
-from ..definition.indexing import IndexedDAG
-from ..definition.task import Task
+
+T = TypeVar("T", covariant=True)
 
 
-class _Tasks(Sequence[Task]):
+class _Tasks(Sequence[T]):
     """The task of each number; of an item, the mapped task. Its length is that of the graph."""
 
-    def __init__(self, tasks: Sequence[Task], numbering: Numbering) -> None:
+    def __init__(self, tasks: Sequence[T], numbering: Numbering) -> None:
         self._tasks, self._numbering = tasks, numbering
 
     def __len__(self) -> int:
@@ -49,19 +49,18 @@ class ItemNames(Sequence[str]):
 
 
 @dataclass(frozen=True, slots=True)
-class Numbered:
+class Numbered(Generic[T]):
     """``tasks`` and ``names`` by number. ``names`` are shown: they may have labels."""
 
-    tasks: Sequence[Task]
+    tasks: Sequence[T]
     names: Sequence[str]
 
     @classmethod
-    def of(cls, indexed: IndexedDAG) -> Numbered:
-        """Return those of a DAG."""
-        if not indexed.maps:
-            return cls(indexed.tasks, indexed.graph.names)
-        numbering = indexed.numbering
-        return cls(_Tasks(indexed.tasks, numbering), ItemNames(indexed.graph.names, numbering))
+    def of(cls, tasks: Sequence[T], names: Sequence[str], numbering: Numbering) -> Numbered[T]:
+        """Return those of the tasks of a graph and of their items."""
+        if not numbering.width:
+            return cls(tasks, names)
+        return cls(_Tasks(tasks, numbering), ItemNames(names, numbering))
 
     def node(self, number: int) -> int:
         """Return the task of the graph that a number is, or is an item of."""

@@ -12,6 +12,7 @@ from typing import Any
 from ..core.commands import DropResults, MarkTasks
 from ..core.states import TaskState
 from ..definition.indexing import IndexedDAG
+from ..definition.task import Task
 from ..state.store import StateStore
 from .cache import LocalCache
 from .earlier_run import Reused
@@ -32,7 +33,7 @@ class RunPersistence:
         self,
         dag_name: str,
         indexed: IndexedDAG,
-        numbered: Numbered,
+        numbered: Numbered[Task],
         params: Mapping[str, Any],
         recording: Recording | None,
         events: RunEvents,

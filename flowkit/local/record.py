@@ -37,6 +37,7 @@ from typing import Any
 from ..core.states import TaskState
 from ..core.triggers import OF_THE_RUN
 from ..definition.indexing import IndexedDAG
+from ..definition.task import Task
 from ..definition.task_names import numbers_of
 from ..exceptions import WorkerLost
 from ..execution.elements import elements_of
@@ -62,7 +63,7 @@ class Recorder:
         state: StateStore,
         dag_name: str,
         indexed: IndexedDAG,
-        numbered: Numbered,
+        numbered: Numbered[Task],
         params: Mapping[str, Any],
         *,
         resume: bool,
@@ -80,7 +81,7 @@ class Recorder:
         # The hooks of the run follow its end, so they are called at every end.
         hooks = [at for at, trigger in indexed.triggers().items() if trigger in OF_THE_RUN]
         self.rerun = indexed.graph.with_downstream([*named, *hooks])
-        self._earlier = EarlierRun(self._state, self._records, indexed, self.rerun, held)
+        self._earlier = EarlierRun(self._records, indexed, self.rerun, held)
         self._expanded: dict[int, Expanded] = {}
         self._unrecorded: dict[int, Exception] = {}
         self._lengths: dict[int, int] = {}  # of results that are mapped

@@ -12,7 +12,7 @@ Rules:
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from ..codec.digests import digest
 from ..codec.packing import CodecError
@@ -20,23 +20,13 @@ from ..core.graph import Graph
 from ..definition.call_plan import plan_for
 from ..definition.task import Task
 from ..exceptions import IllegalValue
+from ..state.entries import MISSING
 from ..state.store import StateStore
-from ..state.task_cache import warn_unreadable
+from ..state.task_cache import read_or_missing, warn_unreadable
+from .earlier_run import Recorded
 from .numbered import Numbered
 
 FORMAT = 2  # of keys and names; earlier releases wrote none
-
-
-class Recorded(NamedTuple):
-    """The entry of a task. ``about``: its metadata.
-
-    ``inputs``: a digest of the current inputs, with tasks named as in the release that made the
-    entry; None if they have no digest.
-    """
-
-    key: str
-    about: Mapping[str, Any]
-    inputs: str | None
 
 
 class Records:
@@ -46,7 +36,7 @@ class Records:
         self,
         state: StateStore,
         dag_name: str,
-        numbered: Numbered,
+        numbered: Numbered[Task],
         graph: Graph,
         params: Mapping[str, Any],
     ) -> None:
@@ -63,6 +53,11 @@ class Records:
         if about is not None and (task.name == _earlier_name(task) or _is_current(about)):
             return Recorded(key, about, self.inputs(index))
         return self._find_earlier(index)
+
+    def value_of(self, record: Recorded) -> tuple[object] | None:
+        """Return the value of an entry; None, with a warning, if it cannot be read."""
+        value = read_or_missing(self._state, record.key)
+        return None if value is MISSING else (value,)
 
     def save(self, index: int, value: object, about: Mapping[str, object]) -> None:
         """Record a value and its metadata."""

@@ -20,10 +20,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ..core.run import Run
 from ..definition.dag import DAGDefinition
 from ..definition.run_parameters import check_params
+from ..definition.task import Task
 from .attempts import Attempts
 from .environment import REAL_ENVIRONMENT, Environment
 from .hooks import LocalHooks
-from .items import Items
+from .items import Items, MappedGraph
 from .numbered import Numbered
 from .run_context import RunContext
 from .run_events import RunEvents
@@ -55,7 +56,7 @@ def run_here(
     indexed = dag.indexed()
     given = MappingProxyType(dict(params or {}))
     check_params(dag.name, indexed, [given])
-    numbered = Numbered.of(indexed)
+    numbered = Numbered.of(indexed.tasks, indexed.graph.names, indexed.numbering)
     events = environment.events(uuid.uuid4().hex, dag.name, numbered)
     about = _About(dag, indexed, numbered, given, events, environment)
     persistence = _persistence(about, recording)
@@ -75,7 +76,7 @@ class _About(NamedTuple):
 
     dag: DAGDefinition
     indexed: IndexedDAG
-    numbered: Numbered
+    numbered: Numbered[Task]
     params: Mapping[str, Any]
     events: RunEvents
     environment: Environment
@@ -107,7 +108,10 @@ def _context(
     results = environment.results(len(indexed.tasks))
     items = None
     if indexed.maps:
-        items = Items(indexed, about.numbered, resolver, results, environment.elements)
+        graph = MappedGraph(
+            indexed.tasks, indexed.graph, indexed.own, indexed.maps, indexed.numbering
+        )
+        items = Items(graph, about.numbered.names, resolver, results, environment.elements)
     return RunContext(
         run_id=about.events.run_id,
         dag_name=about.dag.name,

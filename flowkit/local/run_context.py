@@ -34,7 +34,7 @@ class RunContext:
     run_id: str
     dag_name: str
     indexed: IndexedDAG
-    numbered: Numbered
+    numbered: Numbered[Task]
     params: Mapping[str, Any]
     results: list[Any]
     on_failure: OnFailure

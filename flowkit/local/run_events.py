@@ -10,6 +10,7 @@ from ..basics.shorten import shorten
 from ..core.commands import EndMap, MarkTasks
 from ..core.states import TaskState
 from ..core.triggers import HOOKS
+from ..definition.task_like import TaskLike
 from ..events.event import Listener
 from ..events.runs import (
     ResultsNotDropped,
@@ -38,7 +39,9 @@ from .numbered import Numbered
 class RunEvents:
     """Creates the events of one run. Methods take task numbers; durations are in seconds."""
 
-    def __init__(self, listener: Listener, run_id: str, dag_name: str, numbered: Numbered) -> None:
+    def __init__(
+        self, listener: Listener, run_id: str, dag_name: str, numbered: Numbered[TaskLike]
+    ) -> None:
         self.listener = listener
         self.run_id = run_id
         self._dag_name = dag_name
@@ -163,7 +166,7 @@ class RunEvents:
                 task_name=self._names[task],
                 run_id=self.run_id,
                 attempt=failures,
-                max_retries=self._tasks[task].retries,
+                max_retries=self._tasks[task].policy.retries,
                 delay=delay,
                 error_type=kind,
                 error_message=message,

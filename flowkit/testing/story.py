@@ -37,7 +37,9 @@ _ENDED_WITHOUT_CANCEL = (TaskState.SUCCEEDED, TaskState.FAILED, TaskState.WAITIN
 class RunRecorder(RunEvents):
     """Records what happens in a run, by task number. ``failure``: what the run failed with."""
 
-    def __init__(self, listener: Listener, run_id: str, dag_name: str, numbered: Numbered) -> None:
+    def __init__(
+        self, listener: Listener, run_id: str, dag_name: str, numbered: Numbered[Task]
+    ) -> None:
         super().__init__(listener, run_id, dag_name, numbered)
         self.numbered = numbered
         self.failure: BaseException | None = None
@@ -136,7 +138,7 @@ class _Record:
     note: str = ""
     report: TaskProgress | None = None
 
-    def result(self, numbered: Numbered, number: int) -> TaskResult:
+    def result(self, numbered: Numbered[Task], number: int) -> TaskResult:
         found = (self.state, self.attempts, self.delays, self.errors, self.note, self.report)
         return TaskResult(numbered.plain_name(number), *found, numbered.label(number))
 
@@ -189,7 +191,7 @@ class TestEnvironment:
         end = self.failure, tasks, order, elapsed, self.kept
         return DagResult(dag_name, results, *end, items)
 
-    def _listen(self, run_id: str, dag_name: str, numbered: Numbered) -> RunRecorder:
+    def _listen(self, run_id: str, dag_name: str, numbered: Numbered[Task]) -> RunRecorder:
         self._recorder = RunRecorder(listener(), run_id, dag_name, numbered)
         return self._recorder
 
