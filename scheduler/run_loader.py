@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Sequence
 
 from flowkit.core.compiled import CompiledDAG
 from flowkit.core.dag_cache import DAGCache
 from flowkit.core.states import TaskState
 from flowkit.protocol.decoding import CorruptData
+from flowkit.protocol.parent_store import WaitingTask
 from flowkit.protocol.scheduler_store import SchedulerStore
+from flowkit.protocol.spent import Flag
 
-from .resuming import CUT_SHORT, States, divide, dropped, held, may_be_held
+from .resuming import CUT_SHORT, States, divide, dropped, held, may_be_held, may_continue
 
+_CUT = (TaskState.FAILED, TaskState.CANCELLED)
 GRAPH_TASKS_KEPT = 200_000  # tasks in cached graphs, beside those of active runs
 
 
@@ -46,6 +50,9 @@ class RunLoader:
     def _reset(self, run: str, dag: CompiledDAG, states: States, named: Sequence[int]) -> States:
         """Reset the tasks that a resume reruns; return the states of the other tasks."""
         stay = self._held(run, dag, named)
+        going_on = self._continued(run, dag, states, named)
+        states = [(task, going_on.get(task, state)) for task, state in states]
+        stay = {task: state for task, state in stay.items() if task not in going_on}
         succeeded = {task for task, state in states if state is TaskState.SUCCEEDED}
         succeeded -= dropped(dag, states)  # their results are not lost
         lost = self._store.lost_results(run, succeeded)
@@ -53,6 +60,30 @@ class RunLoader:
         recount = lost is not None and stay.keys().isdisjoint(lost)
         self._store.reset(run, again, CUT_SHORT, recount=recount)
         return kept
+
+    def _continued(
+        self, run: str, dag: CompiledDAG, states: States, named: Sequence[int]
+    ) -> dict[int, TaskState]:
+        """Make tasks wait again for the runs that they have called; return these tasks.
+
+        It is the last calls of a task that count, if nothing but their end followed them.
+        """
+        cut = [task for task, state in states if state in _CUT and task not in named]
+        called = self._store.called_last(run, cut)
+        if not called:
+            return {}
+        ((_, records),) = self._store.read_records_of({run: list(called)})
+        because = [
+            task
+            for task, record in records
+            if Flag.CALLED in record.spent.flags or record.attempt == called[task].attempt
+        ]
+        request = secrets.token_hex(8)
+        return {
+            task: TaskState.WAITING
+            for task in may_continue(dag, states, named, because)
+            if self._store.continue_calls(WaitingTask(run, task), request)
+        }
 
     def _held(self, run: str, dag: CompiledDAG, named: Sequence[int]) -> dict[int, TaskState]:
         wanted = may_be_held(dag, named)

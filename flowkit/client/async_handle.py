@@ -22,6 +22,7 @@ from ..exceptions import (
     TaskExecutionError,
     WaitTimeout,
 )
+from .families import CalledRun
 from .history import HistoryEvent
 from .retrying import Retried
 from .run_handle import RunHandle
@@ -220,6 +221,14 @@ class AsyncRunHandle:
     async def resume(self, from_task: str | Sequence[str] | None = None) -> None:
         """Resume the run after a failure or a cancellation. See ``RunHandle.resume``."""
         await self._do(RunHandle.resume, from_task)
+
+    async def parent(self) -> RunHandle | None:
+        """Return the run of the task that has called this run. See ``RunHandle.parent``."""
+        return await self._do(RunHandle.parent)
+
+    async def children(self) -> list[CalledRun]:
+        """Return the runs that tasks of this run have called. See ``RunHandle.children``."""
+        return await self._do(RunHandle.children)
 
     async def delete(self) -> bool:
         """Delete the run and all its data. See ``RunHandle.delete``."""

@@ -66,17 +66,21 @@ def find_runs(
     state: RunState | None,
     dag: str | None,
     since: float | None,
+    *,
+    children: bool = True,
 ) -> Listing[RunRecord]:
     """Return the newest runs that fit, newest first. See ``Client.runs``."""
     runs = gather(
         shards,
-        lambda store: store.read_runs(limit + 1, state, dag=dag, since_ms=store.ms_before(since)),
+        lambda store: store.read_runs(
+            limit + 1, state, dag=dag, since_ms=store.ms_before(since), children=children
+        ),
         lambda run: run.submitted_ms,
         limit,
     )
     if not runs.more:
         runs.total = len(runs)
-    elif (state, dag, since) == (None, None, None):
+    elif children and (state, dag, since) == (None, None, None):
         runs.total = _count_runs(shards)
     return runs
 

@@ -13,6 +13,7 @@ from ..core.states import RunState, TaskState
 from ..core.task_progress import TaskProgress
 from ..drawing.marks import duration_text
 from ..drawing.picture import Picture, as_dot, as_mermaid, as_text, marked
+from .families import CalledRun
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,8 @@ class RunStatus:
     ``memory``: bytes that it takes in Redis, without its graph, which other runs may share; large
     hashes are estimated. None if Redis does not tell. ``submitted`` and ``finished`` are seconds
     since 1970 by Redis' clock. ``graph`` is the graph of the run; without it, drawings have no
-    edges.
+    edges. ``parent_run``, ``parent_task``: the task that has called it, "" if it was submitted.
+    ``children``: the runs that its tasks have called, at most 1,000.
     """
 
     run_id: str
@@ -63,6 +65,9 @@ class RunStatus:
     app_versions: list[str] = field(default_factory=list)
     mixed_versions: bool = False
     memory: int | None = None
+    parent_run: str = ""
+    parent_task: str = ""
+    children: list[CalledRun] = field(default_factory=list)
 
     @property
     def over(self) -> bool:
