@@ -58,7 +58,7 @@ class Families:
 
     def _wake_damaged(self, item: WaitingTask) -> bool:
         active = self._active.get(item.run)
-        if active is None or item.task >= len(active.dag.graph):
+        if active is None or not active.dag.is_valid(item.task):
             return False
         ready, level, _ = active.place(item.task)
         return self._store.wake_damaged(item, ready, level)

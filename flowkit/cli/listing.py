@@ -34,7 +34,6 @@ def ls(
     state: str | None,
     dag: str | None,
     since: float | None,
-    children: bool,
     as_json: bool,
     **options: Any,
 ) -> None:
@@ -46,6 +45,7 @@ def ls(
     from .documents.runs import Runs
     from .output import note, note_more, print_damaged, print_table
 
+    children = options.pop("children")
     runs = connect(ctx, options).runs(limit, state, dag=dag, since=since, children=children)
     if as_json:
         items, damaged = list(map(_entry, runs)), damaged_entries(runs.damaged)

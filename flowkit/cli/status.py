@@ -15,8 +15,8 @@ from .connect import connect_to_run
 from .inputs import json_option, run_argument
 
 if TYPE_CHECKING:
-    from ..client.families import CalledRun
     from ..client.status import RunStatus, TaskStatus
+    from ..core.called_run import CalledRun
     from ..core.task_progress import TaskProgress
     from .documents.runs import ProgressEntry, Status, TaskEntry
 
@@ -173,7 +173,7 @@ def _show_tasks(rows: list[TaskStatus], total: int) -> None:
         note(f"… and {total - len(rows):,} more; --all shows them.")
 
 
-def _show_children(children: list[CalledRun], most: int | None) -> None:
+def _show_children(children: Sequence[CalledRun], most: int | None) -> None:
     from .output import note, print_table, say
 
     say("")

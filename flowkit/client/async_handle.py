@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 from ..arguments import check_timeout
 from ..basics.log_line import LogLine
 from ..context import waiting_for_run
+from ..core.called_run import CalledRun
 from ..core.explain import Explanation
 from ..core.run_record import RunProgress, RunRecord
 from ..core.states import RUN_OVER, RunState
@@ -22,7 +23,6 @@ from ..exceptions import (
     TaskExecutionError,
     WaitTimeout,
 )
-from .families import CalledRun
 from .history import HistoryEvent
 from .retrying import Retried
 from .run_handle import RunHandle

@@ -8,34 +8,26 @@ that its tasks have called.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, suppress
+from typing import TYPE_CHECKING, NamedTuple, Self
 
+from ..core.called_run import CalledRun
 from ..core.graph import Graph
-from ..core.run_record import Parent
+from ..core.run_record import Parent, RunRecord
 from ..core.states import RunState
+from ..definition.task_names import numbers_of
 from ..exceptions import FlowkitError
 from ..protocol.client_store import ClientStore
 from ..protocol.limits import MAX_DEPTH
 from .caller import caller
 
+if TYPE_CHECKING:
+    from ..core.compiled import CompiledDAG
+
 DELETED_AT_ONCE = 500
 READ_AT_ONCE = 1000
+MOST_CHILDREN = 1000  # that are listed with the status of a run
 _UNSUCCESSFUL = (RunState.FAILED, RunState.CANCELLED)
-
-
-@dataclass(frozen=True, slots=True)
-class CalledRun:
-    """A run that a task has called. ``state``: None if the run is gone.
-
-    ``task``, ``attempt``: the attempt that has called it.
-    """
-
-    run_id: str
-    dag_name: str
-    state: RunState | None
-    task: str
-    attempt: int
 
 
 def read_children(
@@ -54,6 +46,24 @@ def read_children(
         CalledRun(child.run, child.dag_name, state, task_name(graph, task), attempt)
         for (task, attempt, child), state in zip(called, states, strict=True)
     ]
+
+
+class Family(NamedTuple):
+    """What is shown of the family of a run: the task that has called it, and its children."""
+
+    parent_run: str = ""
+    parent_task: str = ""
+    children: Sequence[CalledRun] = ()
+
+
+def read_family(store: ClientStore, run: RunRecord, graph: Graph) -> Family:
+    """Return the family of a run, with at most ``MOST_CHILDREN``."""
+    parent, task, children = "", "", []
+    if run.parent is not None:
+        parent, task = run.parent.run, calling_task(store, run.parent)
+    if run.has_children:
+        children = read_children(store, run.run, graph, most=MOST_CHILDREN)
+    return Family(parent, task, children)
 
 
 def calling_task(store: ClientStore, parent: Parent) -> str:
@@ -112,3 +122,65 @@ def delete_below(store: ClientStore, below: list[str]) -> None:
         runs, below = below, runs_below(store, below)
         for at in range(0, len(runs), DELETED_AT_ONCE):
             store.delete_many(runs[at : at + DELETED_AT_ONCE])
+
+
+class RunFamily:
+    """What ``RunHandle`` does with a run and those above and below it."""
+
+    run_id: str
+
+    def _store(self) -> AbstractContextManager[ClientStore]:
+        raise NotImplementedError
+
+    def _of_run(self, run_id: str) -> Self:
+        """Return the handle of another run in the same shard."""
+        raise NotImplementedError
+
+    def graph(self, record: RunRecord | None = None) -> CompiledDAG:
+        """Return the compiled DAG that the run follows."""
+        raise NotImplementedError
+
+    def parent(self) -> Self | None:
+        """Return the run of the task that has called this run, None if it was submitted.
+
+        Its record (``record().parent``) says which attempt it was.
+        """
+        with self._store() as store:
+            parent = store.read_parent(self.run_id)
+        return None if parent is None else self._of_run(parent.run)
+
+    def children(self) -> list[CalledRun]:
+        """Return the runs that tasks of this run have called, by task, attempt and position.
+
+        Raises RunNotFound, RunLost, RunDamaged.
+        """
+        graph = self.graph().graph
+        with self._store() as store:
+            return read_children(store, self.run_id, graph)
+
+    def delete(self) -> bool:
+        """Delete the run and all its data, before its TTL expires. It must be over.
+
+        Return whether there was anything to delete. Deleting a run again does no harm. If the
+        connection breaks, the call is repeated, and may return False although it has deleted the
+        run. Raises RunNotOver; stop such a run first, with ``cancel`` and ``wait``.
+        """
+        with self._store() as store:
+            return delete_family(store, self.run_id)
+
+    def resume(self, from_task: str | Sequence[str] | None = None) -> None:
+        """Resume the run after a failure or a cancellation. Results of successful tasks are kept.
+
+        ``from_task``: the name of a task, or several, to run again with everything downstream, even
+        if it succeeded. With it, a run that succeeded can be resumed too.
+
+        Raises RunNotFound, TaskNotFoundError for a name that the DAG does not have, RunAlreadyOver
+        if the run succeeded and no task is named, RunNotOver if the run has not ended and a task
+        is named.
+        """
+        numbers: list[int] = []
+        if from_task is not None:
+            names = self.graph().graph.names
+            numbers = numbers_of(from_task, names, f"run {self.run_id!r}")
+        with self._store() as store:
+            resume_family(store, self.run_id, numbers)

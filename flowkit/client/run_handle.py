@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..arguments import check_timeout
@@ -16,9 +18,9 @@ from ..definition.task_names import number_of
 from ..exceptions import FlowkitError, RunCancelled, RunLost, TaskExecutionError
 from .caller import caller
 from .explaining import leading_cause, read_explanation, read_leading_cause
+from .families import RunFamily, read_family
 from .history import HistoryEvent
 from .retrying import Retried, retry
-from .run_family import RunFamily
 from .run_history import read_history
 from .run_logs import LogCursor, LogQuery, check_number, log_query, read_logs
 from .run_results import ResultReader
@@ -28,6 +30,7 @@ from .status_reader import read_status
 
 if TYPE_CHECKING:
     from ..core.compiled import CompiledDAG
+    from ..protocol.client_store import ClientStore
     from .shard import ShardConnection
 
 
@@ -65,6 +68,13 @@ class RunHandle(RunFamily):
         self._accepted_at = time.monotonic() if accepted else None
         self._graph = graph
 
+    def _store(self) -> AbstractContextManager[ClientStore]:
+        return self.shard.run_store(self.run_id)
+
+    def _of_run(self, run_id: str) -> RunHandle:
+        limit = self.max_result_bytes
+        return RunHandle(self.shard, run_id, provenance=self.provenance, max_result_bytes=limit)
+
     def __repr__(self) -> str:
         return f"RunHandle({self.run_id!r})"
 
@@ -93,7 +103,9 @@ class RunHandle(RunFamily):
             dag = self.graph(run)
             records = store.read_records(self.run_id, range(len(dag.graph)))
             waiting, _ = leading_cause(store, run, dag, records)
-            return read_status(store, run, dag, records, waiting)
+            status = read_status(store, run, dag, records, waiting)
+            family = read_family(store, run, dag.graph)
+        return replace(status, **family._asdict())
 
     def explain(self, task: str | None = None) -> Explanation:
         """Return why the run, or a task of it, is not over, or how it ended.

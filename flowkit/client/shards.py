@@ -80,7 +80,7 @@ def find_runs(
     )
     if not runs.more:
         runs.total = len(runs)
-    elif children and (state, dag, since) == (None, None, None):
+    elif (state, dag, since) == (None, None, None):
         runs.total = _count_runs(shards)
     return runs
 

@@ -5,15 +5,16 @@ Reading it costs a round trip per thousand tasks; ``RunHandle.record`` is cheape
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ..basics.counted import counted
+from ..core.called_run import CalledRun
 from ..core.graph import Graph
 from ..core.states import RunState, TaskState
 from ..core.task_progress import TaskProgress
 from ..drawing.marks import duration_text
 from ..drawing.picture import Picture, as_dot, as_mermaid, as_text, marked
-from .families import CalledRun
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ class RunStatus:
     memory: int | None = None
     parent_run: str = ""
     parent_task: str = ""
-    children: list[CalledRun] = field(default_factory=list)
+    children: Sequence[CalledRun] = ()
 
     @property
     def over(self) -> bool:

@@ -8,11 +8,8 @@ from ..core.states import TaskState
 from ..protocol.client_store import ClientStore
 from ..protocol.records import ErrorInfo, TaskRecord
 from ..protocol.spent import Flag
-from .families import calling_task, read_children
 from .run_versions import RunVersions, fields_of, versions_of
 from .status import RunStatus, TaskStatus
-
-MOST_CHILDREN = 1000  # that are listed
 
 
 def read_status(
@@ -50,11 +47,6 @@ def read_status(
         app_versions=list(versions.ran),
         mixed_versions=versions.mixed,
         memory=None if memory is None else memory[0],
-        parent_run="" if run.parent is None else run.parent.run,
-        parent_task="" if run.parent is None else calling_task(store, run.parent),
-        children=read_children(store, run.run, dag.graph, most=MOST_CHILDREN)
-        if run.has_children
-        else [],
     )
 
 

@@ -139,8 +139,7 @@ class Frontier:
             else:
                 items[task] = CODE[name]
         if self.expansion is not None:
-            for task, length in lengths.items():
-                self.expansion.learn(task, length)
+            self.expansion.learn(lengths)
             self.expansion.load(items)
         elif items:
             raise ValueError(f"there is no task {min(items)}")
@@ -202,7 +201,7 @@ class Frontier:
         cancelled = self.having(CANCELLED) if CANCELLED in self.state else ()
         if self.expansion is None:
             return bool(cancelled)
-        halted = {self.node(task) for task in self.having(FAILED)}
+        halted = {self.node(task) for task in self.having(FAILED) if self.fails_run(task)}
         return any(self.node(task) not in halted for task in cancelled)
 
     def roots(self) -> list[int]:

@@ -10,7 +10,8 @@ walks; ``marks`` collects what ended as a consequence. Rules:
     failures; else cancelled if one was cancelled; else upstream_failed if a mapped task that it is
     mapped over failed; else succeeded.
 3.  The first such failure cancels its items that have not started (``halted``).
-4.  A mapped task ends after its items, so one whose end is recorded has no item that is not over.
+4.  A mapped task ends after its items and before the mapped tasks behind it. So one whose end is
+    recorded has no item that is not over, and its length can be told from what is recorded.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from .task_codes import (
     SUCCEEDED,
     is_over,
 )
-from .triggers import Verdict, verdict
+from .triggers import Trigger, Verdict, verdict
 
 
 class ItemEnds:
@@ -68,9 +69,7 @@ class ItemEnds:
         mapped.open -= 1
         if mapped.active is not None:
             mapped.active.discard(number)
-        for follower in mapped.behind:
-            if self._maps[follower].started:
-                self._settle_item(self._maps[follower], index, walk, marks)
+        self._settle_behind(mapped, index, walk, marks)
         if code == FAILED and not mapped.halted and not self._spares(mapped):
             self._halt(mapped, walk, marks)
         if not mapped.open and (mapped.started or self._closing):
@@ -122,12 +121,13 @@ class ItemEnds:
             grown.grow(mapped, lengths[0])
             marks.opened += lengths[0]
         mapped.started, mapped.others = True, others
+        mapped.is_simple = len(mapped.itemwise) == 1 and grown.trigger(task) is Trigger.NONE_FAILED
         self._catch_up(mapped, walk, marks)
+        if not mapped.open:
+            self._end(mapped, walk, marks)  # before those behind it
         for follower in mapped.behind:
             if self._state[follower] == PENDING and not self._maps[follower].gate:
                 self._start(self._maps[follower], walk, marks)
-        if not mapped.open:
-            self._end(mapped, walk, marks)
 
     def _catch_up(self, mapped: MappedTask, walk: list[int], marks: Marks) -> None:
         """Start or end the items whose upstream items are over already."""
@@ -147,6 +147,11 @@ class ItemEnds:
         self._end_without_items(mapped, SKIPPED if spared else BLOCKED, walk, marks)
 
     # -- items ---------------------------------------------------------------------------------
+
+    def _settle_behind(self, mapped: MappedTask, index: int, walk: list[int], marks: Marks) -> None:
+        for follower in mapped.behind:
+            if self._maps[follower].started:
+                self._settle_item(self._maps[follower], index, walk, marks)
 
     def _settle_item(self, mapped: MappedTask, index: int, walk: list[int], marks: Marks) -> None:
         """Start an item whose upstream items are over, or end it if it must not start.
@@ -186,11 +191,13 @@ class ItemEnds:
     def _halt(self, mapped: MappedTask, walk: list[int], marks: Marks) -> None:
         """Cancel the items that have not started, since one has failed for good."""
         mapped.halted = True
-        for number in self._grown.items(mapped):
+        for index, number in enumerate(self._grown.items(mapped)):
             if self._state[number] == PENDING:
                 self._end_item(number, CANCELLED, walk, marks)
             elif self._state[number] == DISPATCHED:
                 marks.stopped.append(number)
+            elif self._state[number] == CANCELLED:  # restored, before the failure was known
+                self._settle_behind(mapped, index, walk, marks)
 
     # -- mapped tasks --------------------------------------------------------------------------
 

@@ -18,6 +18,7 @@ from typing import Generic, Protocol, TypeVar, overload
 from .states import TaskState
 
 PART = 100  # results that iterating reads at a time
+UPSTREAM_FAILED = "its upstream item failed"  # the error of an item that did not run because of it
 
 R = TypeVar("R", covariant=True)
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from .limits import MAX_BLOCK, MAX_TYPE, TASK_DIGITS
+from .limits import MAX_BLOCK, MAX_ITEM_LABEL, MAX_TYPE, TASK_DIGITS
 
 _COUNT = rf"(?:0|[1-9][0-9]{{0,{TASK_DIGITS - 1}}})"
 PATTERN = rf"{_COUNT}(?:/[1-9][0-9]{{0,2}})?|![A-Za-z0-9_.]{{1,{MAX_TYPE}}}"
@@ -63,5 +63,12 @@ class Items:
 
 def refused(value: object) -> Items:
     """Return what is reported of a value that cannot be mapped."""
-    name = type(value).__qualname__
+    name = type(value).__name__
     return Items(0, 0, _OTHERS.sub("_", name)[-MAX_TYPE:])
+
+
+def item_label(data: bytes | None) -> str:
+    """Decode the label of an item, "" without one. A damaged one is cut, and shown as it is."""
+    if data is None:
+        return ""
+    return data[: 4 * MAX_ITEM_LABEL].decode("utf-8", "replace")[:MAX_ITEM_LABEL]

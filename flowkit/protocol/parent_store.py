@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from .calls import Calls, OpenCalls
 from .decoding import CorruptData, in_parts, is_run_id, task_number, text_of
+from .fact_store import FactStore
 from .family_reads import CalledBy, scan_children
-from .upkeep_store import UpkeepStore
 
 CHILDREN_PART = 500  # runs in one call
 
@@ -21,7 +21,7 @@ class WaitingTask(NamedTuple):
     task: int
 
 
-class ParentStore(UpkeepStore):
+class ParentStore(FactStore):
     """Parents and children of one namespace."""
 
     def called_runs(self, run: str, task: int) -> list[str]:

@@ -14,6 +14,7 @@ from ..exceptions import RunLost
 from .decoding import CorruptData, Oversized, number
 from .graph_file import Allowance
 from .graphs import digest_of, unpack_graph, unpack_names
+from .items import item_label
 from .keys import Keys
 from .link import Link
 from .records import TaskRecord, parse_record
@@ -137,6 +138,11 @@ class Store:
     def read_errors(self, run: str, tasks: Sequence[int]) -> list[bytes | None]:
         """Return the packed last errors of these tasks."""
         return list(self._read_fields(self.keys.errors(run), tasks))
+
+    def read_labels(self, run: str, items: Sequence[int]) -> list[str]:
+        """Return the labels of these items, "" for those without one."""
+        fields = [f"{item}=" for item in items]
+        return [item_label(data) for data in self._read_fields(self.keys.inputs(run), fields)]
 
     def _read_fields(self, key: str, fields: Sequence[Field]) -> Iterator[bytes | None]:
         def read(part: Sequence[Field]) -> list[bytes | None]:

@@ -362,6 +362,11 @@ class TestRestore:
         said = case.text(run.restore([(0, OK), (3, FAILED), (4, TaskState.RUNNING)], None, {0: 3}))
         assert said == ["cancelled parse[2]", "stop parse[1]"]
 
+    def test_an_empty_list_ends_the_first_of_two_maps_first(self) -> None:
+        maps = {1: MapSpec((0,)), 2: MapSpec((1,))}
+        case = Case("list parse store", [(0, 1), (1, 2)], maps)
+        assert case.over(list=0)[:2] == ["succeeded parse of 0", "succeeded store of 0"]
+
     def test_an_item_beyond_the_list_is_refused(self) -> None:
         run = Case().new()
         with pytest.raises(ValueError, match="no item 2 of task 'parse'"):

@@ -145,7 +145,7 @@ class Plan:
         """Return what a resumed run keeps, and what of it is to be pending again."""
         records = (
             (task, parse_record(record.text().encode()))
-            for task in may_be_held(self.dag, named)
+            for task in may_be_held(self.dag, (), named)
             if (record := keys.record(task))
         )
         result = [(task, STATE_OF[code]) for task, code in states]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from environment import HOUR_MS, LIST, Environment, done
+from environment import HOUR_MS, LIST, Environment, compiled, done
 from helpers import literally
 
 from flowkit.core.states import RunState, TaskState
@@ -256,9 +256,9 @@ def test_an_error_unrelated_to_a_key_is_not_reported_as_damage(spoiled: Environm
 
 def test_more_records_than_a_run_has_tasks_are_not_read(spoiled: Environment) -> None:
     spoiled.ready(0, 1, 2)
-    assert len(spoiled.scheduler.read_states("r1", 3)) == 3
+    assert len(spoiled.scheduler.read_states("r1", compiled(3)).states) == 3
     with pytest.raises(CorruptData, match="records of more than its 2 tasks"):
-        spoiled.scheduler.read_states("r1", 2)
+        spoiled.scheduler.read_states("r1", compiled(2))
 
 
 def test_impossible_active_runs_are_skipped(spoiled: Environment) -> None:

@@ -75,7 +75,7 @@ class TestRecords:
         class Odd:
             pass
 
-        Odd.__qualname__ = "f.<locals>.Odd, é" + "x" * 100
+        Odd.__name__ = "f.<locals>.Odd, é" + "x" * 100
         assert Items.parse(refused(Odd()).text) == refused(Odd())
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from environment import HOUR_MS, LIST, START, Environment, done
+from environment import HOUR_MS, LIST, START, Environment, compiled, done
 from helpers import EXPIRING
 
 from flowkit.core.cause_texts import why_leaderless
@@ -264,7 +264,7 @@ class TestTurnOver:
             "r1", TaskState.CANCELLED, range(2500), notify=False
         )
         assert (over, running) == (list(range(2500)), [])
-        assert len(env.scheduler.read_states("r1", 2500)) == 2500
+        assert len(env.scheduler.read_states("r1", compiled(2500)).states) == 2500
 
 
 class TestPromote:
