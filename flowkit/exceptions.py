@@ -13,6 +13,7 @@
     ├── TaskTimeout               .task_name, .timeout
     ├── WorkerLost                the process that ran a task died, more than once
     ├── LeaseLost                 another process now owns what this one held
+    ├── MapError                  results over which a task cannot be mapped
     ├── IllegalValue              a value that cannot be stored or read back
     ├── SettingsError
     ├── StateError                a state file that cannot be read or written
@@ -46,20 +47,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from .basics.display_text import escape_lines
-
-
-def _rebuild(kind: type[FlowkitError], args: tuple[Any, ...], fields: dict[str, Any]) -> Any:
-    error = kind.__new__(kind)
-    error.args = args
-    error.__dict__.update(fields)
-    return error
+from .basics.rebuilding import rebuilt
 
 
 class FlowkitError(Exception):
     """The base class of all errors that flowkit raises on purpose."""
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuild, (type(self), self.args, self.__dict__)
+        return rebuilt, (type(self), self.args, self.__dict__)
 
     def __str__(self) -> str:
         return escape_lines(super().__str__())
@@ -159,10 +154,8 @@ class TaskExecutionError(FlowkitError):
         self.attempt = attempt
 
     def __str__(self) -> str:
-        text = super().__str__()
-        if not self.remote_traceback:
-            return text
-        return f"{text}\n\n{escape_lines(self.remote_traceback.rstrip())}"
+        trace = escape_lines(self.remote_traceback.rstrip())
+        return super().__str__() + (f"\n\n{trace}" if trace else "")
 
 
 class TaskTimeout(FlowkitError):
@@ -183,6 +176,10 @@ class WorkerLost(FlowkitError):
 
 class LeaseLost(FlowkitError):
     """Another process now owns what this process held, so its outcome is discarded."""
+
+
+class MapError(FlowkitError):
+    """A task cannot be mapped over what its upstream tasks returned."""
 
 
 class IllegalValue(FlowkitError):

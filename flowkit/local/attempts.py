@@ -68,7 +68,7 @@ class Attempts:
         self._stopping, self._closed, self._pid = False, False, os.getpid()
         self._context, self._cache = context, context.cache
         self._processes = processes
-        self._tasks, self._graph = context.indexed.tasks, context.indexed.graph
+        self._tasks, self._graph = context.numbered.tasks, context.indexed.graph
         self._bounded = bounded
         self._contexts = AttemptContexts()
         self._thread_pool: ThreadPool[Key] = ThreadPool(self._attempt, max_workers, self._contexts)
@@ -222,12 +222,13 @@ class Attempts:
             return None
         try:
             args: Sequence[Any] = self._arguments(index)
-            enter_attempt(context.run_id, task.name, attempt, context.params)
+            name = context.numbered.plain_name(index)
+            enter_attempt(context.run_id, name, attempt, context.params)
             if context.batches:
                 take_part(context.batches)
             plan = plan_for(task)
             if attempt == 1 and plan.when is not None:
-                comes_after = self._graph.has_upstream(index)
+                comes_after = self._graph.has_upstream(context.node(index))
                 if not plan.should_run(args, comes_after=comes_after):
                     why = why_skipped(args, comes_after=comes_after)
                     self._report(LocalOutcome(index, attempt, TaskState.SKIPPED, why))
@@ -252,12 +253,17 @@ class Attempts:
 
     def _arguments(self, index: int) -> list[Any]:
         context = self._context
-        if index >= context.indexed.own:
+        if not context.is_own(index):
             return [context.hook_event(index)]
+        if context.items is not None:
+            return context.items.arguments(index)
         return [context.results[upstream] for upstream in self._graph.inputs(index)]
 
     def _may_begin(self, index: int) -> bool:
-        return not self._closed and (not self._stopping or self._context.continues(index))
+        context = self._context
+        if self._closed or (context.items is not None and context.items.is_halted(index)):
+            return False
+        return not self._stopping or context.continues(index)
 
     def _report_result(self, key: Key, value: object, seconds: float) -> bool:
         return self._report(outcome_of_result(self._context, key, value, seconds))
@@ -280,7 +286,9 @@ class Attempts:
                     return False
                 self._ended.add(key)
                 self._futures.pop(key, None)
-        if outcome.state is TaskState.FAILED and self._context.on_failure is OnFailure.STOP:
-            self._stopping = self._stopping or outcome.task < self._context.indexed.own
+        if outcome.state is TaskState.FAILED and self._context.fails_run(outcome.task):
+            self._stopping = self._stopping or self._context.on_failure is OnFailure.STOP
+            if self._context.items is not None:
+                self._context.items.halt(outcome.task)
         self.outcomes.put(outcome)
         return True

@@ -12,6 +12,8 @@ from ..definition.hooks import HookEvent
 from ..definition.indexing import IndexedDAG
 from ..definition.task import Task
 from ..state.open_batches import Batches, open_batches
+from .items import Items
+from .numbered import Numbered
 from .outcome import LocalOutcome
 from .run_events import RunEvents
 from .storage import CallCache
@@ -19,7 +21,8 @@ from .storage import CallCache
 
 @dataclass(frozen=True, slots=True)
 class RunContext:
-    """One run. ``results``: by task number, None where there is none; only the runner writes them.
+    """One run. ``numbered``: its tasks and their names. ``items``: None without mapped tasks.
+    ``results``: by number, None where there is none; only the runner writes them.
 
     ``hook_event``: returns the event for the hook with that task number. ``triggers``: by task
     number, without the default. ``cache``: None if no task has a cache_ttl. ``starting``: called
@@ -31,6 +34,7 @@ class RunContext:
     run_id: str
     dag_name: str
     indexed: IndexedDAG
+    numbered: Numbered[Task]
     params: Mapping[str, Any]
     results: list[Any]
     on_failure: OnFailure
@@ -41,7 +45,20 @@ class RunContext:
     starting: Callable[[int], None] | None = None
     check: Callable[[Task, LocalOutcome], LocalOutcome] | None = None
     batches: Batches = field(default_factory=open_batches)
+    items: Items | None = None
 
-    def continues(self, task: int) -> bool:
-        """Return whether the task starts even after a failure."""
-        return self.triggers.get(task) in AFTER_FAILURE
+    def node(self, number: int) -> int:
+        """Return the task of the graph that a number is, or is an item of."""
+        return number if self.items is None else self.items.numbering.node(number)
+
+    def is_own(self, number: int) -> bool:
+        """Return whether a task or an item is none of a hook."""
+        return self.node(number) < self.indexed.own
+
+    def fails_run(self, number: int) -> bool:
+        """Return whether a failure of a task or an item fails the run."""
+        return self.is_own(number) and (self.items is None or not self.items.collects(number))
+
+    def continues(self, number: int) -> bool:
+        """Return whether a task or an item starts even after a failure."""
+        return self.triggers.get(self.node(number)) in AFTER_FAILURE

@@ -14,6 +14,7 @@ from typing import Any
 from ..core.commands import (
     Command,
     DropResults,
+    EndMap,
     FinishRun,
     MarkTasks,
     QueueTasks,
@@ -51,8 +52,8 @@ class Runner:
     ) -> None:
         """``store``: None for a run that stores nothing."""
         self._run_id, self._dag_name = context.run_id, context.dag_name
-        self._tasks, self._own = context.indexed.tasks, context.indexed.own
-        self._context = context
+        self._numbered, self._tasks = context.numbered, context.numbered.tasks
+        self._context, self._items = context, context.items
         self._results, self._events, self._hooks = context.results, context.events, hooks
         self._run, self._attempts, self._store = resolver, attempts, store
         self._clock, self._jitter = environment.clock, environment.jitter
@@ -81,8 +82,8 @@ class Runner:
             self._hooks.forget()
         if self._run.outcome is not RunState.SUCCEEDED:
             raise self._failure()
-        self._events.completed(self._clock.monotonic() - begun)
-        states = [self._run.state(index) for index in range(self._own)]
+        self._events.completed(self._clock.monotonic() - begun, self._run.total)
+        states = [self._run.state(index) for index in range(self._context.indexed.own)]
         return {
             self._tasks[index].name: self._results[index]
             for index, state in enumerate(states)
@@ -94,10 +95,17 @@ class Runner:
         if self._store is None:
             return self._run.start()
         reused = self._store.begin()
-        for index, (_, value) in reused.items():
+        states = {index: state for index, (state, _, _) in reused.items()}
+        lengths = {} if self._items is None else self._items.restore(reused)
+        self._current.extend([1] * (len(self._results) - len(self._current)))
+        for index, (_, value, _) in reused.items():
             self._results[index], self._current[index] = value, 0
-        self._events.reused({index: state for index, (state, _) in reused.items()})
-        return self._run.restore((index, state) for index, (state, _) in reused.items())
+        commands = self._run.restore(states.items(), lengths=lengths)
+        self._expand()
+        for command in () if self._items is None else self._items.ended_before(states):
+            self._end_map(command)
+        self._events.reused(states)
+        return commands
 
     def interrupt(self) -> None:
         """End the run with RunCancelled, as Ctrl-C would. Any thread may call this."""
@@ -116,10 +124,14 @@ class Runner:
                 self._hooks.note_stop(command.failed)
             elif isinstance(command, MarkTasks):
                 self._events.marked(command)
+                if self._items is not None and command.state is TaskState.UPSTREAM_FAILED:
+                    self._items.blocked(command.tasks)
                 if self._store is not None:
                     self._store.record_marked(command)
             elif isinstance(command, StopTasks):
-                self._obey(self._run.tasks_over(self._drop_retries(command.tasks)))
+                self._tell(self._drop_retries(command.tasks))
+            elif isinstance(command, EndMap):
+                self._end_map(command)
             elif isinstance(command, DropResults):
                 self._drop(command)
             elif isinstance(command, FinishRun):
@@ -128,8 +140,34 @@ class Runner:
     def _drop(self, command: DropResults) -> None:
         for index in command.tasks:
             self._results[index] = None
+        if self._items is not None:
+            self._items.drop(command.tasks)
         if self._store is not None:
             self._store.drop(command)
+
+    def _tell(self, facts: list[Fact]) -> None:
+        """Pass facts to the resolver and carry out its commands."""
+        if self._items is None:
+            self._obey(self._run.tasks_over(facts))
+            return
+        commands = self._run.tasks_over(facts, self._items.take_lengths())
+        self._expand()
+        self._obey(commands)
+
+    def _expand(self) -> None:
+        """Make room for the items of mapped tasks that have expanded."""
+        for task, length in () if self._items is None else self._items.expand():
+            self._current.extend([1] * (len(self._results) - len(self._current)))
+            self._events.expanded(task, length)
+            if self._store is not None:
+                self._store.expanded(task, length)
+
+    def _end_map(self, command: EndMap) -> None:
+        problem = None if self._items is None else self._items.end(command)
+        if problem is not None:
+            self._errors[command.task] = problem
+            self._hooks.note(command.task, 0, problem)
+        self._events.map_ended(command, problem)
 
     def _begin_attempt(self, index: int, attempt: int) -> None:
         self._in_flight += 1
@@ -149,9 +187,9 @@ class Runner:
         for timer in self._timers.pop_due():
             self._handle_timer(timer, facts)
         if facts:
-            self._obey(self._run.tasks_over(facts))
+            self._tell(facts)
             if self._run.outcome in (None, RunState.SUCCEEDED):
-                self._events.progress(self._run.over)
+                self._events.progress(self._run.over, self._run.total)
         if not self._run.finished:
             self._check_time(end)
 
@@ -200,6 +238,8 @@ class Runner:
         self._current[index] = 0
         if state is TaskState.SUCCEEDED:
             self._results[index] = value
+            if self._items is not None:
+                self._items.count(index, value)
             cached = self._attempts.was_cached(index)
             self._events.succeeded(index, attempt, duration, cached=cached)
         elif state is TaskState.SKIPPED:
@@ -208,6 +248,8 @@ class Runner:
         elif state is not TaskState.CANCELLED:
             state = TaskState.FAILED
             self._errors[index] = value
+            if self._items is not None:
+                self._items.failed(index, value)
             self._hooks.note(index, attempt, value)
             self._events.failed(index, attempt, value)
         facts.append((index, state))
@@ -220,7 +262,7 @@ class Runner:
             self._begin_attempt(index, attempt)
         elif self._attempts.abandon(index, attempt):
             task = self._tasks[index]
-            error = TaskTimeout(task.name, task.timeout or 0.0)
+            error = TaskTimeout(self._numbered.names[index], task.timeout or 0.0)
             state = TaskState.WAITING if may_retry(task, error) else TaskState.FAILED
             self._take(LocalOutcome(index, attempt, state, error), facts)
 
@@ -228,6 +270,8 @@ class Runner:
         """Set the timer of the next attempt; False if there is none."""
         task = self._tasks[index]
         if self._run.outcome is not None and not self._context.continues(index):
+            return False
+        if self._items is not None and self._items.is_halted(index):
             return False
         delay = delay_before_retry(task.policy, failures, self._jitter(task, failures))
         if delay is None:
@@ -241,10 +285,12 @@ class Runner:
     # -- failing ---------------------------------------------------------------------------
 
     def _failure(self) -> Exception:
-        errors = {index: error for index, error in self._errors.items() if index < self._own}
+        fails = self._context.fails_run
+        errors = {index: error for index, error in self._errors.items() if fails(index)}
         self._errors.clear()  # the frames of an error refer to this run: avoid a cycle
         failed = next(iter(errors)) if self._failed is None else self._failed
-        named = {self._tasks[index].name: error for index, error in errors.items()}
-        error = failure_of(self._run_id, self._dag_name, named, self._tasks[failed].name)
+        names = self._numbered.names
+        named = {names[index]: error for index, error in errors.items()}
+        error = failure_of(self._run_id, self._dag_name, named, names[failed])
         self._events.run_failed(failed, error, len(errors))
         return error

@@ -12,7 +12,7 @@ from .run_context import RunContext
 
 def outcome_of_result(context: RunContext, key: Key, value: object, seconds: float) -> LocalOutcome:
     """Return the outcome of an attempt whose function has returned ``value``."""
-    problem = unfit_result(context.indexed.tasks[key[0]].name, value)
+    problem = unfit_result(context.numbered.names[key[0]], value)
     if problem is not None:
         return outcome_of_error(context, key, problem, retry=False)
     fault = table_fault(value)
@@ -29,7 +29,7 @@ def outcome_of_error(
     ``retry``: whether to retry the error, None to ask the task.
     """
     index, attempt = key
-    task = context.indexed.tasks[index]
+    task = context.numbered.tasks[index]
     retryable = may_retry(task, error) if retry is None else retry
     final = attempt > task.retries or not retryable
     return LocalOutcome(index, attempt, TaskState.FAILED if final else TaskState.WAITING, error)
