@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from ..core.run_record import RunRecord
     from ..protocol.client_store import ClientStore
     from .run_wait import RunWait
-    from .shard import ShardConnection
 
 _FAILED = (TaskState.FAILED, TaskState.UPSTREAM_FAILED)
 
@@ -30,11 +30,12 @@ class RunResults:
     """What ``RunHandle`` does with the results of a run."""
 
     run_id: str
-    shard: ShardConnection
     provenance: Provenance
     max_result_bytes: int
 
     if TYPE_CHECKING:
+
+        def _store(self) -> AbstractContextManager[ClientStore]: ...
 
         def record(self) -> RunRecord:
             """Return the record of the run."""
@@ -53,7 +54,7 @@ class RunResults:
         into plain data.
         Raises RunNotFound, BrokenValue, RunLost if Redis has lost the run or its results.
         """
-        with self.shard.run_store(self.run_id) as store:
+        with self._store() as store:
             records = store.read_records(self.run_id, range(len(self.graph().graph)))
             if any(record.state is TaskState.PENDING for record in records):
                 self._waiting().progress()  # raises if the run is gone, with its records
@@ -69,7 +70,7 @@ class RunResults:
         FlowkitError if the task has not ended or its result was dropped (``keep_result=False``).
         """
         number, dag = self._number(task), self.graph()
-        with self.shard.run_store(self.run_id) as store:
+        with self._store() as store:
             record = store.read_records(self.run_id, [number])[0]
             reader = self._reader(lenient=lenient)
             if record.state is TaskState.SKIPPED:
@@ -100,7 +101,7 @@ class RunResults:
             raise FlowkitError(
                 f"task {task!r} of run {self.run_id!r} is not mapped: call result({task!r})"
             )
-        with self.shard.run_store(self.run_id) as store:
+        with self._store() as store:
             record = store.read_records(self.run_id, [number])[0]
             if record.state not in TASK_OVER:
                 self._waiting().progress()  # raises if the run is gone, with its records
@@ -109,7 +110,7 @@ class RunResults:
                     "not all over. Call wait() first, or read the items with items()"
                 )
             items = read_shape(store, self.run_id, dag).items(number)
-        return Mapped(len(items), _Items(self.shard, self._reader(lenient=lenient), items))
+        return Mapped(len(items), _Items(self._store, self._reader(lenient=lenient), items))
 
     def error(self) -> TaskExecutionError:
         """Return the error that made the run fail.
@@ -117,7 +118,7 @@ class RunResults:
         Raises FlowkitError for a run that has not failed, RunNotFound.
         """
         record = self.record()
-        with self.shard.run_store(self.run_id) as store:
+        with self._store() as store:
             return self._reader().error_of_run(store, record)
 
     def _reader(self, *, lenient: bool = False) -> ResultReader:
@@ -133,7 +134,7 @@ class RunResults:
         dag, whose = self.graph(), f"run {self.run_id!r}"
         shape = RunShape(dag)
         if dag.maps and any(isinstance(task, str) and split_name(task) for task in tasks):
-            with self.shard.run_store(self.run_id) as store:
+            with self._store() as store:
                 shape = read_shape(store, self.run_id, dag)
         return [shape.number(task, whose) for task in tasks]
 
@@ -142,18 +143,18 @@ class RunResults:
 class _Items:
     """Reads items of one mapped task. See ``core.mapped.ItemReader``."""
 
-    shard: ShardConnection
+    open_store: Callable[[], AbstractContextManager[ClientStore]]
     reader: ResultReader
     numbers: range
 
     def values(self, start: int, stop: int) -> list[object]:
         """Return the results of these items."""
-        with self.shard.run_store(self.reader.run) as store:
+        with self.open_store() as store:
             return list(self.reader.of_items(store, self.numbers[start:stop]))
 
     def states(self) -> list[TaskState]:
         """Return the states of all items."""
-        with self.shard.run_store(self.reader.run) as store:
+        with self.open_store() as store:
             return self._states(store)
 
     def _states(self, store: ClientStore) -> list[TaskState]:
@@ -166,7 +167,7 @@ class _Items:
     def failures(self) -> list[ItemFailure]:
         """Return the items that failed, or that could not run because of another that failed."""
         run = self.reader.run
-        with self.shard.run_store(run) as store:
+        with self.open_store() as store:
             states = self._states(store)
             failed = [index for index, state in enumerate(states) if state in _FAILED]
             numbers = [self.numbers[index] for index in failed]
