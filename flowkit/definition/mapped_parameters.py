@@ -12,7 +12,6 @@ from ..core.mapped import Mapped
 from .call_plan import plan_for
 from .task_like import TaskLike
 
-
 _TEXT = re.compile(r"(\w+\.)*Mapped(\[.*\])?(\s*\|\s*None)?")
 
 
