@@ -50,7 +50,7 @@ class ResultReader:
         packed = store.read_errors(self.run, [task])[0]
         attempt = store.read_records(self.run, [task])[0].attempt
         info = ErrorInfo.unpack(packed or b"")
-        name = self.dag.graph.names[task]
+        name = self.dag.task_name(task)
         return TaskExecutionError(
             name, info.type, info.message, info.traceback, run_id=self.run, attempt=attempt
         )

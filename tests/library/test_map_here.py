@@ -416,6 +416,7 @@ def test_a_run_over_its_timeout_stops_its_items() -> None:
 # -- logging -----------------------------------------------------------------------------------
 
 
+@pytest.mark.promise("map-13")
 def test_lines_name_items_with_their_labels(capsys: pytest.CaptureFixture[str]) -> None:
     mapped_dag([0, 1], fails_at(1), failures="collect", label="row {item}").run(max_workers=1)
     printed = capsys.readouterr().out
