@@ -11,6 +11,7 @@
     ├── TaskNotFoundError         .ref
     ├── TaskExecutionError        .task_name, .error_type, .error_message, .remote_traceback, …
     ├── TaskTimeout               .task_name, .timeout
+    ├── AgainLimit                .task_name, .times
     ├── WorkerLost                the process that ran a task died, more than once
     ├── LeaseLost                 another process now owns what this one held
     ├── IllegalValue              a value that cannot be stored or read back
@@ -48,20 +49,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from .basics.display_text import escape_lines
-
-
-def _rebuild(kind: type[FlowkitError], args: tuple[Any, ...], fields: dict[str, Any]) -> Any:
-    error = kind.__new__(kind)
-    error.args = args
-    error.__dict__.update(fields)
-    return error
+from .basics.rebuilding import rebuilt
 
 
 class FlowkitError(Exception):
     """The base class of all errors that flowkit raises on purpose."""
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuild, (type(self), self.args, self.__dict__)
+        return rebuilt, (type(self), self.args, self.__dict__)
 
     def __str__(self) -> str:
         return escape_lines(super().__str__())
@@ -161,10 +156,8 @@ class TaskExecutionError(FlowkitError):
         self.attempt = attempt
 
     def __str__(self) -> str:
-        text = super().__str__()
-        if not self.remote_traceback:
-            return text
-        return f"{text}\n\n{escape_lines(self.remote_traceback.rstrip())}"
+        trace = escape_lines(self.remote_traceback.rstrip())
+        return super().__str__() + (f"\n\n{trace}" if trace else "")
 
 
 class TaskTimeout(FlowkitError):
@@ -177,6 +170,14 @@ class TaskTimeout(FlowkitError):
         )
         self.task_name = task_name
         self.timeout = timeout
+
+
+class AgainLimit(FlowkitError):
+    """A task asked to come again, and has done so as often as it may (``times``)."""
+
+    def __init__(self, message: str, task_name: str, times: int) -> None:
+        super().__init__(message)
+        self.task_name, self.times = task_name, times
 
 
 class WorkerLost(FlowkitError):

@@ -13,8 +13,9 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from flowkit.basics.again import Again
 from flowkit.codec.packing import pack, unpack
-from flowkit.context import enter_attempt, leave_attempt
+from flowkit.context import Comeback, enter_attempt, leave_attempt
 from flowkit.core.retry import Policy, delay_before_retry
 from flowkit.core.triggers import HOOKS
 from flowkit.definition.call_plan import may_retry, plan_for, why_skipped
@@ -25,10 +26,12 @@ from flowkit.exceptions import RedisUnavailable, TaskNotFoundError, TaskTimeout
 from flowkit.logging.streams import PRINTED, end_lines
 from flowkit.protocol.app_functions import function_id
 from flowkit.protocol.outcomes import CacheEntry, Outcome, OutcomeCode, Retry
+from flowkit.protocol.spent import Flag
 from flowkit.protocol.worker_store import Claim
 
 from .app_versions import name_versions
 from .attempt_events import AttemptEvents
+from .comebacks import Comebacks
 from .hooks import WorkerHooks
 from .inputs import Inputs
 from .outcome_values import ended, error_info, failure, later_attempt
@@ -47,6 +50,7 @@ class Prepared:
     kwargs: Mapping[str, Any]
     params: Mapping[str, object]
     cache: CacheEntry | None = None  # where a success stores its result
+    comeback: Comeback | None = None  # if the task has come again
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +91,7 @@ class Executor:
         self._max_bytes = max_bytes
         self._random_unit = random_unit
         self._cache = ResultCache(inputs, listener, lane)
+        self._comebacks = Comebacks(inputs, self._events, max_bytes)
         self._hooks = WorkerHooks(inputs.store, listener, lane)
 
     # -- before the call ------------------------------------------------------------------------
@@ -115,7 +120,9 @@ class Executor:
             fixed = dag.kwargs.get(claim.task)
             bound: Any = {} if fixed is None else unpack(fixed)
             kwargs = plan_for(task).keywords(len(args), params, bound)
-            prepared = Prepared(claim, task, name, policy, args, kwargs, params)
+            comeback = self._comebacks.read(claim)
+            about = claim, task, name, policy, args, kwargs, params
+            prepared = Prepared(*about, comeback=comeback)
             if task.cache_ttl is not None:
                 lookup = self._cache.find(claim, name, task, args, kwargs, params)
                 if lookup.packed is not None:
@@ -131,8 +138,8 @@ class Executor:
     def _should_run(
         self, claim: Claim, name: str, task: Task, args: list[Any], params: Mapping[str, object]
     ) -> bool:
-        """Call the predicate before the first attempt only: a failed task is not skipped later."""
-        if claim.spent.failures(claim.attempt) > 1:
+        """Call the predicate before the first attempt only: a task that began is not skipped."""
+        if claim.spent.failures(claim.attempt) > 1 or Flag.AGAIN in claim.spent.flags:
             return True
         token = enter_attempt(claim.run, name, claim.attempt, params, "", claim.task, self._lane)
         try:
@@ -161,7 +168,10 @@ class Executor:
     # -- after the call -------------------------------------------------------------------------
 
     def succeeded(self, prepared: Prepared, result: object, seconds: float) -> Outcome:
-        """Pack a result. If it cannot be stored, the task fails: a retry would not help."""
+        """Pack a result. If it cannot be stored, the task fails: a retry would not help.
+
+        A task that returned ``flowkit.again(…)`` waits.
+        """
         claim = prepared.claim
         if PRINTED:
             end_lines()
@@ -169,8 +179,11 @@ class Executor:
         if problem is not None:
             return self._failed(claim, prepared.name, prepared.policy, problem, retry=False)
         try:
+            if type(result) is Again:
+                name, policy, before = prepared.name, prepared.policy, prepared.comeback
+                return self._comebacks.outcome(claim, name, policy, before, result)
             packed = b"" if result is None else pack(result, max_bytes=self._max_bytes)
-        except BaseException as error:  # CodecError, or an error of the user's class
+        except BaseException as error:  # CodecError, an error of the user's class, no more agains
             return self._failed(claim, prepared.name, prepared.policy, error, retry=False)
         self._inputs.remember(claim, packed)
         cache = prepared.cache

@@ -40,7 +40,7 @@ class Inputs:
         signed: SignedValues | None = None,
     ) -> None:
         """``max_bytes``: the largest value to read. ``graphs``: lanes may share them."""
-        self._signed = signed or SignedValues()
+        self.signed = signed or SignedValues()
         self.store = store
         self._max_bytes = max_bytes
         self._graphs = graphs or DAGCache()
@@ -72,7 +72,7 @@ class Inputs:
 
         Raises BrokenValue, UntrustedValue.
         """
-        packed = self._signed.params(claim)
+        packed = self.signed.params(claim)
         if not packed:
             return _NO_PARAMS
         params = unpack(packed, max_bytes=self._max_bytes)
@@ -85,14 +85,14 @@ class Inputs:
 
         Raises BrokenValue if this process cannot rebuild the result, UntrustedValue.
         """
-        packed = self._signed.cached(entry, self.store.read_cached(entry))
+        packed = self.signed.cached(entry, self.store.read_cached(entry))
         if packed:
             unpack(packed, max_bytes=self._max_bytes)
         return packed
 
     def to_store(self, claim: Claim, packed: bytes, entry: str = "") -> bytes:
         """Return the bytes to store for a result. ``entry``: the cache entry, if it has one."""
-        return self._signed.result(claim, packed, entry)
+        return self.signed.result(claim, packed, entry)
 
     def remember(self, claim: Claim, packed: bytes) -> None:
         """Keep a result of this lane if other tasks get it: the lane may run them too."""
@@ -179,7 +179,7 @@ class Inputs:
 
     def _fetch(self, claim: Claim, tasks: Sequence[int]) -> list[bytes]:
         results = [packed or b"" for packed in self.store.read_results(claim.run, tasks)]
-        results = self._signed.open_results(claim, tasks, results)
+        results = self.signed.open_results(claim, tasks, results)
         for task, packed in zip(tasks, results, strict=True):
             self._keep((claim.life, task), packed)
         return results

@@ -1,7 +1,8 @@
 """Signing and verifying of a worker's values, each for its purpose. Without a key it does nothing.
 
-A result of None is not stored, so it is not signed. A None in the cache is the exception: it is
-signed, because otherwise any client could write an empty entry that passes for it.
+A result of None is not stored, so it is not signed. A None in the cache and a memory of None are
+exceptions: they are signed, because otherwise any client could write an empty value that passes for
+them.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from flowkit.codec.provenance import (
     Provenance,
     Purpose,
     cache_purpose,
+    memory_purpose,
     params_purpose,
     result_purpose,
 )
@@ -60,6 +62,19 @@ class SignedValues:
             for task, stored in zip(tasks, records, strict=True)
         ]
 
+    def memory(self, claim: Claim, times: int, packed: bytes) -> bytes:
+        """Return the bytes to store for the memory of the claimed task, also for None."""
+        if not self._has_key:
+            return packed
+        return self._provenance.sign(packed, self._memory(claim, times))
+
+    def open_memory(self, claim: Claim, times: int, stored: bytes) -> bytes:
+        """Return the packed memory of the claimed task. Raises UntrustedValue."""
+        if not self._has_key:
+            return stored
+        what = f"the memory of task {claim.task} of run {claim.run}"
+        return self._provenance.open(stored, self._memory(claim, times), what)
+
     def cached(self, entry: str, stored: bytes | None) -> bytes | None:
         """Return the packed result of a cache entry. Raises UntrustedValue."""
         if stored is None or not self._has_key:
@@ -69,6 +84,9 @@ class SignedValues:
     def _result(self, claim: Claim, task: int) -> Purpose:
         submitted = claim.life[1].partition("/")[0]  # a resume keeps the results
         return result_purpose(self._namespace, claim.run, submitted, claim.digest, task)
+
+    def _memory(self, claim: Claim, times: int) -> Purpose:
+        return memory_purpose(self._namespace, claim.life, claim.digest, claim.task, times)
 
 
 def _name(claim: Claim, task: int) -> str:

@@ -41,6 +41,7 @@ from ..processes.forked import end_if_forked
 from ..state.open_batches import take_part
 from .outcome import Key, LocalOutcome
 from .run_context import RunContext
+from .storage import CachedResult
 from .threads import LoopThread, ThreadPool
 from .verdicts import outcome_of_error, outcome_of_result
 
@@ -222,7 +223,8 @@ class Attempts:
             return None
         try:
             args: Sequence[Any] = self._arguments(index)
-            enter_attempt(context.run_id, task.name, attempt, context.params)
+            about = context.run_id, task.name, attempt, context.params
+            enter_attempt(*about, comeback=context.comebacks.of(index))
             if context.batches:
                 take_part(context.batches)
             plan = plan_for(task)
@@ -233,7 +235,7 @@ class Attempts:
                     self._report(LocalOutcome(index, attempt, TaskState.SKIPPED, why))
                     return None
             kwargs = plan.keywords(len(args), context.params, task.kwargs)
-            cached = None if self._cache is None else self._cache.find(index, args, kwargs)
+            cached = self._find_cached(index, args, kwargs)
             if task.copy_arguments and (self._processes is None or task.is_async):
                 args, kwargs = own_arguments(task, args, kwargs)
             if cached is None and task.at_most_once and context.starting is not None:
@@ -255,6 +257,14 @@ class Attempts:
         if index >= context.indexed.own:
             return [context.hook_event(index)]
         return [context.results[upstream] for upstream in self._graph.inputs(index)]
+
+    def _find_cached(
+        self, index: int, args: Sequence[Any], kwargs: Mapping[str, Any]
+    ) -> CachedResult | None:
+        if self._cache is None:
+            return None
+        reads = self._context.comebacks.of(index) is None
+        return self._cache.find(index, args, kwargs, reads=reads)
 
     def _may_begin(self, index: int) -> bool:
         return not self._closed and (not self._stopping or self._context.continues(index))

@@ -12,6 +12,7 @@ from ..definition.hooks import HookEvent
 from ..definition.indexing import IndexedDAG
 from ..definition.task import Task
 from ..state.open_batches import Batches, open_batches
+from .comebacks import Comebacks
 from .outcome import LocalOutcome
 from .run_events import RunEvents
 from .storage import CallCache
@@ -25,7 +26,7 @@ class RunContext:
     number, without the default. ``cache``: None if no task has a cache_ttl. ``starting``: called
     with the number of an at-most-once task before it starts, None if starts are not recorded.
     ``check``: see Environment. ``batches``: the batches of state stores that were open where the
-    run was started.
+    run was started. ``comebacks``: what tasks that come again keep.
     """
 
     run_id: str
@@ -41,6 +42,7 @@ class RunContext:
     starting: Callable[[int], None] | None = None
     check: Callable[[Task, LocalOutcome], LocalOutcome] | None = None
     batches: Batches = field(default_factory=open_batches)
+    comebacks: Comebacks = field(default_factory=Comebacks)
 
     def continues(self, task: int) -> bool:
         """Return whether the task starts even after a failure."""

@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable
 from queue import Empty
 from typing import Any
 
+from ..basics.again import Again
 from ..core.commands import (
     Command,
     DropResults,
@@ -136,7 +137,7 @@ class Runner:
         self._attempts.begin(index, attempt)
 
     def _drop_retries(self, tasks: Collection[int]) -> list[Fact]:
-        """Cancel tasks that wait for a retry. Queued attempts cancel themselves when they begin."""
+        """Cancel tasks that wait. Queued attempts cancel themselves when they begin."""
         return [(task, TaskState.CANCELLED) for task in self._timers.drop_retries(set(tasks))]
 
     # -- outcomes and timers ---------------------------------------------------------------
@@ -195,8 +196,10 @@ class Runner:
             self._timers.set_deadline(value, index, attempt)
             return
         self._in_flight -= 1
-        if state is TaskState.WAITING and self._retry(index, attempt, value):
-            return
+        if state is TaskState.WAITING:
+            if self._waits(index, attempt, value):
+                return
+            state = TaskState.CANCELLED if type(value) is Again else TaskState.FAILED
         self._current[index] = 0
         if state is TaskState.SUCCEEDED:
             self._results[index] = value
@@ -224,16 +227,27 @@ class Runner:
             state = TaskState.WAITING if may_retry(task, error) else TaskState.FAILED
             self._take(LocalOutcome(index, attempt, state, error), facts)
 
-    def _retry(self, index: int, failures: int, error: BaseException) -> bool:
+    def _waits(self, index: int, attempt: int, why: Again | BaseException) -> bool:
         """Set the timer of the next attempt; False if there is none."""
-        task = self._tasks[index]
         if self._run.outcome is not None and not self._context.continues(index):
             return False
+        if isinstance(why, Again):
+            times = self._context.comebacks.keep(index, attempt, why)
+            self._set_timer(index, attempt, why.delay)
+            self._events.comes_again(index, attempt, why.delay, times)
+            return True
+        return self._retry(index, attempt, why)
+
+    def _set_timer(self, index: int, attempt: int, delay: float) -> None:
+        self._current[index] = attempt + 1
+        self._timers.set_retry(delay, index, attempt + 1)
+
+    def _retry(self, index: int, attempt: int, error: BaseException) -> bool:
+        task, failures = self._tasks[index], self._context.comebacks.failures(index, attempt)
         delay = delay_before_retry(task.policy, failures, self._jitter(task, failures))
         if delay is None:
             return False
-        self._current[index] = failures + 1
-        self._timers.set_retry(delay, index, failures + 1)
+        self._set_timer(index, attempt, delay)
         self._events.retried(index, failures, delay, error)
         self._hooks.retried(index, failures, delay, error)
         return True

@@ -1,7 +1,8 @@
 """Outcomes: how attempts ended, as workers report them to the script ``complete``.
 
-The text of an outcome, its token, is ``task,attempt,CODE``. A retry and a postponed attempt add
-``,delay (ms),ready list,level``. A success adds ``,entry,ttl (ms)`` if its result is cached too.
+The text of an outcome, its token, is ``task,attempt,CODE``. A retry, a postponed attempt and one
+of a task that comes again add ``,delay (ms),ready list,level``. A success adds ``,entry,ttl (ms)``
+if its result is cached too.
 ``lua/_lib/outcome_codes.lua`` reads the same text; ``tests/protocol/test_outcomes.py`` compares the
 two.
 """
@@ -20,6 +21,7 @@ class OutcomeCode(StrEnum):
 
     ``CACHED``: a success whose result came from the cache. ``RETRY``: a failure with a retry.
     ``PUT_OFF``: the worker did not know the task; another one may, and no retry is spent.
+    ``AGAIN``: the task asked to start again later, and has no result yet.
     """
 
     SUCCEEDED = "S"
@@ -29,13 +31,14 @@ class OutcomeCode(StrEnum):
     CANCELLED = "C"
     RETRY = "W"
     PUT_OFF = "D"
+    AGAIN = "A"
 
 
 _TIME = f"([0-9]{{1,{TIME_DIGITS}}})"
 _TOKEN = re.compile(
     rf"([0-9]{{1,{TASK_DIGITS}}}),([0-9]{{1,{ATTEMPT_DIGITS}}}),"
     rf"(?:([SHKFC])|(S),([0-9a-f]{{1,64}}),{_TIME}"
-    rf"|([WD]),{_TIME},([A-Za-z0-9_.\-]{{1,{MAX_QUEUE}}}(?:~async)?(?:@[0-9a-f]{{16}})?),([!0-9]))"
+    rf"|([WDA]),{_TIME},([A-Za-z0-9_.\-]{{1,{MAX_QUEUE}}}(?:~async)?(?:@[0-9a-f]{{16}})?),([!0-9]))"
 )
 
 
@@ -58,9 +61,10 @@ class CacheEntry:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How an attempt ended. ``payload``: the packed result or error, empty for none.
+    """How an attempt ended. ``payload``: the packed result or error, empty for none; of the code
+    AGAIN, the memory (memories.py).
 
-    ``retry``: of the codes RETRY and PUT_OFF. ``cache``: of a success whose result is cached.
+    ``retry``: of RETRY, PUT_OFF and AGAIN. ``cache``: of a success whose result is cached.
     """
 
     run: str

@@ -55,8 +55,9 @@ MAX_RECORD = 400  # bytes, the fields of a newer release included
 class TaskRecord:
     """The state of one task of one run. Times are ms since the run was submitted.
 
-    ``reason``: why a waiting task waits: ``retry``, or ``worker`` if its last worker did not have
-    its function. ``since_ms``: since when. "" and None if an older release wrote the record.
+    ``reason``: why a waiting task waits: ``retry``, ``again`` if it asked for that, or ``worker``
+    if its last worker did not have its function. ``since_ms``: since when. "" and None if an older
+    release wrote the record.
     """
 
     state: TaskState

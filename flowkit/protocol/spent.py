@@ -4,8 +4,8 @@ The text is ``deaths[/base][*put_off][flags]``. Each count has at most nine digi
 is 0.
 
 - ``deaths``: how often a worker died of the task;
-- ``base``: how many attempts were made before the run was resumed, or were lost for an unknown
-  cause;
+- ``base``: how many attempts were made before the run was resumed or the task came again last, or
+  were lost for an unknown cause;
 - ``put_off``: how many attempts were postponed because the worker did not know the task;
 - flags: each at most once and in any order. ``Flag`` has those of this release.
 
@@ -31,7 +31,7 @@ class Flag(StrEnum):
     ``SUSPECT``: it may have killed its worker. ``LOST``: it was lost once with a worker whose death
     was not observed, or with a process that executed nothing (the next time, it is a suspect).
     ``CONTINUES``: it continues when a failure stops its run. ``AT_MOST_ONCE``: it must never start
-    twice. ``CACHED``: its result came from the cache.
+    twice. ``CACHED``: its result came from the cache. ``AGAIN``: it came again, so it has a memory.
     """
 
     SUSPECT = "!"
@@ -39,6 +39,7 @@ class Flag(StrEnum):
     CONTINUES = "+"
     AT_MOST_ONCE = "="
     CACHED = "~"
+    AGAIN = "^"
 
 
 _COUNT = f"[0-9]{{1,{ATTEMPT_DIGITS}}}"

@@ -31,6 +31,7 @@ class TaskResult:
     ``attempts``: calls of its function. ``delays``: the wait before each retry. ``errors``: the
     errors of its attempts. ``note``: why it was skipped, or where its result came from.
     ``progress``: what its last attempt reported last (``flowkit.track``, ``flowkit.progress``).
+    ``agains``: the delay of each ``flowkit.again`` that it returned.
     """
 
     name: str
@@ -40,12 +41,15 @@ class TaskResult:
     errors: Sequence[BaseException]
     note: str = ""
     progress: TaskProgress | None = None
+    agains: Sequence[float] = ()
 
     def __str__(self) -> str:
         text = f"{self.state.value}, {_counted(self.attempts, 'attempt')}"
         if self.delays:
             waits = " and ".join(f"{delay:.1f} s" for delay in self.delays)
             text += f", retried after {waits}"
+        if self.agains:
+            text += f", came again {_counted(len(self.agains), 'time')}"
         text += f" ({self.note})" if self.note else ""
         return f"{text}: {described(self.errors[-1])}" if self.errors else text
 

@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
+from ..basics.again import Again
 from ..clock import Clock, FakeClock
 from ..codec.packing import pack, unpack
 from ..core.commands import MarkTasks
@@ -49,12 +51,14 @@ class RunRecorder(RunEvents):
         self._errors: list[list[BaseException]] = [[] for _ in tasks]
         self._notes = [""] * len(tasks)
         self.reports: list[TaskProgress | None] = [None] * len(tasks)
+        self.came_again: dict[int, int] = {}  # the last attempt that asked to come again
+        self._agains: list[list[float]] = [[] for _ in tasks]
 
     def task_results(self) -> dict[str, TaskResult]:
         """Return the results of the tasks, by name."""
         fields = (
             *(self.states, self._attempts, self._delays, self._errors),
-            *(self._notes, self.reports),
+            *(self._notes, self.reports, self._agains),
         )
         names = (task.name for task in self.tasks)
         return {
@@ -99,6 +103,12 @@ class RunRecorder(RunEvents):
         super().retried(task, failures, delay, error)
         self._delays[task].append(delay)
         self._errors[task].append(error)
+
+    def comes_again(self, task: int, attempt: int, delay: float, times: int) -> None:
+        """A task starts again later."""
+        super().comes_again(task, attempt, delay, times)
+        self.came_again[task] = attempt
+        self._agains[task].append(delay)
 
     def marked(self, command: MarkTasks) -> None:
         """Tasks ended without an attempt."""
@@ -165,15 +175,20 @@ class TestEnvironment:
             self._recorder.reports[outcome.task] = end_reports()
         if outcome.state in _ENDED_WITHOUT_CANCEL and self._is_overdue(task, outcome.attempt):
             error = TaskTimeout(task.name, task.timeout or 0.0)
-            again = outcome.attempt <= task.retries and may_retry(task, error)
-            state = TaskState.WAITING if again else TaskState.FAILED
+            retried = may_retry(task, error) and self._has_retries(task, outcome)
+            state = TaskState.WAITING if retried else TaskState.FAILED
             return outcome._replace(state=state, value=error)
-        if outcome.state is TaskState.SUCCEEDED and self._strict:
+        if self._strict and (outcome.state is TaskState.SUCCEEDED or type(outcome.value) is Again):
             try:
-                return outcome._replace(value=through_codec(outcome.value))
+                return outcome._replace(value=_as_stored(outcome.value))
             except BaseException as error:  # CodecError, or an error of a user's class
                 return outcome._replace(state=TaskState.FAILED, value=error)
         return outcome
+
+    def _has_retries(self, task: Task, outcome: LocalOutcome) -> bool:
+        recorder = self._recorder
+        base = 0 if recorder is None else recorder.came_again.get(outcome.task, 0)
+        return outcome.attempt - base <= task.retries
 
     def _is_overdue(self, task: Task, attempt: int) -> bool:
         recorder, clock = self._recorder, self._clock
@@ -187,6 +202,13 @@ class _Copies(list[Any]):
 
     def __getitem__(self, index: Any) -> Any:
         return through_codec(super().__getitem__(index))
+
+
+def _as_stored(value: object) -> object:
+    """Return a result, or the memory of a task that comes again, as the next attempt gets it."""
+    if type(value) is Again:
+        return replace(value, memory=through_codec(value.memory, "memory"))
+    return through_codec(value)
 
 
 def through_codec(value: object, root: str = "result") -> object:

@@ -12,6 +12,7 @@ import flowkit
 
 PUBLIC = {
     "DAG",
+    "Again",
     "AsyncClient",
     "Client",
     "DAGCycleError",
@@ -27,6 +28,7 @@ PUBLIC = {
     "TaskExecutionError",
     "TaskNotFoundError",
     "__version__",
+    "again",
     "configure_logging",
     "current_attempt",
     "get_logger",

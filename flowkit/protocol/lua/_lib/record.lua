@@ -43,10 +43,11 @@ local function record_outcomes(lane, run, first, count, stale)
     end
     if spent then
       local when, code = now, settled(asked, stop, spent)
-      if code == 'W' then when = wait_for_retry(run, task, attempt, token, now) end
+      if code == 'W' then when = wait_for_next(run, task, attempt, token, now) end
       writes[#writes + 1] = task
       if asked == 'D' then spent = with_put_off(spent) end
       if asked == 'H' then spent = from_cache(spent) end
+      if asked == 'A' then spent, payload = come_again(run, task, attempt, code, spent, payload), '' end
       if asked == 'S' and string.sub(token, -1) ~= 'S' then keep_cached(token, payload) end
       local text = fence .. spent .. ',' .. started .. ',' .. string.format('%d', when - submitted) .. queued
       if code == 'W' then

@@ -44,3 +44,10 @@ end
 local function with_suspicion(spent) return spent .. '!' end
 local function with_loss(spent) return spent .. '?' end
 local function from_cache(spent) return spent .. '~' end
+
+-- Of a task that comes again after this attempt. Nothing before counts as a failure.
+local function with_comeback(spent, attempt)
+  local flags = string.match(spent, '^[%d/*]*(.*)$')
+  if not string.find(flags, '^', 1, true) then flags = flags .. '^' end
+  return spent_before(attempt) .. flags
+end

@@ -1,6 +1,7 @@
--- waiting: ends an attempt that another one will replace: a retry, or a postponed attempt.
+-- waiting: ends an attempt that another one will replace: a retry, a postponed attempt, or one of a
+-- task that comes again.
 
-local function wait_for_retry(run, task, attempt, token, now)
+local function wait_for_next(run, task, attempt, token, now)
   local delay, list, level = string.match(token, RETRY)
   local due = now + delay
   local entry = run .. ',' .. task .. ',' .. string.format('%d', attempt + 1) .. ',' .. list .. ',' .. level
@@ -11,7 +12,15 @@ end
 -- Remembers an attempt that another one will replace. `text`: its record, up to and with `queued`,
 -- which may be missing. Returns the text with why the task waits, and since when.
 local function replaced(run, task, asked, text, ended, error)
-  text = text .. (asked == 'D' and ',worker,' or ',retry,') .. string.format('%d', ended)
-  remember(run, asked == 'D' and 'put_off' or 'retry', task .. ' W' .. text, error)
+  local reason = asked == 'A' and 'again' or asked == 'D' and 'worker' or 'retry'
+  text = text .. ',' .. reason .. ',' .. string.format('%d', ended)
+  remember(run, asked == 'D' and 'put_off' or reason, task .. ' W' .. text, error)
   return text
+end
+
+-- Keeps the memory of a task that comes again, unless it ends with `code`. Returns what it has spent.
+local function come_again(run, task, attempt, code, spent, memory)
+  if code ~= 'W' then return spent end
+  keep_input(run, task .. '^', memory)
+  return with_comeback(spent, attempt)
 end
