@@ -41,6 +41,7 @@ MODULES = (
     "flowkit.client.dead_letters",
     "flowkit.protocol.listings",
     "flowkit.core.run_record",
+    "flowkit.core.mapped",
     "flowkit.core.finding",
     "flowkit.core.queue_info",
     "flowkit.core.states",
@@ -73,6 +74,7 @@ WHOLE = {
 }
 MORE = {
     "flowkit.context": ("attempt_scope",),
+    "flowkit.core.mapped": ("ItemFailure",),
     "flowkit.core.states": ("RunState", "TaskState"),
     "flowkit.client.dead_letters": ("DeadLetter", "OpenedLetter"),
     "flowkit.client.purging": ("Purge",),

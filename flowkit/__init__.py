@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from .client.async_client import AsyncClient
     from .client.client import Client
     from .client.run_handle import RunHandle
+    from .core.mapped import Mapped
     from .definition.hooks import HookEvent, Hooks
     from .state.manager import StateManager
     from .state.task_cache import TaskCache
@@ -55,6 +56,7 @@ __all__ = [
     "HookEvent",
     "Hooks",
     "LogLevel",
+    "Mapped",
     "RunHandle",
     "StateManager",
     "Task",
@@ -76,6 +78,7 @@ _LAZY = {
     "Client": ".client.client",
     "HookEvent": ".definition.hooks",
     "Hooks": ".definition.hooks",
+    "Mapped": ".core.mapped",
     "RunHandle": ".client.run_handle",
     "StateManager": ".state",
     "TaskCache": ".state.task_cache",

@@ -33,14 +33,12 @@
         ├── RunCancelled
         ├── RunDamaged
         ├── RunLost
+        ├── ChildRunFailed        a run that a task has called did not succeed
         └── WaitTimeout
 
-Wrong types and values in a call (``retries="3"``) raise ``TypeError`` and ``ValueError``, as
-usual in Python. Errors hold ids as attributes; the text says what is wrong and what to do. Every
-error can be copied and sent between processes, whatever arguments its constructor takes.
-
-The text of an error may quote names, messages and tracebacks from Redis or from tasks, and Python
-prints the text of an uncaught error as it is. So that text is escaped; attributes are not.
+Wrong types and values in a call (``retries="3"``) raise ``TypeError`` and ``ValueError``. Every
+error can be copied and sent between processes, whatever arguments its constructor takes. Its text
+may quote names and messages from Redis or from tasks, so it is escaped; its attributes are not.
 """
 
 from __future__ import annotations
@@ -290,6 +288,10 @@ class RunLost(RunError):
         "Run {run_id!r} was accepted, but its data is gone from Redis: lost, deleted or evicted. "
         "Submit it again, and check the persistence and memory settings of that Redis."
     )
+
+
+class ChildRunFailed(RunError):
+    """A run that a task has called has failed, or was cancelled. ``run_id``: the id of that run."""
 
 
 class WaitTimeout(RunError):

@@ -6,10 +6,14 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
+from flowkit.core.commands import Command
 from flowkit.core.compiled import CompiledDAG
 from flowkit.core.run import Run
+from flowkit.core.states import RunState
 from flowkit.core.triggers import AFTER_FAILURE
+from flowkit.protocol.decoding import CorruptData
 from flowkit.protocol.keys import ready_list
+from flowkit.protocol.scheduler_store import StoredStates
 from flowkit.protocol.spent import Flag, encode_flags
 
 
@@ -46,9 +50,16 @@ class Active:
         ]
         return cls(run, dag, state, places)
 
+    def restore(self, stored: StoredStates, stop: RunState | None) -> list[Command]:
+        """Continue from what Redis has; return the commands. Raises CorruptData."""
+        try:
+            return self.state.restore(stored.states, stop, stored.lengths)
+        except ValueError as error:  # a record of an item that does not exist
+            raise CorruptData(f"the records of run {self.run} are damaged: {error}") from None
+
     def place(self, task: int) -> Place:
-        """Return where a task is queued."""
-        return self.places[self.dag.policy_of[task]]
+        """Return where a task or an item is queued."""
+        return self.places[self.dag.policy_of[self.dag.numbering.node(task)]]
 
     def counts(self) -> str:
         """Return the number of tasks in each state, as text for status and progress."""

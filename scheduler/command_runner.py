@@ -11,16 +11,21 @@ from collections.abc import Callable, Sequence
 from flowkit.core.commands import (
     Command,
     DropResults,
+    EndMap,
     FinishRun,
     MarkTasks,
     QueueTasks,
     StopRun,
     StopTasks,
 )
+from flowkit.core.map_problems import ERROR
 from flowkit.core.states import RunState, TaskState
+from flowkit.protocol.records import ErrorInfo
 from flowkit.protocol.scheduler_store import SchedulerStore
 
 from .active import Active, Place
+from .families import Families
+from .map_problems import why_not_mapped
 from .progress import Progress
 from .serving import Serving
 from .writer import Writer
@@ -35,6 +40,7 @@ class CommandRunner:
         writer: Writer,
         serving: Serving,
         progress: Progress,
+        families: Families,
         on_over: Callable[[Active, RunState, int | None], None],
     ) -> None:
         """``on_over`` is called with each run that ends, its outcome and the task that failed."""
@@ -43,6 +49,7 @@ class CommandRunner:
         self._serving = serving
         self._on_over = on_over
         self._progress = progress
+        self._families = families
 
     def execute(self, active: Active, commands: Sequence[Command]) -> None:
         """Carry out commands on a run, and note that it has changed."""
@@ -52,6 +59,8 @@ class CommandRunner:
                     self._queue(active, tasks)
                 case DropResults(tasks):
                     self._writer.drop(active.run, tasks)
+                case EndMap():
+                    self._end_map(active, command)
                 case FinishRun(outcome, failed):
                     self._writer.finish(active.run, outcome, failed, active.counts())
                     self._on_over(active, outcome, failed)
@@ -71,8 +80,9 @@ class CommandRunner:
             self._put(active, places[0], tasks)
             return
         by_policy: dict[int, list[int]] = {}
+        node = active.dag.numbering.node
         for task in tasks:
-            by_policy.setdefault(policy_of[task], []).append(task)
+            by_policy.setdefault(policy_of[node(task)], []).append(task)
         for policy, group in by_policy.items():
             self._put(active, places[policy], group)
 
@@ -82,9 +92,15 @@ class CommandRunner:
             there = place if ready == place.ready else place._replace(ready=ready)
             self._writer.queue(active.run, there, some, verb)
 
+    def _end_map(self, active: Active, end: EndMap) -> None:
+        problem = None if end.problem is None else why_not_mapped(self._store, active, end)
+        error = b"" if problem is None else ErrorInfo(ERROR, problem).pack()
+        self._writer.end_map(active.run, end.task, end.state, max(end.length, 0), error)
+
     def _stop_tasks(self, active: Active, tasks: Sequence[int]) -> None:
         self._writer.flush()
         notify = active.state.outcome is RunState.CANCELLED
-        over, _ = self._store.end_tasks(active.run, TaskState.CANCELLED, tasks, notify=notify)
-        facts = [(task, TaskState.CANCELLED) for task in over]
+        ended = self._store.end_tasks(active.run, TaskState.CANCELLED, tasks, notify=notify)
+        self._families.stop_children(active.run, ended.calling)
+        facts = [(task, TaskState.CANCELLED) for task in ended.over]
         self.execute(active, active.state.tasks_over(facts))

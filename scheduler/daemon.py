@@ -231,7 +231,7 @@ class SchedulerDaemon:
                     self._listener,
                     self._config.function_timeout,
                 ),
-                Janitor(self._store, self._listener, self._config.sweep, self._queue_repair.sweep),
+                Janitor(self._store, self._listener, self._config.sweep, self._repair),
                 Inspector(self._store.link, self._listener, allow_eviction=self._allow_eviction),
             ],
             on_wrong_type=self._on_wrong_type,
@@ -242,6 +242,10 @@ class SchedulerDaemon:
             free = loop.run_due(LONGEST_BLOCK_S)
             self._resolver.run_once(max(1, int(free * 1000)))
             self._broken_pause = RESTART_S
+
+    def _repair(self) -> int:
+        """Restore what is missing in the queues, and wake tasks that wait for nothing."""
+        return self._resolver.families.sweep() + self._queue_repair.sweep()
 
     # -- Redis ----------------------------------------------------------------------------------
 

@@ -77,7 +77,8 @@ class MissingFunctions(Duty):
         }
         if absent:
             for task in active.state.dispatched_tasks():
-                queue, ref = active.dag.policy(task).queue, active.dag.ref_of[task]
+                node = active.dag.numbering.node(task)
+                queue, ref = active.dag.policy(node).queue, active.dag.ref_of[node]
                 if ref in absent.get(queue, ()):
                     missing.setdefault((queue, ref), []).append(task)
         return missing
@@ -87,7 +88,7 @@ class MissingFunctions(Duty):
             RunLacksFunction(
                 run_id=active.run,
                 dag_name=active.dag.name,
-                task_name=active.dag.graph.names[task],
+                task_name=active.dag.task_name(task),
                 queue=queue,
                 function=active.dag.refs[ref],
                 apps=self._apps(queue),

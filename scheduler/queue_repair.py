@@ -83,6 +83,8 @@ class QueueRepair:
         for task, record in records:
             ready, level, _ = active.place(task)
             entry = f"{active.run},{task},{record.attempt}"
+            if record.reason == "children":
+                continue
             if record.state is TaskState.WAITING:
                 if active.dag.pinned:
                     ready = self._list_of(active, ready, task)

@@ -18,7 +18,7 @@ from collections.abc import Callable
 
 from flowkit.core.compiled import CompiledDAG
 from flowkit.core.run import Run
-from flowkit.core.states import RunState, TaskState
+from flowkit.core.states import RunState
 from flowkit.events.event import Listener
 from flowkit.protocol.decoding import PART, CorruptData
 from flowkit.protocol.fact_store import Announcement, moment
@@ -26,7 +26,8 @@ from flowkit.protocol.scheduler_store import SchedulerStore
 
 from .active import Active
 from .command_runner import CommandRunner
-from .facts import OVER_KINDS, Fact, read_fact
+from .facts import OVER_KINDS, Fact, TasksOver, read_fact
+from .families import Families
 from .progress import Progress
 from .quarantine import Quarantine
 from .room import Room
@@ -59,14 +60,15 @@ class Resolver:
         self._writer = Writer(store)
         self._quarantine = Quarantine(store, listener, monotonic=monotonic)
         self._progress = Progress(self._writer, monotonic=monotonic)
+        self.active: dict[str, Active] = {}
+        self.families = Families(store, self.active)
         self._commands = CommandRunner(
-            store, self._writer, self._serving, self._progress, self._finished
+            store, self._writer, self._serving, self._progress, self.families, self._finished
         )
         self._loader = RunLoader(store)
         self._cursor = "0"
         self._replay_until: tuple[int, int] | None = None
         self._room = Room(monotonic=monotonic)
-        self.active: dict[str, Active] = {}
         self.retries_seen = 0
 
     # -- taking over ----------------------------------------------------------------------------
@@ -102,7 +104,7 @@ class Resolver:
         if due is not None:
             block_ms = min(block_ms, max(1, int(due * 1000)))
         announcements = self._store.read_announcements(self._cursor, BATCH, block_ms)
-        over: dict[str, list[tuple[int, TaskState]]] = {}
+        over: dict[str, TasksOver] = {}
         began, count = self._monotonic(), 0
         for announcement in announcements:
             self._process(announcement, over)
@@ -132,9 +134,7 @@ class Resolver:
         if runs:
             self._writer.flush()
 
-    def _process(
-        self, announcement: Announcement, over: dict[str, list[tuple[int, TaskState]]]
-    ) -> None:
+    def _process(self, announcement: Announcement, over: dict[str, TasksOver]) -> None:
         replayed = self._is_replayed(announcement)
         for kind, text in announcement.facts:
             try:
@@ -142,11 +142,12 @@ class Resolver:
             except CorruptData as error:
                 self._quarantine.add(announcement.id, kind, text, error)
                 continue
-            if replayed:
+            if fact.kind == "ended":  # a replayed one may not have been carried out
+                self.families.leave_children(fact.run)
+            elif replayed:
                 continue
-            if fact.kind in OVER_KINDS:
-                state = OVER_KINDS[fact.kind]
-                over.setdefault(fact.run, []).extend((task, state) for task in fact.tasks)
+            elif fact.kind in OVER_KINDS:
+                over.setdefault(fact.run, TasksOver()).add(fact)
             elif fact.kind == "W":
                 self.retries_seen += 1
             else:
@@ -159,11 +160,14 @@ class Resolver:
             self._replay_until = None
         return self._replay_until is not None
 
-    def _apply_over(self, over: dict[str, list[tuple[int, TaskState]]]) -> None:
-        for run, facts in over.items():
+    def _apply_over(self, over: dict[str, TasksOver]) -> None:
+        for run, tasks in over.items():
             active = self.active.get(run)
             if active is not None:
-                self._commands.execute(active, active.state.tasks_over(facts))
+                commands = active.state.tasks_over(tasks.facts, tasks.lengths)
+                if active.dag.maps:
+                    self._room.grow(active)
+                self._commands.execute(active, commands)
         over.clear()
 
     def _apply_fact(self, fact: Fact) -> None:
@@ -211,7 +215,7 @@ class Resolver:
                 return
             states = self._loader.states(run, dag, stored.resuming)
             active = self._activate(run, dag)
-            commands = active.state.restore(states, stored.stop)
+            commands = active.restore(states, stored.stop)
         except CorruptData as error:
             self._end_broken(run, error)
         except MemoryError:
@@ -219,6 +223,7 @@ class Resolver:
             self._reports.lacks_memory(run, self._room.postpone(run))
         else:
             self._room.settle(run)
+            self._room.grow(active)
             self._commands.execute(active, commands)
 
     def _activate(self, run: str, dag: CompiledDAG) -> Active:
@@ -228,6 +233,7 @@ class Resolver:
             window=self._window,
             triggers=dag.triggers(),
             not_kept=dag.not_kept(),
+            maps=dag.maps,
         )
         active = self.active[run] = Active.of(run, dag, state)
         self._reports.started(active)

@@ -12,10 +12,11 @@ names it restarts it. Its outcome stays; without a result, it has failed.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping, Sequence
 
 from flowkit.core.compiled import CompiledDAG
 from flowkit.core.dropping import with_needed
+from flowkit.core.lineage import Lineage
 from flowkit.core.states import TASK_OVER, TaskState
 from flowkit.core.triggers import OF_THE_RUN
 from flowkit.protocol.once import lost_once
@@ -38,13 +39,28 @@ CUT_SHORT = lost_once("it was cut short when its run was cancelled")
 States = list[tuple[int, TaskState]]
 
 
-def may_be_held(dag: CompiledDAG, named: Container[int]) -> list[int]:
-    """Return the at-most-once tasks that the resume did not name."""
+def may_be_held(
+    dag: CompiledDAG, states: Sequence[tuple[int, TaskState]], named: Container[int]
+) -> list[int]:
+    """Return the at-most-once tasks that the resume did not name, and such items with a record."""
     once = {number for number, policy in enumerate(dag.policies) if policy.at_most_once}
     if not once:
         return []
     tasks = enumerate(dag.policy_of)
-    return [task for task, policy in tasks if policy in once and task not in named]
+    found = [task for task, policy in tasks if policy in once and task not in named]
+    count, node = len(dag.graph), dag.numbering.node
+    for number, _ in states if dag.maps else ():
+        if number >= count and dag.policy_of[node(number)] in once and number not in named:
+            found += [number] if node(number) not in named else []
+    return found
+
+
+def named_by_task(dag: CompiledDAG, again: Iterable[int], named: Container[int]) -> list[int]:
+    """Return the at-most-once items of mapped tasks that the resume named."""
+    if not dag.maps or not any(policy.at_most_once for policy in dag.policies):
+        return []
+    count, node = len(dag.graph), dag.numbering.node
+    return [number for number in again if number >= count and node(number) in named]
 
 
 def held(records: Iterable[tuple[int, TaskRecord]]) -> dict[int, TaskState]:
@@ -61,17 +77,17 @@ def divide(
     states: States,
     named: Iterable[int],
     stay: Mapping[int, TaskState] | None = None,
+    lost: Iterable[int] = (),
 ) -> tuple[States, list[int]]:
     """Return (the kept tasks with their states, the finished tasks whose records are to be reset).
 
     ``stay``: the tasks that are held. A reset changes their records only if they were cancelled.
+    ``lost``: tasks and items without their results, which are rerun too.
     """
     stay = stay or {}
     first = [task for task, state in states if state in _AGAIN and task not in stay]
-    first += [task for task in named if task < len(dag.graph)]
     first += [task for task, trigger in dag.triggers().items() if trigger in OF_THE_RUN]
-    gone = dropped(dag, states)
-    again = with_needed(dag.graph, first, gone, stay) if gone else dag.graph.with_downstream(first)
+    again = _rerun(dag, states, first, [*named, *lost], stay)
     again.difference_update(stay)
     kept = [(task, stay.get(task, state)) for task, state in states if task not in again]
     cut = {task for task, state in states if task in stay and state is TaskState.CANCELLED}
@@ -80,7 +96,31 @@ def divide(
     ]
 
 
+def _rerun(
+    dag: CompiledDAG,
+    states: States,
+    first: list[int],
+    named: Iterable[int],
+    stay: Mapping[int, TaskState],
+) -> set[int]:
+    """Return the tasks in ``first`` and ``named``, and all that needs them or that they need."""
+    named = [task for task in named if dag.is_valid(task)]
+    gone = dropped(dag, states)
+    if dag.maps:
+        lineage = Lineage(dag, (task for task, _ in states))
+        return lineage.rerun(first, named, gone=gone, stay=stay)
+    if gone:
+        return with_needed(dag.graph, first + named, gone, stay)
+    return dag.graph.with_downstream(first + named)
+
+
 def dropped(dag: CompiledDAG, states: States) -> set[int]:
     """Return the tasks that succeeded and whose results were dropped before the run ended."""
     not_kept = set(dag.not_kept())
-    return {task for task, state in states if state is TaskState.SUCCEEDED and task in not_kept}
+    if not not_kept:
+        return set()
+    succeeded = {task for task, state in states if state is TaskState.SUCCEEDED}
+    if not dag.maps:
+        return succeeded & not_kept
+    node = dag.numbering.node
+    return {task for task in succeeded if task not in dag.maps and node(task) in not_kept}

@@ -20,9 +20,12 @@ from typing import NamedTuple
 from flowkit.core.compiled import CompiledDAG
 from flowkit.core.triggers import Trigger
 
+from .active import Active
+
 MOST_BYTES = 512 * 1024 * 1024
 SMALL = 1000  # tasks of a run that is always admitted
 GRAPH_BYTES, RUN_BYTES, TRIGGER_BYTES = 100, 4, 75  # per task: once per DAG, and per run
+ITEM_BYTES = 60  # per item of a mapped task
 DROPPING_BYTES = 4  # per task, in a run that does not keep all results
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 5.0, 300.0
 
@@ -53,6 +56,15 @@ class Room:
         self._inside[run] = weight
         self.waiting.pop(run, None)
         return True
+
+    def grow(self, active: Active) -> None:
+        """Count the items that a run has grown by. A run in memory stays there."""
+        items = active.state.total - len(active.dag.graph)
+        if items <= SMALL:
+            return
+        known = self._inside.get(active.run)
+        if known is None or known.items < items:
+            self._inside[active.run] = (known or _weight(active.dag))._replace(items=items)
 
     def next(self) -> str | None:
         """Return the run that has waited longest if it fits now, else None.
@@ -99,11 +111,14 @@ class Room:
 
 
 class _Weight(NamedTuple):
-    """What a run needs: its DAG, kept with it, the bytes of the DAG, and the bytes of the run."""
+    """What a run needs: its DAG, kept with it, the bytes of the DAG, the bytes of the run, and
+    its number of items.
+    """
 
     dag: CompiledDAG
     graph: int
     own: int
+    items: int = 0
 
 
 def _weight(dag: CompiledDAG) -> _Weight:
@@ -117,7 +132,8 @@ def _weight(dag: CompiledDAG) -> _Weight:
 
 def _bytes(runs: dict[str, _Weight]) -> int:
     graphs = {id(weight.dag): weight.graph for weight in runs.values()}
-    return sum(graphs.values()) + sum(weight.own for weight in runs.values())
+    own = (weight.own + ITEM_BYTES * weight.items for weight in runs.values())
+    return sum(graphs.values()) + sum(own)
 
 
 def _triggers(dag: CompiledDAG) -> int:

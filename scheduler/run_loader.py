@@ -8,9 +8,17 @@ from flowkit.core.compiled import CompiledDAG
 from flowkit.core.dag_cache import DAGCache
 from flowkit.core.states import TaskState
 from flowkit.protocol.decoding import CorruptData
-from flowkit.protocol.scheduler_store import SchedulerStore
+from flowkit.protocol.scheduler_store import SchedulerStore, StoredStates
 
-from .resuming import CUT_SHORT, States, divide, dropped, held, may_be_held
+from .resuming import (
+    CUT_SHORT,
+    States,
+    divide,
+    dropped,
+    held,
+    may_be_held,
+    named_by_task,
+)
 
 GRAPH_TASKS_KEPT = 200_000  # tasks in cached graphs, beside those of active runs
 
@@ -34,27 +42,42 @@ class RunLoader:
         self._graphs.put(digest, dag)
         return dag
 
-    def states(self, run: str, dag: CompiledDAG, resuming: Sequence[int] | None) -> States:
+    def states(self, run: str, dag: CompiledDAG, resuming: Sequence[int] | None) -> StoredStates:
         """Return the states of the tasks that are not pending. Raises CorruptData.
 
         ``resuming``: the tasks that a resume named, None if the run is not being resumed. The tasks
         that the resume reruns are made pending.
         """
-        states = self._store.read_states(run, len(dag.graph))
-        return states if resuming is None else self._reset(run, dag, states, resuming)
+        stored = self._store.read_states(run, dag)
+        return stored if resuming is None else self._reset(run, dag, stored, resuming)
 
-    def _reset(self, run: str, dag: CompiledDAG, states: States, named: Sequence[int]) -> States:
+    def _reset(
+        self, run: str, dag: CompiledDAG, stored: StoredStates, named: Sequence[int]
+    ) -> StoredStates:
         """Reset the tasks that a resume reruns; return the states of the other tasks."""
-        stay = self._held(run, dag, named)
+        states = stored.states
+        stay = self._held(run, dag, states, named)
         succeeded = {task for task, state in states if state is TaskState.SUCCEEDED}
         succeeded -= dropped(dag, states)  # their results are not lost
+        succeeded.difference_update(dag.maps)  # they have none: their items do
         lost = self._store.lost_results(run, succeeded)
-        kept, again = divide(dag, states, [*named, *(lost or ())], stay)
+        gone = [*(lost or ()), *self._lost_elements(run, dag, stored)]
+        kept, again = divide(dag, states, named, stay, gone)
         recount = lost is not None and stay.keys().isdisjoint(lost)
-        self._store.reset(run, again, CUT_SHORT, recount=recount)
-        return kept
+        by_task = named_by_task(dag, again, named)
+        self._store.reset(run, again, CUT_SHORT, recount=recount, named=by_task)
+        lengths = stored.lengths
+        still = {task: lengths[task] for task, _ in kept if task in lengths} if lengths else {}
+        return StoredStates(kept, still)
 
-    def _held(self, run: str, dag: CompiledDAG, named: Sequence[int]) -> dict[int, TaskState]:
-        wanted = may_be_held(dag, named)
+    def _lost_elements(self, run: str, dag: CompiledDAG, stored: StoredStates) -> list[int]:
+        """Return the tasks whose results are mapped, if Redis has lost their elements."""
+        counted = [task for task, length in stored.lengths.items() if length > 0]
+        return counted if counted and not self._store.has_inputs(run) else []
+
+    def _held(
+        self, run: str, dag: CompiledDAG, states: States, named: Sequence[int]
+    ) -> dict[int, TaskState]:
+        wanted = may_be_held(dag, states, named)
         batches = self._store.read_records_of({run: wanted}) if wanted else ()
         return {task: state for _, records in batches for task, state in held(records).items()}

@@ -39,14 +39,14 @@ class RunReports:
     def over(self, active: Active, outcome: RunState, failed: int | None) -> None:
         """A run has ended. ``failed``: the first task that failed, None if none did."""
         run, dag = active.run, active.dag
-        task = None if failed is None else dag.graph.names[failed]
+        task = None if failed is None else dag.task_name(failed)
         if outcome is RunState.FAILED:
             self._listener.hear(RunFailed(run_id=run, dag_name=dag.name, task_name=task))
         elif outcome is RunState.CANCELLED:
             self._listener.hear(RunWasCancelled(run_id=run, dag_name=dag.name, task_name=task))
         elif self._listener.wants(RunSucceeded):
             self._listener.hear(
-                RunSucceeded(run_id=run, dag_name=dag.name, total_tasks=len(dag.graph))
+                RunSucceeded(run_id=run, dag_name=dag.name, total_tasks=active.state.total)
             )
 
     def broken(self, run: str, error: Exception) -> None:

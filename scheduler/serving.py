@@ -225,6 +225,7 @@ def _grouped(
 ) -> list[tuple[str, Sequence[int]]]:
     """Group tasks by their list, in their order. ``list_of``: the list of a reference."""
     lists: dict[str, list[int]] = {}
+    ref_of, node = dag.ref_of, dag.numbering.node
     for task in tasks:
-        lists.setdefault(list_of(dag.ref_of[task]), []).append(task)
+        lists.setdefault(list_of(ref_of[node(task)]), []).append(task)
     return list(lists.items())

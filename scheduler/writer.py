@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from flowkit.core.states import RunState
+from flowkit.core.states import RunState, TaskState
 from flowkit.protocol.decoding import PART
+from flowkit.protocol.records import CODE_OF
 from flowkit.protocol.scheduler_store import SchedulerStore
 
 from .active import Place
@@ -46,6 +47,11 @@ class Writer:
             part = tasks[at : at + PART]
             self._make_room(len(part))
             self._commands += ("drop", run, len(part), *part)
+
+    def end_map(self, run: str, task: int, state: TaskState, length: int, error: bytes) -> None:
+        """End a mapped task that has so many items. ``error``: packed, if it cannot be mapped."""
+        self._make_room(1)
+        self._commands += ("mapped", run, task, CODE_OF[state], length, error)
 
     def finish(self, run: str, outcome: RunState, failed: int | None, counts: str) -> None:
         """End a run."""

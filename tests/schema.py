@@ -20,7 +20,7 @@ TYPES = {
     "Sorted set": "zset",
     "Stream": "stream",
 }
-RUN_KEYS = ("run", "tasks", "results", "errors", "history", "logs", "inputs")
+RUN_KEYS = ("run", "tasks", "results", "errors", "history", "logs", "inputs", "children")
 MAY_EXPIRE = ("graph", "entry")
 MUST_EXPIRE = ("cached", "app", "app_version", "progress")
 
@@ -74,4 +74,5 @@ def strays(server: redis.Redis) -> list[str]:
 
 def _is_over(server: redis.Redis, key: str) -> bool:
     run_key = ":".join(key.split(":")[:3])
-    return server.hget(run_key, "state") not in (b"running", None)
+    state, held = server.hmget(run_key, "state", "held")
+    return state not in (b"running", None) and not held  # its parent needs its results

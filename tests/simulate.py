@@ -5,13 +5,14 @@ order of events, owners that die in the middle of a list of commands, users that
 dice differ: a seeded generator instead of Hypothesis, which searches better and is slower. Each run
 is judged as there; above all, no task may be queued before its upstream tasks are over.
 
-A run that breaks a rule is named by its number: ``--first NUMBER --dags 1`` shows it again.
+A run that breaks a rule is named by its number: ``--first NUMBER --dags 1`` shows it again. With
+``--maps``, the runs have mapped tasks and grow: see ``tests/core/test_map_random.py``.
 """
 
 from __future__ import annotations
 
 import argparse
-import importlib.util
+import importlib
 import random
 import sys
 import time
@@ -22,7 +23,8 @@ from types import ModuleType
 from typing import Any
 from unittest.mock import patch
 
-WORLD = Path(__file__).parent / "core" / "test_run_random.py"
+WORLDS = Path(__file__).parent / "core"
+PLAIN, MAPPED = "test_run_random", "test_map_random"
 SHOWN = 3  # broken runs that are told in full
 
 
@@ -91,21 +93,21 @@ def _hypothesis() -> dict[str, ModuleType]:
     return {"hypothesis": whole, "hypothesis.strategies": strategies}
 
 
-def env() -> Callable[[Any], None]:
+def env(world: str = PLAIN) -> Callable[[Any], None]:
     """Return the test of the environment, which takes dice."""
-    spec = importlib.util.spec_from_file_location("random_world", WORLD)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    with patch.dict(sys.modules, _hypothesis()):
-        spec.loader.exec_module(module)
-    test: Callable[[Any], None] = module.test_a_random_run_always_ends_correctly
+    with (
+        patch.dict(sys.modules, _hypothesis()),
+        patch.object(sys, "path", [str(WORLDS), *sys.path]),
+    ):
+        for name in (PLAIN, MAPPED):
+            sys.modules.pop(name, None)  # those of the tests use Hypothesis itself
+        test: Callable[[Any], None] = importlib.import_module(world).play
     return test
 
 
-def simulate(numbers: Iterable[int]) -> dict[int, Exception]:
+def simulate(numbers: Iterable[int], world: str = PLAIN) -> dict[int, Exception]:
     """Run the DAGs of these numbers; return what those that broke a rule raised."""
-    test, broken = env(), dict[int, Exception]()
+    test, broken = env(world), dict[int, Exception]()
     for number in numbers:
         try:
             test(Dice(number))
@@ -118,9 +120,11 @@ def main(words: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.simulate", description=__doc__)
     parser.add_argument("--dags", type=int, default=1000, help="how many (1000)")
     parser.add_argument("--first", type=int, default=0, help="the number of the first (0)")
+    parser.add_argument("--maps", action="store_true", help="with mapped tasks")
     asked = parser.parse_args(words)
     began = time.perf_counter()
-    broken = simulate(range(asked.first, asked.first + asked.dags))
+    world = MAPPED if asked.maps else PLAIN
+    broken = simulate(range(asked.first, asked.first + asked.dags), world)
     seconds = time.perf_counter() - began
     for number in list(broken)[:SHOWN]:
         print(f"--- DAG {number}")

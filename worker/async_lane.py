@@ -28,10 +28,11 @@ from flowkit.protocol.spent import Flag
 from flowkit.protocol.worker_store import WorkerStore
 
 from .execution_slots import ExecutionSlots
-from .executor import Executor, NotHere, Prepared
+from .executor import Executor
 from .inputs import Inputs
 from .lane_counts import LaneTally, Writer
 from .mailbox import Mailbox
+from .prepared import NotHere, Prepared
 from .trouble import Trouble
 
 POLL_S = 2.0

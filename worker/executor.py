@@ -9,56 +9,40 @@ outage of Redis does.
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from flowkit.basics.again import Again
 from flowkit.codec.packing import pack, unpack
-from flowkit.context import Comeback, enter_attempt, leave_attempt
+from flowkit.context import enter_attempt, leave_attempt
+from flowkit.core.compiled import CompiledDAG
 from flowkit.core.retry import Policy, delay_before_retry
 from flowkit.core.triggers import HOOKS
 from flowkit.definition.call_plan import may_retry, plan_for, why_skipped
+from flowkit.definition.calls import has_calls
 from flowkit.definition.functions import unfit_result
 from flowkit.definition.task import Task, registered_task
 from flowkit.events.event import Listener
-from flowkit.exceptions import RedisUnavailable, TaskNotFoundError, TaskTimeout
+from flowkit.exceptions import RedisUnavailable, TaskTimeout
 from flowkit.logging.streams import PRINTED, end_lines
-from flowkit.protocol.app_functions import function_id
-from flowkit.protocol.outcomes import CacheEntry, Outcome, OutcomeCode, Retry
+from flowkit.protocol.outcomes import Outcome, OutcomeCode, Retry
 from flowkit.protocol.spent import Flag
 from flowkit.protocol.worker_store import Claim
 
+from .absent_functions import AbsentFunctions
 from .app_versions import name_versions
 from .attempt_events import AttemptEvents
+from .child_runs import ChildRuns
 from .comebacks import Comebacks
 from .hooks import WorkerHooks
 from .inputs import Inputs
+from .item_labels import label_of, labelled
+from .items import PackedItems
 from .outcome_values import ended, error_info, failure, later_attempt
+from .prepared import NotHere, Prepared
 from .result_cache import ResultCache
-
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """An attempt that is ready to be called."""
-
-    claim: Claim
-    task: Task
-    name: str
-    policy: Policy
-    args: list[Any]
-    kwargs: Mapping[str, Any]
-    params: Mapping[str, object]
-    cache: CacheEntry | None = None  # where a success stores its result
-    comeback: Comeback | None = None  # if the task has come again
-
-
-@dataclass(frozen=True, slots=True)
-class NotHere:
-    """An attempt of a function (an id) that the app does not have."""
-
-    claim: Claim
-    function: str
 
 
 class Executor:
@@ -81,18 +65,17 @@ class Executor:
         ``functions``: the ids of the functions that this worker has registered. ``version``: that
         of its app.
         """
-        self._functions = functions
         self._version = version
-        self._told: set[str] = set()  # the functions whose absence was logged
         self._inputs = inputs
         self._events = AttemptEvents(listener, lane)
+        self._absent = AbsentFunctions(app, lane, functions, self._events)
         self._lane = lane
-        self._app = app
         self._max_bytes = max_bytes
         self._random_unit = random_unit
         self._cache = ResultCache(inputs, listener, lane)
         self._comebacks = Comebacks(inputs, self._events, max_bytes)
         self._hooks = WorkerHooks(inputs.store, listener, lane)
+        self._children = ChildRuns(inputs, max_bytes, version)
 
     # -- before the call ------------------------------------------------------------------------
 
@@ -100,40 +83,56 @@ class Executor:
         """Return what to call, the outcome of an attempt that needs no call, or that another worker
         must run it.
         """
-        name, policy = f"task {claim.task}", Policy()
+        name, policy, label = f"task {claim.task}", Policy(), ""
         try:
             if claim.spent.damage:  # refuse it here, so that no later step meets it
                 raise ValueError(claim.spent.damage)
             dag = self._inputs.graph(claim.digest)
-            name, policy = dag.graph.names[claim.task], dag.policy(claim.task)
+            name, policy = dag.task_name(claim.task), dag.policy(claim.task)
             task = registered_task(dag.ref(claim.task))
             if task is None:
-                return self._not_here(claim, name, policy, dag.ref(claim.task))
+                return self._absent.hand_on(claim, name, dag.ref(claim.task))
             params = self._inputs.params(claim)
-            args: list[Any]
-            if policy.trigger in HOOKS:
-                args = [self._hooks.event(claim, dag, policy.trigger, params)]
-            else:
-                args = self._inputs.upstream(claim, dag.graph.inputs(claim.task))
-            if task.when is not None and not self._should_run(claim, name, task, args, params):
-                return self._skip(claim, name, args)
-            fixed = dag.kwargs.get(claim.task)
+            mapped = dag if dag.counted and dag.is_counted(claim.task) else None
+            has_called = Flag.CALLED in claim.spent.flags
+            if has_called and task.cache_ttl is None:
+                return self._collected(Prepared(claim, task, name, policy, [], {}, params, mapped))
+            args = self._arguments(claim, dag, policy, params, task)
+            label = label_of(dag, claim.task, task, args) if dag.maps else ""
+            when = None if has_called else task.when
+            if when is not None and not self._should_run(claim, name, task, args, params):
+                return labelled(self._skip(claim, name, args), label)
+            fixed = dag.kwargs.get(dag.numbering.node(claim.task))
             bound: Any = {} if fixed is None else unpack(fixed)
             kwargs = plan_for(task).keywords(len(args), params, bound)
-            comeback = self._comebacks.read(claim)
-            about = claim, task, name, policy, args, kwargs, params
-            prepared = Prepared(*about, comeback=comeback)
+            prepared = Prepared(claim, task, name, policy, args, kwargs, params, mapped, label)
+            if Flag.AGAIN in claim.spent.flags and not has_called:
+                prepared = replace(prepared, comeback=self._comebacks.read(claim))
             if task.cache_ttl is not None:
                 lookup = self._cache.find(claim, name, task, args, kwargs, params)
-                if lookup.packed is not None:
-                    return self._cached(claim, name, lookup.packed)
+                if lookup.packed is not None and not has_called:
+                    return labelled(self._cached(claim, name, lookup.packed, dag), label)
                 prepared = replace(prepared, cache=lookup.entry)
+            if has_called:
+                return self._collected(prepared)
         except RedisUnavailable:
             raise
         except BaseException as error:  # the user's predicate failed, or data cannot be read
-            return self._failed(claim, name, policy, error, retry=False)
+            return labelled(self._failed(claim, name, policy, error, retry=False), label)
         self._events.started(claim, name)
         return prepared
+
+    def _arguments(
+        self,
+        claim: Claim,
+        dag: CompiledDAG,
+        policy: Policy,
+        params: Mapping[str, object],
+        task: Task,
+    ) -> list[Any]:
+        if policy.trigger in HOOKS:
+            return [self._hooks.event(claim, dag, policy.trigger, params)]
+        return self._inputs.arguments(claim, dag, task)
 
     def _should_run(
         self, claim: Claim, name: str, task: Task, args: list[Any], params: Mapping[str, object]
@@ -153,9 +152,9 @@ class Executor:
     def slot_key(self, claim: Claim) -> str:
         """Return the slot's text for an attempt without a deadline: the attempt and the name."""
         dag = self._inputs.known(claim.digest)
-        if dag is None or claim.task >= len(dag.graph):
+        if dag is None or not dag.is_valid(claim.task):
             return claim.slot_name
-        return f"{claim.slot_name}|||{dag.graph.names[claim.task]}"
+        return f"{claim.slot_name}|||{dag.task_name(claim.task)}"
 
     def slot_text(self, prepared: Prepared) -> str:
         """Return the text of the slot of an attempt with a deadline: also the outcome to record."""
@@ -172,9 +171,15 @@ class Executor:
 
         A task that returned ``flowkit.again(…)`` waits.
         """
-        claim = prepared.claim
         if PRINTED:
             end_lines()
+        outcome = self._success(prepared, result, seconds)
+        return labelled(outcome, prepared.label) if prepared.label else outcome
+
+    def _success(self, prepared: Prepared, result: object, seconds: float) -> Outcome:
+        claim = prepared.claim
+        if has_calls(result):
+            return self._called(prepared, result)
         problem = unfit_result(prepared.name, result)
         if problem is not None:
             return self._failed(claim, prepared.name, prepared.policy, problem, retry=False)
@@ -183,6 +188,7 @@ class Executor:
                 name, policy, before = prepared.name, prepared.policy, prepared.comeback
                 return self._comebacks.outcome(claim, name, policy, before, result)
             packed = b"" if result is None else pack(result, max_bytes=self._max_bytes)
+            elements = self._elements(claim, prepared.mapped, result)
         except BaseException as error:  # CodecError, an error of the user's class, no more agains
             return self._failed(claim, prepared.name, prepared.policy, error, retry=False)
         self._inputs.remember(claim, packed)
@@ -190,14 +196,48 @@ class Executor:
         stored = self._inputs.to_store(claim, packed, "" if cache is None else cache.name)
         self._events.succeeded(claim, prepared.name, seconds)
         kind = OutcomeCode.SUCCEEDED
-        return Outcome(claim.run, claim.task, claim.attempt, kind, stored, cache=cache)
+        outcome = Outcome(claim.run, claim.task, claim.attempt, kind, stored, cache=cache)
+        return outcome if elements is None else replace(outcome, **elements._asdict())
+
+    def _elements(
+        self, claim: Claim, dag: CompiledDAG | None, result: object
+    ) -> PackedItems | None:
+        """Return the elements of a result, None if no task is mapped over it."""
+        return None if dag is None else self._inputs.elements(claim, dag, result)
+
+    def _called(self, prepared: Prepared, result: object) -> Outcome:
+        """Return the outcome of an attempt that has called runs, which its task waits for."""
+        claim, name, policy = prepared.claim, prepared.name, prepared.policy
+        try:
+            payload = self._children.call(claim, name, result)
+        except RedisUnavailable:
+            raise
+        except BaseException as error:  # a run cannot be started; a retry would not help
+            return self._failed(claim, name, policy, error, retry=False)
+        dag = self._inputs.known(claim.digest)
+        place = later_attempt(policy, 0.0, dag, claim.task)
+        return ended(claim, OutcomeCode.CALLED, payload, place)
+
+    def _collected(self, prepared: Prepared) -> Outcome:
+        """Return the outcome of a task whose runs are over, without calling its function."""
+        began = time.monotonic()
+        try:
+            result = self._children.collect(prepared.claim)
+        except RedisUnavailable:
+            raise
+        except BaseException as error:
+            return self.raised(prepared, error)
+        return self.succeeded(prepared, result, time.monotonic() - began)
 
     def raised(self, prepared: Prepared, error: BaseException) -> Outcome:
         """Classify what the function raised: a retry, or a failure."""
         if PRINTED:
             end_lines()
         retry = may_retry(prepared.task, error)
-        return self._failed(prepared.claim, prepared.name, prepared.policy, error, retry=retry)
+        name, policy = prepared.name, prepared.policy
+        return labelled(
+            self._failed(prepared.claim, name, policy, error, retry=retry), prepared.label
+        )
 
     def cancelled(self, claim: Claim) -> Outcome:
         """Return the outcome of an attempt whose run was cancelled."""
@@ -221,26 +261,15 @@ class Executor:
         )
         return ended(claim, OutcomeCode.SKIPPED)
 
-    def _cached(self, claim: Claim, name: str, packed: bytes) -> Outcome:
+    def _cached(self, claim: Claim, name: str, packed: bytes, dag: CompiledDAG) -> Outcome:
+        elements = None
+        if dag.is_counted(claim.task):
+            result = unpack(packed, max_bytes=self._max_bytes) if packed else None
+            elements = self._inputs.elements(claim, dag, result)
         self._inputs.remember(claim, packed)
         self._events.cached(claim, name)
-        return ended(claim, OutcomeCode.CACHED, self._inputs.to_store(claim, packed))
-
-    def _not_here(self, claim: Claim, name: str, policy: Policy, ref: str) -> NotHere | Outcome:
-        function = function_id(ref)
-        error = TaskNotFoundError(
-            f"app {self._app!r} on worker {self._lane} has no task {ref!r}. Start workers with an "
-            "--app that imports the module that defines it, in the version that was submitted.",
-            ref,
-        )
-        if (
-            function in self._functions
-        ):  # it was there when the app was loaded, so others lack it too
-            return self._failed(claim, name, policy, error, retry=False)
-        if function not in self._told:
-            self._told.add(function)
-            self._events.handed_on(claim, name, str(error))
-        return NotHere(claim, function)
+        outcome = ended(claim, OutcomeCode.CACHED, self._inputs.to_store(claim, packed))
+        return outcome if elements is None else replace(outcome, **elements._asdict())
 
     def _failed(
         self, claim: Claim, name: str, policy: Policy, error: BaseException, *, retry: bool

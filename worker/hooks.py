@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from flowkit.core.compiled import CompiledDAG
+from flowkit.core.numbering import NODE
 from flowkit.core.triggers import OF_THE_RUN, Trigger
 from flowkit.definition.hooks import Hook, HookEvent, event_name
 from flowkit.definition.task import registered_task
@@ -37,20 +38,20 @@ class WorkerHooks:
         if trigger in OF_THE_RUN:
             about = self._store.read_failed(claim.run) if trigger is Trigger.RUN_FAILED else None
         else:
-            about = dag.graph.upstream(claim.task)[0]
+            about = _followed(dag, claim.task)
         event = HookEvent(event_name(trigger), claim.run, dag.name, params)
         if about is None:
             return event
         attempt, packed = self._store.read_end(claim.run, about)
         info = ErrorInfo.unpack(packed) if packed else ErrorInfo("", "")
-        return _with_error(event, dag.graph.names[about], attempt, info)
+        return _with_error(event, dag.task_name(about), attempt, info)
 
     def retried(
         self, claim: Claim, dag: CompiledDAG, params: Params, info: ErrorInfo, delay: float
     ) -> None:
         """Call ``on_retry``: this attempt failed, and the next one starts in ``delay`` seconds."""
         event = HookEvent("task_retry", claim.run, dag.name, params, delay=delay)
-        event = _with_error(event, dag.graph.names[claim.task], claim.attempt, info)
+        event = _with_error(event, dag.task_name(claim.task), claim.attempt, info)
         if dag.on_retry not in self._calls:
             hook = registered_task(dag.on_retry)
             func = _missing_hook(dag.on_retry) if hook is None else hook.func
@@ -58,6 +59,13 @@ class WorkerHooks:
                 func, self._listener, self._contexts, worker=self._lane
             )
         self._calls[dag.on_retry].call(event)
+
+
+def _followed(dag: CompiledDAG, hook: int) -> int:
+    """Return the task that a hook follows; of a mapped hook, the item of the same index."""
+    node, index = dag.numbering.split(hook)
+    upstream = dag.graph.upstream(node)[0]
+    return upstream if index == NODE else dag.numbering.item(upstream, index)
 
 
 def _missing_hook(ref: str) -> Hook:

@@ -143,6 +143,6 @@ class LaneTally:
     def _position(self, claim: Claim) -> int:
         """Return the position of the claim's queue, -1 if it is unknown."""
         dag = self._known(claim.digest)
-        if dag is None or claim.task >= len(dag.policy_of):
+        if dag is None or not dag.is_valid(claim.task):
             return -1
         return self._positions.get(dag.policy(claim.task).queue, -1)

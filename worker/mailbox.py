@@ -122,7 +122,7 @@ class Mailbox:
         If the server refuses a single outcome for its size, the task fails instead: otherwise the
         lane would retry that outcome forever and send no other. A refused request records nothing.
         """
-        most = MAX_BATCH
+        most = self._store_items()
         while True:
             outcomes = self._outbox[:most]
             try:
@@ -139,6 +139,21 @@ class Mailbox:
                 self._on_refused(self._outbox[0])
             else:
                 return outcomes, reply
+
+    def _store_items(self) -> int:
+        """Store the elements of results that are mapped; return how many outcomes may be sent.
+
+        If the process dies before it sends them, the attempts run again, and store them again.
+        """
+        outcomes = self._outbox[:MAX_BATCH]
+        for at, outcome in enumerate(outcomes):
+            if outcome.blocks:
+                try:
+                    self._store.store_items(self.lane, outcome)
+                except RequestTooLarge as error:
+                    self._outbox[at] = _refused(outcome, error)
+                    self._on_refused(self._outbox[at])
+        return len(outcomes)
 
     def flush(self) -> None:
         """Send all outcomes."""

@@ -13,10 +13,13 @@ from flowkit.codec.provenance import (
     Provenance,
     Purpose,
     cache_purpose,
+    elements_purpose,
     memory_purpose,
     params_purpose,
     result_purpose,
 )
+from flowkit.protocol.call_store import ChildEnd
+from flowkit.protocol.items import Items
 from flowkit.protocol.worker_store import Claim
 
 
@@ -75,6 +78,36 @@ class SignedValues:
         what = f"the memory of task {claim.task} of run {claim.run}"
         return self._provenance.open(stored, self._memory(claim, times), what)
 
+    def blocks(self, claim: Claim, items: Items, blocks: Sequence[bytes]) -> Sequence[bytes]:
+        """Return the bytes to store for the elements that the claimed task returned."""
+        if not self._has_key:
+            return blocks
+        return [
+            self._provenance.sign(block, self._elements(claim, claim.task, items, number))
+            for number, block in enumerate(blocks)
+        ]
+
+    def open_block(
+        self, claim: Claim, task: int, items: Items, number: int, stored: bytes
+    ) -> bytes:
+        """Return a block of the elements of a task of the claim's run. Raises UntrustedValue."""
+        if not self._has_key:
+            return stored
+        what = f"block {number} of the elements of task {task} of run {claim.run}"
+        return self._provenance.open(stored, self._elements(claim, task, items, number), what)
+
+    def params_of_child(self, run: str, digest: str, packed: bytes) -> bytes:
+        """Return the bytes to store for the parameters of a run that a task calls. Any thread."""
+        return self._provenance.sign(packed, params_purpose(self._namespace, run, digest))
+
+    def open_child_result(self, end: ChildEnd, task: int, stored: bytes) -> bytes:
+        """Return the packed result of a task of a run that was called. Raises UntrustedValue."""
+        if not self._has_key or not stored:
+            return stored
+        run = end.called.run
+        purpose = result_purpose(self._namespace, run, end.submitted, end.digest, task)
+        return self._provenance.open(stored, purpose, f"the result of task {task} of run {run}")
+
     def cached(self, entry: str, stored: bytes | None) -> bytes | None:
         """Return the packed result of a cache entry. Raises UntrustedValue."""
         if stored is None or not self._has_key:
@@ -87,6 +120,11 @@ class SignedValues:
 
     def _memory(self, claim: Claim, times: int) -> Purpose:
         return memory_purpose(self._namespace, claim.life, claim.digest, claim.task, times)
+
+    def _elements(self, claim: Claim, task: int, items: Items, number: int) -> Purpose:
+        # How many elements there are is part of it, since it says which of them a block has.
+        submitted, block = claim.life[1].partition("/")[0], f"{items.text}:{number}"
+        return elements_purpose(self._namespace, claim.run, submitted, claim.digest, task, block)
 
 
 def _name(claim: Claim, task: int) -> str:

@@ -29,10 +29,11 @@ from flowkit.protocol.spent import Flag
 from flowkit.protocol.worker_store import Claim, WorkerStore
 
 from .execution_slots import ExecutionSlots
-from .executor import Executor, NotHere, Prepared
+from .executor import Executor
 from .inputs import Inputs
 from .lane_counts import LaneTally, Writer
 from .mailbox import MAX_BATCH, Mailbox
+from .prepared import NotHere, Prepared
 from .program_output import ProgramOutput
 from .trouble import Trouble
 

@@ -6,7 +6,7 @@
     tuple, set, frozenset, deque    list (sets sorted by text)
     dataclass                       object with its fields
     Enum                            its value
-    Decimal, UUID, Path             text
+    Decimal, UUID, Path, range      text
     NaN and the infinities          text: "NaN", "Infinity", "-Infinity"
     int with very many digits       text, in hexadecimal: Python refuses to write it in decimal
     dict with non-text keys         object with the keys as text; if two keys would be equal,
@@ -34,7 +34,7 @@ from uuid import UUID
 
 from ..codec.describe import describe
 
-_TEXT = (Decimal, UUID, PurePath)
+_TEXT = (Decimal, UUID, PurePath, range)
 _BITS_PER_DIGIT = 3  # rounded down from 3.32
 # How tables become lists of records, and series lists of values.
 _ROWS = {("polars", "DataFrame"): "to_dicts", ("polars", "Series"): "to_list"}

@@ -33,6 +33,7 @@ _FLAVOURS: dict[type[PurePath], bytes] = {
     PosixPath: b"P",
     WindowsPath: b"W",
 }
+_LONG_BITS = 63  # of an integer that msgpack packs itself, without its sign
 _TUPLE = HEADS[Code.TUPLE]
 # No dots: the loader reads files and searches packages that the key names.
 _ZONE_KEY = re.compile(r"[A-Za-z0-9_+-]+(?:/[A-Za-z0-9_+-]+)*")
@@ -163,6 +164,20 @@ def _decode_time(items: list[Any]) -> time:
     return time(hour, minute, second, microsecond, decode_zone(items[5:]), fold=fold)
 
 
+def _encode_range(value: range) -> object:
+    bounds = (value.start, value.stop, value.step)
+    if max(map(int.bit_length, bounds)) > _LONG_BITS:
+        raise Unfit("is a range with a bound beyond 64 bits and cannot be stored.")
+    return [HEADS[Code.RANGE], *bounds]
+
+
+def _decode_range(items: list[Any]) -> range:
+    start, stop, step = items
+    if not {type(start), type(stop), type(step)} == {int}:
+        raise BrokenValue("a range whose bounds are no integers")
+    return range(start, stop, step)
+
+
 def _exactly(count: int, make: Callable[..., object]) -> Callable[[list[Any]], object]:
     """Wrap a constructor so that it requires the exact number of items."""
 
@@ -193,6 +208,7 @@ ENCODERS: dict[type, Callable[[Any], object]] = {
     datetime: _encode_datetime,
     date: _head(Code.DATE, lambda value: (value.year, value.month, value.day)),
     time: _encode_time,
+    range: _encode_range,
     timedelta: _head(Code.TIMEDELTA, lambda value: (value.days, value.seconds, value.microseconds)),
 }
 
@@ -211,5 +227,6 @@ DECODERS: dict[int, Callable[[list[Any]], object]] = {
     Code.DATETIME: _decode_datetime,
     Code.DATE: _exactly(3, date),
     Code.TIME: _decode_time,
+    Code.RANGE: _decode_range,
     Code.TIMEDELTA: _exactly(3, timedelta),
 }

@@ -43,6 +43,8 @@ def _canonical(value: Any) -> bytes:
         return joined(kind.__name__, map(_canonical, value))
     if kind is OrderedDict:
         return joined("OrderedDict", (_canonical(pair) for pair in value.items()))
+    if kind is range:
+        return joined("range", map(_pack, _equal_range(value)))
     if not issubclass(kind, Enum):
         if is_named_tuple(kind):
             return joined(class_label(kind), map(_canonical, value))
@@ -54,6 +56,14 @@ def _canonical(value: Any) -> bytes:
         return joined("table", map(_canonical, parts))
     with portable():  # the form of text must not depend on it
         return joined("=", [_pack(value)])
+
+
+def _equal_range(value: range) -> tuple[int, ...]:
+    """Return numbers that are the same for ranges of the same elements."""
+    if not value:
+        return ()
+    count = (value[-1] - value.start) // value.step + 1
+    return (value.start, count, value.step) if count > 1 else (value.start, 1)
 
 
 def _pack(value: object) -> bytes:

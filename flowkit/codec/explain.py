@@ -35,7 +35,7 @@ _HINTS: tuple[tuple[type | tuple[type, ...], str], ...] = (
     (io.IOBase, "Close it and return its path."),
     (types.CoroutineType, "Await it and return what it gives."),
     (memoryview, "Return bytes(value)."),
-    ((deque, range, list, Iterator, MappingView), "Return list(value)."),
+    ((deque, list, Iterator, MappingView), "Return list(value)."),
     ((types.AsyncGeneratorType,), "Collect its items and return the list."),
     ((defaultdict, Counter, OrderedDict, dict, types.MappingProxyType), "Return dict(value)."),
     ((str, int, float, bytes, tuple, set, frozenset), "Return {base}(value)."),
@@ -61,7 +61,9 @@ def refusal(value: object) -> Unfit:
     """Return the refusal of a value whose class has no codec, with an alternative."""
     kind = type(value)
     hint = _DEFAULT_HINT
-    if callable(getattr(kind, "model_dump", None)):  # a value may have a __getattr__
+    if isinstance(own := kind.__dict__.get("__flowkit_advice__"), str):
+        hint = own
+    elif callable(getattr(kind, "model_dump", None)):  # a value may have a __getattr__
         hint = "Return value.model_dump()."
     elif hasattr(kind, "__attrs_attrs__"):
         hint = "Return attrs.asdict(value)."

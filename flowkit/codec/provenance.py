@@ -55,6 +55,17 @@ def result_purpose(namespace: str, run: str, submitted: str, digest: str, task: 
     return ("result", namespace, run, submitted, digest, str(task))
 
 
+def elements_purpose(
+    namespace: str, run: str, submitted: str, digest: str, task: int, block: str
+) -> Purpose:
+    """Name a block of the elements of a result that is mapped.
+
+    ``block``: its number, and how many elements the result and a block have. The others are those
+    of the result.
+    """
+    return ("elements", namespace, run, submitted, digest, str(task), block)
+
+
 def cache_purpose(namespace: str, entry: str) -> Purpose:
     """Name one entry of the result cache."""
     return ("cache", namespace, entry)

@@ -53,6 +53,7 @@ a new layout takes a new code, and an older reader refuses it by number.
       65  head     pyarrow table, array     class, Arrow stream
       66  head     polars frame, series     class, names, Arrow stream
       67  head     value with bytes apart   document, padding, bytes, … (bulk.py)
+      68  head     range                    start, stop, step
 
     class:  "module:qualname"
     layout: itemsize, aligned, [name, offset, shape, dtype or layout], …
@@ -119,6 +120,7 @@ class Code(IntEnum):
     ARROW = 65
     POLARS = 66
     APART = 67
+    RANGE = 68
 
 
 class HeadMark:

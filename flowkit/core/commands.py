@@ -2,7 +2,8 @@
 
 A command may be executed twice, or partly and then again: after a crash, the resolver is restored
 from the records and repeats its commands. A shell must therefore only change tasks that are still
-in the state that the command expects. Commands name tasks by number and contain no values.
+in the state that the command expects. Commands name tasks and items by number and contain no
+values.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from .mapping import Problem
 from .states import RunState, TaskState
 
 
@@ -50,6 +52,19 @@ class StopTasks:
 
 
 @dataclass(frozen=True, slots=True)
+class EndMap:
+    """Record that this pending mapped task is over: all its items are, or it has none.
+
+    ``length``: how many items it has, -1 if it has none because of a ``problem``.
+    """
+
+    task: int
+    state: TaskState
+    length: int
+    problem: Problem | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class DropResults:
     """Delete the results of these tasks, which succeeded and whose consumers are all over."""
 
@@ -64,4 +79,4 @@ class FinishRun:
     failed: int | None
 
 
-Command = QueueTasks | StopRun | MarkTasks | StopTasks | DropResults | FinishRun
+Command = QueueTasks | StopRun | MarkTasks | StopTasks | EndMap | DropResults | FinishRun

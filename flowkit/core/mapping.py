@@ -8,12 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 
 from .graph import Graph
 
 FUNCTION = "="  # begins a label that is the reference of a function, not a format string
 MAX_LABEL = 1000  # characters
 MAX_ACTIVE = 1_000_000
+MAX_OVER = 100  # tasks that one is mapped over
+
+
+class Problem(StrEnum):
+    """Why a task cannot be mapped over the results that it got."""
+
+    UNMAPPABLE = "unmappable"  # one is no list, tuple, range or dict
+    LENGTHS = "lengths"  # their lengths differ
+    TOO_MANY = "too_many"  # there are no numbers for so many items
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +52,8 @@ def check_maps(graph: Graph, maps: Maps) -> None:
     for task, spec in maps.items():
         if not 0 <= task < len(graph):
             raise ValueError("it maps a task that does not exist")
-        if not spec.over or len(set(spec.over)) < len(spec.over):
-            raise ValueError("a mapped task in it names no task to map over, or one twice")
+        if not 0 < len(spec.over) <= MAX_OVER or len(set(spec.over)) < len(spec.over):
+            raise ValueError("a mapped task in it names no task to map over, or too many")
         if not set(spec.over) <= set(graph.inputs(task)):
             raise ValueError("a mapped task in it is mapped over a task that is not upstream")
         if spec.flatten and (len(spec.over) > 1 or spec.over[0] not in maps):

@@ -17,17 +17,31 @@ Rules:
 6.  The result of a task that does not keep it is dropped when the task and all its consumers are
     over, so before the end of the run (dropping.py).
 7.  ``FinishRun`` is issued once, as the last command.
-8.  Restoring from recorded states gives the same commands as the facts would: everything that a
+8.  The items of mapped tasks are tasks like any other, once their mapped task has expanded
+    (expansion.py). ``EndMap`` follows the marks of items, and comes before tasks that need it.
+9.  Restoring from recorded states gives the same commands as the facts would: everything that a
     crash left undone is requested again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
-from .commands import Command, DropResults, FinishRun, MarkTasks, QueueTasks, StopRun, StopTasks
+from .commands import (
+    Command,
+    DropResults,
+    FinishRun,
+    MarkTasks,
+    QueueTasks,
+    StopRun,
+    StopTasks,
+)
 from .compiled import OnFailure
-from .frontier import (
+from .marks import Marks
+from .run_memory import RunMemory
+from .states import TASK_OVER, RunState, TaskState
+from .task_codes import (
+    ABSENT,
     CANCELLED,
     CODE,
     DISPATCHED,
@@ -35,90 +49,19 @@ from .frontier import (
     PENDING,
     SKIPPED,
     SUCCEEDED,
-    Frontier,
+    is_over,
 )
-from .graph import Graph
-from .run_record import DEFAULT_WINDOW
-from .states import TASK_OVER, RunState, TaskState
 from .triggers import AFTER_FAILURE, Trigger
 
 # How a task can be reported. Only this module determines that an upstream task failed.
 _REPORTED = {name: CODE[name] for name in TASK_OVER - {TaskState.UPSTREAM_FAILED}}
-_NO_TRIGGERS: Mapping[int, Trigger] = {}
+_NO_LENGTHS: Mapping[int, int] = {}
 
 
-class Run:
+class Run(RunMemory):
     """One run of a graph. Not thread-safe: one owner calls it."""
 
-    __slots__ = (
-        "_dispatched",
-        "_failed",
-        "_finished",
-        "_frontier",
-        "_on_failure",
-        "_open",
-        "_stopping",
-        "_window",
-    )
-
-    def __init__(
-        self,
-        graph: Graph,
-        *,
-        on_failure: OnFailure = OnFailure.STOP,
-        window: int = DEFAULT_WINDOW,
-        triggers: Mapping[int, Trigger] = _NO_TRIGGERS,
-        not_kept: Sequence[int] = (),
-    ) -> None:
-        """Prepare a run that has seen no facts yet.
-
-        ``window``: maximum number of dispatched tasks. ``triggers``: without the default.
-        ``not_kept``: the tasks whose results are dropped when no consumer needs them.
-        """
-        if window < 1:
-            raise ValueError(f"window must be at least 1, not {window}")
-        self._frontier = Frontier(graph, triggers, not_kept)
-        self._on_failure = on_failure
-        self._window = window
-        self._dispatched = 0
-        self._open = len(graph)
-        self._failed: int | None = None
-        self._stopping: RunState | None = None
-        self._finished = False
-
-    # -- state -----------------------------------------------------------------------------
-
-    @property
-    def outcome(self) -> RunState | None:
-        """How the run is ending or has ended; None while it is not stopping."""
-        return self._stopping
-
-    @property
-    def finished(self) -> bool:
-        """Whether ``FinishRun`` was issued."""
-        return self._finished
-
-    @property
-    def over(self) -> int:
-        """The number of tasks that are over."""
-        return len(self._frontier.graph) - self._open
-
-    @property
-    def dispatched(self) -> int:
-        """The number of tasks that are queued, running or waiting."""
-        return self._dispatched
-
-    def dispatched_tasks(self) -> list[int]:
-        """Return the tasks that are queued, running or waiting."""
-        return self._frontier.having(DISPATCHED)
-
-    def state(self, task: int) -> TaskState:
-        """Return the state of a task; QUEUED for every dispatched one."""
-        return self._frontier.state_of(task)
-
-    def counts(self) -> dict[TaskState, int]:
-        """Return the number of tasks in each state (QUEUED: all dispatched tasks)."""
-        return self._frontier.counts(self._dispatched)
+    __slots__ = ()
 
     # -- facts -----------------------------------------------------------------------------
 
@@ -128,21 +71,24 @@ class Run:
         return self._settle([])
 
     def restore(
-        self, states: Iterable[tuple[int, TaskState]], stopping: RunState | None = None
+        self,
+        states: Iterable[tuple[int, TaskState]],
+        stopping: RunState | None = None,
+        lengths: Mapping[int, int] = _NO_LENGTHS,
     ) -> list[Command]:
         """Continue from recorded states instead of ``start``; missing tasks are pending.
 
-        ``stopping``: the outcome of a recorded stop. Return all commands that are still needed,
-        including those that a previous owner may have executed partly. The order of failures is
-        not recorded: the failed task with the lowest number counts as the first. To resume a run,
-        leave out the tasks to rerun.
+        ``stopping``: the outcome of a recorded stop. ``lengths``: as in ``tasks_over``. Return all
+        commands that are still needed, including those that a previous owner may have executed
+        partly. The order of failures is not recorded: the failed task with the lowest number counts
+        as the first. To resume a run, leave out the tasks to rerun. Raises ValueError for a state
+        of an item that does not exist.
         """
         frontier, state = self._frontier, self._frontier.state
-        frontier.load(states)
-        self._dispatched = state.count(DISPATCHED)
+        frontier.load(states, lengths)
+        self._dispatched, self._total = state.count(DISPATCHED), frontier.total()
         self._open = state.count(PENDING) + self._dispatched
-        failed = [task for task in frontier.having(FAILED) if not frontier.is_hook(task)]
-        self._failed = failed[0] if failed else None
+        self._failed = next(iter(frontier.failed()), None)
         commands: list[Command] = []
         if stopping is None:
             stopping = self._stop_due()
@@ -150,27 +96,34 @@ class Run:
             self._stop(stopping, commands)
             return self._settle(commands)
         frontier.ready.extend(frontier.roots())
-        marks = frontier.spread([task for task, code in enumerate(state) if code > DISPATCHED])
+        over = [task for task, code in enumerate(state) if is_over(code) and code != ABSENT]
+        marks = frontier.spread(over)
         frontier.sort_ready()
         if stopping is None:
-            self._note(*marks, commands)
+            self._apply(marks, commands)
         else:
             self._stop(stopping, commands, marks)
         return self._settle(commands)
 
-    def tasks_over(self, facts: Iterable[tuple[int, TaskState]]) -> list[Command]:
+    def tasks_over(
+        self,
+        facts: Iterable[tuple[int, TaskState]],
+        lengths: Mapping[int, int] = _NO_LENGTHS,
+    ) -> list[Command]:
         """Take facts ``(task, how it ended)`` and return the resulting commands.
 
-        Raises ValueError for a state that no attempt ends in; the run must not be used afterwards.
+        ``lengths``: how many elements the results of these tasks have, of those that are mapped;
+        -1 for a value that cannot be mapped. Raises ValueError for a state that no attempt ends in;
+        the run must not be used afterwards.
         """
         frontier = self._frontier
         state, waiting_for, triggers = frontier.state, frontier.waiting_for, frontier.triggers
         downstream, ready = frontier.graph.downstream, frontier.ready
         dropping = frontier.dropping
+        is_plain = not triggers and frontier.expansion is None
         commands: list[Command] = []
         for task, name in facts:
-            code = state[task]
-            if code > DISPATCHED:
+            if (code := state[task]) > DISPATCHED:
                 continue
             new = _REPORTED.get(name)
             if new is None:
@@ -181,8 +134,10 @@ class Run:
             self._open -= 1
             state[task] = new
             if dropping is not None:
-                dropping.end(task)
-            if new in (SUCCEEDED, SKIPPED) and not triggers:  # the case of nearly all tasks
+                frontier.end_dropping(task)
+            if task in lengths and frontier.expansion is not None:
+                frontier.expansion.learn(task, lengths[task])
+            if is_plain and new in (SUCCEEDED, SKIPPED):  # the case of nearly all tasks
                 for follower in downstream(task):
                     waiting_for[follower] -= 1
                     if not waiting_for[follower]:
@@ -205,53 +160,73 @@ class Run:
 
     def _take(self, task: int, code: int, commands: list[Command]) -> None:
         """Handle the end of a task that may do more than make others ready."""
-        marks = self._frontier.spread([task])
-        failed = code == FAILED and not self._frontier.is_hook(task)
+        frontier = self._frontier
+        marks = frontier.spread([task])
+        failed = code == FAILED and frontier.fails_run(task)
         if failed and self._failed is None:
             self._failed = task
         if failed and self._on_failure is OnFailure.STOP and self._stopping is None:
             self._stop(RunState.FAILED, commands, marks)
-        elif code == CANCELLED and self._stopping is None:
+        elif code == CANCELLED and self._stopping is None and not frontier.is_halted(task):
             # Tasks that need a cancelled task would wait forever, so this stops the run.
             self._stop(RunState.CANCELLED, commands, marks)
         else:
-            self._note(*marks, commands)
+            self._apply(marks, commands)
+
+    def _apply(self, marks: Marks, commands: list[Command]) -> None:
+        """Note what ended as a consequence; stop the run if a mapped task failed by it."""
+        self._note(marks, commands)
+        if not marks.ended:
+            return
+        failed = [end.task for end in marks.ended if end.problem is not None]
+        if failed and self._failed is None:
+            self._failed = failed[0]
+        if failed and self._on_failure is OnFailure.STOP and self._stopping is None:
+            self._stop(RunState.FAILED, commands)
 
     def _stop_due(self) -> RunState | None:
         """Return the stop that restored states require although none was recorded."""
         if self._failed is not None and self._on_failure is OnFailure.STOP:
             return RunState.FAILED
-        return RunState.CANCELLED if CANCELLED in self._frontier.state else None
+        return RunState.CANCELLED if self._frontier.has_cancelled() else None
 
-    def _stop(
-        self,
-        outcome: RunState,
-        commands: list[Command],
-        marks: tuple[list[int], list[int]] = ([], []),
-    ) -> None:
+    def _stop(self, outcome: RunState, commands: list[Command], marks: Marks | None = None) -> None:
         """Record the stop, end pending tasks, stop dispatched ones. Once per outcome.
 
-        ``marks``: the tasks that were just blocked and skipped.
+        ``marks``: the tasks that have just ended as a consequence. A mapped task that has expanded
+        ends with its items.
         """
         if self._stopping is outcome:
             return
         self._stopping = outcome
         failed = self._failed if outcome is RunState.FAILED else None
         commands.append(StopRun(outcome, failed))
-        self._note(*marks, commands)
-        frontier, triggers = self._frontier, self._frontier.triggers
+        if marks is not None:
+            self._note(marks, commands)
+        frontier = self._frontier
         kept = () if outcome is RunState.CANCELLED else AFTER_FAILURE
-        swept = [task for task in frontier.having(PENDING) if triggers.get(task) not in kept]
+        pending = [task for task in frontier.having(PENDING) if not frontier.has_items(task)]
+        swept = [task for task in pending if frontier.trigger(task) not in kept]
         self._mark(TaskState.CANCELLED, swept, commands)
-        if kept:
-            self._note(*frontier.spread(swept), commands)
-        dispatched = [task for task in self.dispatched_tasks() if triggers.get(task) not in kept]
+        self._note(frontier.spread(swept) if kept else frontier.close_maps(), commands)
+        dispatched = [
+            task for task in self.dispatched_tasks() if frontier.trigger(task) not in kept
+        ]
         if dispatched:
             commands.append(StopTasks(dispatched))
 
-    def _note(self, blocked: list[int], skipped: list[int], commands: list[Command]) -> None:
-        self._mark(TaskState.UPSTREAM_FAILED, blocked, commands)
-        self._mark(TaskState.SKIPPED, skipped, commands)
+    def _note(self, marks: Marks, commands: list[Command]) -> None:
+        self._open += marks.opened
+        self._total += marks.opened
+        self._mark(TaskState.UPSTREAM_FAILED, marks.blocked, commands)
+        self._mark(TaskState.SKIPPED, marks.skipped, commands)
+        self._mark(TaskState.CANCELLED, marks.cancelled, commands)
+        if marks.stopped:
+            commands.append(StopTasks(marks.stopped))
+        for end in marks.ended:
+            self._open -= 1
+            self._frontier.end_dropping(end.task)
+            commands.append(end)
 
     def _mark(self, state: TaskState, tasks: list[int], commands: list[Command]) -> None:
         if tasks:
@@ -265,7 +240,7 @@ class Run:
             return []
         if self._frontier.run_hooks and self._open == self._frontier.open_hooks():
             self._call_hooks(commands)
-        if self._frontier.ready:
+        if self._frontier.may_take():
             queue = self._frontier.take_ready(self._window - self._dispatched)
             if queue:
                 self._dispatched += len(queue)

@@ -1,4 +1,4 @@
-"""Bound tasks: their names, and who keeps them alive.
+"""Bound and mapped tasks: their names, and who keeps them alive.
 
 A bound task without a given name is named after its task, with a number. The rules:
 
@@ -58,12 +58,23 @@ def name_bound(bound: TaskLike, name: str | None, scope: Scope | None) -> None:
     taken.add(bound.name)
     bound._earlier_name = base._bound_names.earlier_name(base.name, name)
     bound._is_numbered = name is None and scope is None
-    bound._in_dag, bound._is_mentioned = False, False
-    bound._is_listed = scope is None
+    _register(bound, scope)
+
+
+def name_mapped(mapped: TaskLike, name: str, scope: Scope | None) -> None:
+    """Name a new mapped task, and register it likewise. It takes no number of a bound task."""
+    mapped.name = check_name("task", name)
+    mapped._earlier_name, mapped._is_numbered = None, False
+    _register(mapped, scope)
+
+
+def _register(task: TaskLike, scope: Scope | None) -> None:
+    task._in_dag, task._is_mentioned = False, False
+    task._is_listed = scope is None
     if scope is None:
-        tasks = type(bound)._all_tasks
-        bound._place = len(tasks)
-        tasks.append(bound)
+        tasks = type(task)._all_tasks
+        task._place = len(tasks)
+        tasks.append(task)
 
 
 def claim(task: TaskLike, names: set[str]) -> None:
@@ -79,12 +90,14 @@ def claim(task: TaskLike, names: set[str]) -> None:
         _unlist(task)
         if task._is_numbered and task.name in names:
             task.name = _next_name(task.base.name, names)
-    names.add(task.name)
+    if task.map_options is None:
+        names.add(task.name)
 
 
 def _unlist(task: TaskLike) -> None:
     task._is_listed = False
-    task.base._bound_names.free.discard(task.name)
+    if task.map_options is None:
+        task.base._bound_names.free.discard(task.name)
     tasks = type(task)._all_tasks
     if tasks and tasks[-1] is task:  # the usual case: dag.add(part.bind(…))
         tasks.pop()

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from ..basics.suggestions import unknown_name
 from ..exceptions import NotImportableError
+from .calls import CallTask
 from .foreign_words import DAG_OPTIONS
 from .functions import attribute_at
 from .hooks import Hooks
@@ -56,7 +57,7 @@ def check_tasks(dag_name: str, value: object) -> list[Task]:
 
 
 def check_importable(tasks: Sequence[Task]) -> None:
-    """Raise NotImportableError for a task that a worker cannot find by its reference."""
+    """Raise NotImportableError for a task, or a label, that a worker cannot find."""
     for task in dict.fromkeys(task.base for task in tasks):
         problem = _why_not_importable(task)
         if problem:
@@ -65,6 +66,20 @@ def check_importable(tasks: Sequence[Task]) -> None:
                 task.name,
                 task.ref,
             )
+    for mapped in tasks:
+        if mapped.map_options is not None and mapped.map_options.label_ref:
+            _check_label(mapped, mapped.map_options.label_ref)
+
+
+def _check_label(task: Task, ref: str) -> None:
+    label = registered_task(ref)
+    problem = f"{ref} is not known." if label is None else _why_not_importable(label)
+    if problem:
+        raise NotImportableError(
+            f"Task {task.name!r}: its label ({ref}) cannot be made on a worker: {problem}",
+            task.name,
+            ref,
+        )
 
 
 def _why_not_importable(task: Task) -> str | None:
@@ -84,11 +99,25 @@ def _why_not_importable(task: Task) -> str | None:
     registered = registered_task(task.ref)
     if registered is task or (registered is None and _is_at(module, qualname, task)):
         return None
+    if isinstance(task.func, CallTask):
+        if registered is None or _is_equal(task, registered):
+            return None
+        return (
+            f"workers find such tasks by their names, and {task.name!r} is now another task of DAG "
+            f"{task.func.dag.name!r} in module {module!r}. Give one of them another name: "
+            f"{task.func.dag.name}.as_task('…')."
+        )
     return (
         f"workers find tasks by their function, and {task.ref} is now another task (defined "
         "later, or made of the same function). For several tasks of one function use .bind('…'); "
         "do not define one function twice."
     )
+
+
+def _is_equal(task: Task, other: Task) -> bool:
+    """Return whether two tasks that call DAGs do the same."""
+    is_like = isinstance(task.func, CallTask) and task.func.is_like(other.func)
+    return is_like and task._options == other._options
 
 
 def _is_at(module: str, qualname: str, task: Task) -> bool:

@@ -19,7 +19,7 @@ from .task import Task
 
 
 def compile_indexed(dag_name: str, indexed: IndexedDAG, on_failure: OnFailure) -> CompiledDAG:
-    """Replace tasks by data. Raises DAGError for a fixed argument that cannot be stored."""
+    """Replace tasks by data. Raises DAGError for what cannot be stored: a fixed argument."""
     policies: dict[Policy, int] = {}
     refs: dict[str, int] = {}
     seen: dict[tuple[Task, Trigger, bool], tuple[int, int]] = {}
@@ -44,6 +44,7 @@ def compile_indexed(dag_name: str, indexed: IndexedDAG, on_failure: OnFailure) -
         kwargs=_pack_kwargs(dag_name, indexed.tasks),
         on_failure=on_failure,
         on_retry=indexed.on_retry,
+        maps=indexed.maps,
     )
 
 

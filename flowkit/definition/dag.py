@@ -12,20 +12,23 @@ A DAG is a definition: running it does not change it, and it can run again.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Mapping
 from types import TracebackType
-from typing import TYPE_CHECKING, Literal, Never, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Never, Self, TypeVar, Unpack
 
 from ..arguments import check_mapping, check_max_workers
 from ..core.compiled import CompiledDAG, OnFailure
 from ..core.names import check_name
 from .argument_names import check_argument_names
+from .calls import Call, CallTask, ParamsFunction
 from .checks import check_hooks, check_importable, check_tasks, refuse_unknown_options
 from .compiling import compile_indexed
 from .edges import open_scopes
 from .hooks import Hooks, hook_tasks
 from .indexing import Edge, IndexedDAG, index_dag
 from .members import Members
+from .options import TaskOptions
 from .result_types import check_result_types
 from .run_parameters import RunParameters, check_params
 from .task import Task
@@ -102,6 +105,38 @@ class DAGDefinition:
     def draw(self, upstream: Task, downstream: Task) -> None:
         """Add an edge and its tasks; what ``>>`` does within a block."""
         self._members.draw(upstream, downstream)
+
+    # -- as a part of another DAG ------------------------------------------------------------
+
+    def call(self, params: Mapping[str, object] | None = None, result: str | None = None) -> Call:
+        """Return a call of this DAG, for a task to return instead of a result.
+
+        The attempt of the task ends at once. The task is over when the run is, and has the result
+        of the task named ``result``, or else the results of all tasks, by name, as ``run`` returns
+        them. A task may also return a list of calls: its result is then the list of theirs.
+        """
+        return Call(self, params, result)
+
+    def as_task(
+        self,
+        name: str | None = None,
+        /,
+        *,
+        params: Mapping[str, object] | ParamsFunction | None = None,
+        result: str | None = None,
+        **options: Unpack[TaskOptions],
+    ) -> Task[..., Any]:
+        """Make a task that runs this DAG, for a drawing of another one. See ``call``.
+
+        ``name``: by default that of the DAG. ``params``: the run parameters, or a function that
+        returns them. It gets what a task gets: the results of the upstream tasks, and the
+        parameters of the run that it names. Without a function, these results are ignored.
+        ``options``: those of a task; a retry starts a new run. Raises TypeError, ValueError.
+        """
+        module = sys._getframe(1).f_globals.get("__name__", "?")
+        given = name or options.get("name") or self.name
+        options["name"] = given
+        return Task(CallTask(self, given, params, result, module), **options)
 
     # -- tasks and edges -------------------------------------------------------------------
 
@@ -190,6 +225,14 @@ class DAGDefinition:
             check_mapping(params)
         indexed = self.indexed()
         check_params(self.name, indexed, [params or {} for params in runs or (None,)])
+        check_importable(indexed.tasks)
+        return compile_indexed(self.name, indexed, self.on_failure)
+
+    def compile_for_calls(self, indexed: IndexedDAG) -> CompiledDAG:
+        """Compile what ``indexed`` returned, for runs that tasks on workers call.
+
+        The parameters of each run are still to be checked.
+        """
         check_importable(indexed.tasks)
         return compile_indexed(self.name, indexed, self.on_failure)
 

@@ -53,7 +53,7 @@ _RUN = (
 )
 _SIGNATURE = "A task in a DAG gets its arguments from its upstream tasks and the run parameters"
 _OPTIONS = "Give its options to @task(…); NAME.bind(…) makes another task with the same options"
-_PARTS = "For a task for each part, write NAME.bind(f'NAME_{part}', …) in a loop"
+_PARTS = "For an item task for each element of an upstream result, write NAME.map()"
 
 # Attribute of a task elsewhere → what to do.
 ATTRIBUTES = {
@@ -65,7 +65,6 @@ ATTRIBUTES = {
     "si": _SIGNATURE,
     "signature": _SIGNATURE,
     "partial": _SIGNATURE,
-    "map": _PARTS,
     "starmap": _PARTS,
     "chunks": _PARTS,
     "expand": _PARTS,

@@ -26,7 +26,8 @@ from typing import Any
 from ..core.triggers import Trigger
 from ..exceptions import DAGError
 from .callables import is_async
-from .task import Task, as_task
+from .hook_checks import hook_task
+from .task import Task
 
 Hook = Callable[..., Any]
 
@@ -73,8 +74,10 @@ class Hooks:
         for name in ("on_success", "on_failure", "on_skip"):
             hook = getattr(self, name)
             if hook is not None:
-                as_task(f"Hooks: {name}", hook)
-        if self.on_retry is not None and is_async(as_task("Hooks: on_retry", self.on_retry).func):
+                hook_task(f"Hooks: {name}", hook, Task.of)
+        if self.on_retry is None:
+            return
+        if is_async(hook_task("Hooks: on_retry", self.on_retry, Task.of).func):
             raise TypeError(
                 "Hooks: on_retry is called between two attempts, so it must be an ordinary "
                 "function, not an async one."
@@ -83,7 +86,7 @@ class Hooks:
     @property
     def retry_ref(self) -> str:
         """The reference by which workers find ``on_retry``, "" if there is none."""
-        return "" if self.on_retry is None else as_task("on_retry", self.on_retry).ref
+        return "" if self.on_retry is None else Task.of(self.on_retry).ref
 
 
 _EVENTS = {
@@ -113,7 +116,7 @@ def hook_tasks(
     def add(hook: Hook | None, owner: str, name: str, trigger: Trigger) -> Task | None:
         if hook is None:
             return None
-        task = as_task(name, hook)
+        task = hook_task(name, hook, Task.of)
         if task in inside:
             raise DAGError(
                 f"DAG {dag_name!r}: {task.name!r} is the {name} hook of {owner!r} and also a task "

@@ -8,13 +8,15 @@ which result goes to which parameter. The form that is stored is in compiling.py
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from ..core.graph import CycleFound, Graph
+from ..core.mapping import MapSpec
 from ..core.triggers import Trigger, special
 from ..exceptions import DAGCycleError, DAGError, DuplicateTaskError
 from .call_plan import plan_for
+from .mapping import specs_of
 from .task import Task
 
 Edge = tuple[Task, Task]
@@ -26,7 +28,7 @@ class IndexedDAG:
 
     ``own``: how many of them are not hooks. ``argument_counts``: the number of positional values of
     each task: results, or the event of a hook. ``on_retry``: the reference of that hook, "" if
-    there is none.
+    there is none. ``maps``: how mapped tasks are mapped, by number.
     """
 
     tasks: Sequence[Task]
@@ -34,6 +36,7 @@ class IndexedDAG:
     own: int
     argument_counts: array[int]
     on_retry: str = ""
+    maps: Mapping[int, MapSpec] = field(default_factory=dict)
 
     def triggers(self) -> dict[int, Trigger]:
         """Return the triggers other than the default, by task number."""
@@ -74,7 +77,8 @@ def index_dag(
     for index, (task, count) in enumerate(zip(tasks, counts, strict=True)):
         if count or (graph.has_upstream(index) and task.when is not None):
             _check_room(dag_name, task, count)
-    return IndexedDAG(tasks, graph, own, counts, on_retry)
+    maps = specs_of(dag_name, tasks, graph, own)
+    return IndexedDAG(tasks, graph, own, counts, on_retry, maps)
 
 
 def _check_names(dag_name: str, tasks: Sequence[Task]) -> None:

@@ -2,7 +2,7 @@
 
 A wrong option is reported at the decorator, not in a run a week later. Each option has its check,
 and the error names the task, the option, the value and what is allowed. ``Options`` holds the
-checked options; bound tasks share it.
+checked options; bound tasks share it. ``TaskProperties`` shows them as attributes of the task.
 """
 
 from __future__ import annotations
@@ -79,6 +79,89 @@ class Options:
     cache_key: CacheKey | None = None
     on_failure: Callable[..., object] | None = None
     copy_arguments: bool = False
+
+
+class TaskProperties:
+    """The part of ``Task`` that shows its options. See ``TaskOptions``."""
+
+    name: str
+    _options: Options
+    _earlier_name: str | None = None  # see binding.py for this and the next two
+    _is_numbered = False
+    _is_listed = False
+    _in_dag = False
+    _is_mentioned = False  # by an edge to an empty list, outside of a block
+    _place = 0
+
+    @property
+    def policy(self) -> Policy:
+        """The rules for its attempts: retries, delays, timeout and queue."""
+        return self._options.policy
+
+    @property
+    def when(self) -> Predicate | None:
+        """The predicate on the upstream results, None to run always."""
+        return self._options.when
+
+    @property
+    def retry_on(self) -> tuple[type[Exception], ...]:
+        """The exceptions that are retried."""
+        return self._options.retry_on
+
+    @property
+    def trigger(self) -> str:
+        """How the upstream tasks must have ended: see ``TaskOptions``."""
+        return self.policy.trigger.value
+
+    @property
+    def on_failure(self) -> Callable[..., object] | None:
+        """The hook to call when the task has failed for good."""
+        return self._options.on_failure
+
+    @property
+    def cache_ttl(self) -> float | None:
+        """The seconds for which a result is reused, None to never reuse it."""
+        return self._options.cache_ttl
+
+    @property
+    def cache_key(self) -> CacheKey | None:
+        """The function whose result identifies a call, None to use the arguments themselves."""
+        return self._options.cache_key
+
+    @property
+    def retries(self) -> int:
+        """The number of attempts after the first one."""
+        return self.policy.retries
+
+    @property
+    def delay(self) -> float:
+        """Seconds before the first retry."""
+        return self.policy.delay
+
+    @property
+    def backoff(self) -> float:
+        """The factor by which the delay grows with each retry."""
+        return self.policy.backoff
+
+    @property
+    def timeout(self) -> float | None:
+        """The time limit of one attempt in seconds, None for no limit."""
+        return self.policy.timeout
+
+    @property
+    def at_most_once(self) -> bool:
+        """Whether the task is never started twice in a run."""
+        return self.policy.at_most_once
+
+    @property
+    def copy_arguments(self) -> bool:
+        """Whether each attempt in this process gets copies of its arguments."""
+        return self._options.copy_arguments
+
+    @property
+    def is_async(self) -> bool:
+        """Whether the function is a coroutine function."""
+        return self.policy.is_async
 
 
 def make_options(task: str, given: TaskOptions, *, is_async: bool = False) -> Options:

@@ -38,6 +38,18 @@ def definer_of(func: Any) -> ReferenceType[CodeType] | None:
     return ref(frame.f_code)
 
 
+def register(task: TaskLike) -> None:
+    """Register a new task, in the place of the one that it redefines."""
+    kind, key = type(task), (task.ref, task.name)
+    old = kind._by_ref_and_name.get(key)
+    if old is not None and is_redefinition(old, task):
+        replace(kind._all_tasks, old, task)
+    else:
+        task._place = len(kind._all_tasks)
+        kind._all_tasks.append(task)
+    kind._by_ref_and_name[key] = kind._by_ref[task.ref] = task
+
+
 def is_redefinition(old: TaskLike, new: TaskLike) -> bool:
     """Return whether ``new`` redefines ``old``. Both have the same reference and name."""
     codes = _code_of(old.func), _code_of(new.func)

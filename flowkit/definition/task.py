@@ -7,39 +7,55 @@ retries, without a DAG.
 
 Every Task registers itself in ``Task._all_tasks``, for the DAG that covers everything, and under
 its reference (``module:function``), for the workers. A worker never imports by reference; it only
-looks among the tasks that its app has registered. A task that is defined again, for example by
-rerunning a notebook cell, replaces the earlier one (redefinition.py).
+looks among the tasks that its app has registered. A task may be defined again (redefinition.py).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial, update_wrapper
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, SupportsIndex, Unpack, overload
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    ClassVar,
+    Concatenate,
+    Generic,
+    SupportsIndex,
+    Unpack,
+    overload,
+)
 
 from ..basics.suggestions import unknown_name
-from ..core.retry import Policy
-from .binding import BoundNames, name_bound
+from .binding import BoundNames, name_bound, name_mapped
 from .call_plan import CallPlan, plan_for
 from .callables import is_async
 from .direct_call import call_here
 from .edges import disconnect, innermost_scope
 from .functions import check_function, name_of, ref_of
-from .options import CacheKey, Predicate, TaskOptions, make_options
+from .hook_checks import hook_task
+from .map_options import MapOptions, make_map_options, refuse_bind, refuse_call
+from .options import TaskOptions, TaskProperties, make_options
 from .pickling import reduction
 from .plain_types import PlainTypes
-from .redefinition import definer_of, is_redefinition, replace
+from .redefinition import definer_of, register
 from .signatures import P, R
 from .task_edges import TaskEdges
 
 if TYPE_CHECKING:
-    from .task_edges import P2, R2, Async, E, Gives, Stage, Takes1, Takes2, Takes3, Takes4, X
+    from collections.abc import Coroutine, Sequence
+    from typing import Protocol
+
+    from .edge_types import Element, GivesSome, Mappable, MapResults, Takes1, Takes2, Takes3, Takes4
+    from .labels import Label
+    from .map_options import Failures
+    from .task_edges import P2, R2, Async, E, Exactly, Gives, Stage, X
 
 _NO_KWARGS: Mapping[str, Any] = MappingProxyType({})
 
 
-class Task(TaskEdges[P, R], Generic[P, R]):
+class Task(TaskEdges[P, R], TaskProperties, Generic[P, R]):
     """A function with a name, a policy and edges. See ``TaskOptions`` for the options.
 
     For type checkers it has the signature of its function: ``def f(x: int) -> str`` makes a
@@ -54,14 +70,18 @@ class Task(TaskEdges[P, R], Generic[P, R]):
     _all_tasks: ClassVar[list[Task]] = []
     _by_ref: ClassVar[dict[str, Task]] = {}
     _by_ref_and_name: ClassVar[dict[tuple[str, str], Task]] = {}
+    upstream: list[Task]
+    downstream: list[Task]
     _plain_types: PlainTypes | None = None
+    _has_mapped = False
+    map_options: MapOptions | None = None
 
     def __init__(self, func: Callable[P, R], **options: Unpack[TaskOptions]) -> None:
         """Check the options and register the task. Raises TypeError or ValueError."""
         self._set_up(func, options)
         if self.on_failure is not None:
-            as_task(f"Task {self.name!r}: on_failure", self.on_failure)
-        _register(self)
+            hook_task(f"Task {self.name!r}: on_failure", self.on_failure, Task.of)
+        register(self)
 
     def _set_up(self, func: Callable[P, R], options: TaskOptions) -> None:
         name = name_of(func, options.get("name"))
@@ -70,20 +90,21 @@ class Task(TaskEdges[P, R], Generic[P, R]):
         self._options = make_options(name, options, is_async=is_async(func))
         self.func = func
         self.name = name
-        self.upstream: list[Task] = []
-        self.downstream: list[Task] = []
+        self.upstream, self.downstream = [], []
         self.base: Task[..., R] = self
         self.kwargs: Mapping[str, Any] = _NO_KWARGS
         self.ref = ref_of(func)
         self._plan: CallPlan | None = None
         self._bound_names = BoundNames()
-        self._earlier_name: str | None = None  # see binding.py for this and the next two
-        self._is_numbered = False
-        self._is_listed = False
-        self._in_dag = False
-        self._is_mentioned = False  # by an edge to an empty list, outside of a block
         self._definer = definer_of(func)
-        self._place = 0
+
+    @classmethod
+    def of(cls, func: Callable[..., Any]) -> Task:
+        """Return a function as a task: itself, or an unlisted one, found by its reference."""
+        if isinstance(func, Task):
+            return func
+        known = Task._by_ref.get(ref_of(func))
+        return known if known is not None and known.func is func else Task.unlisted(func)
 
     @classmethod
     def unlisted(cls, func: Callable[P, R]) -> Task[P, R]:
@@ -92,78 +113,6 @@ class Task(TaskEdges[P, R], Generic[P, R]):
         task._set_up(func, {})
         Task._by_ref[task.ref] = task
         return task
-
-    # -- its options -----------------------------------------------------------------------
-
-    @property
-    def policy(self) -> Policy:
-        """The rules for its attempts: retries, delays, timeout and queue."""
-        return self._options.policy
-
-    @property
-    def when(self) -> Predicate | None:
-        """The predicate on the upstream results, None to run always."""
-        return self._options.when
-
-    @property
-    def retry_on(self) -> tuple[type[Exception], ...]:
-        """The exceptions that are retried."""
-        return self._options.retry_on
-
-    @property
-    def trigger(self) -> str:
-        """How the upstream tasks must have ended: see ``TaskOptions``."""
-        return self.policy.trigger.value
-
-    @property
-    def on_failure(self) -> Callable[..., object] | None:
-        """The hook to call when the task has failed for good."""
-        return self._options.on_failure
-
-    @property
-    def cache_ttl(self) -> float | None:
-        """The seconds for which a result is reused, None to never reuse it."""
-        return self._options.cache_ttl
-
-    @property
-    def cache_key(self) -> CacheKey | None:
-        """The function whose result identifies a call, None to use the arguments themselves."""
-        return self._options.cache_key
-
-    @property
-    def retries(self) -> int:
-        """The number of attempts after the first one."""
-        return self.policy.retries
-
-    @property
-    def delay(self) -> float:
-        """Seconds before the first retry."""
-        return self.policy.delay
-
-    @property
-    def backoff(self) -> float:
-        """The factor by which the delay grows with each retry."""
-        return self.policy.backoff
-
-    @property
-    def timeout(self) -> float | None:
-        """The time limit of one attempt in seconds, None for no limit."""
-        return self.policy.timeout
-
-    @property
-    def at_most_once(self) -> bool:
-        """Whether the task is never started twice in a run."""
-        return self.policy.at_most_once
-
-    @property
-    def copy_arguments(self) -> bool:
-        """Whether each attempt in this process gets copies of its arguments."""
-        return self._options.copy_arguments
-
-    @property
-    def is_async(self) -> bool:
-        """Whether the function is a coroutine function."""
-        return self.policy.is_async
 
     # -- more tasks of one function --------------------------------------------------------
 
@@ -175,6 +124,7 @@ class Task(TaskEdges[P, R], Generic[P, R]):
         ``with DAG(…):`` block the new task belongs to no DAG until it is drawn or added. Raises
         TypeError for an argument that the function does not declare.
         """
+        refuse_bind(self)
         base = self.base
         plan = plan_for(base)
         for argument in kwargs:
@@ -184,14 +134,54 @@ class Task(TaskEdges[P, R], Generic[P, R]):
         bound: Task[..., R] = Task.__new__(Task)
         bound.__dict__.update(base.__dict__)
         bound.kwargs = MappingProxyType({**self.kwargs, **kwargs})
+        bound._has_mapped = False
         disconnect(bound)
         name_bound(bound, name, innermost_scope())
         return bound
 
+    if TYPE_CHECKING:
+        map: MapMethod
+
+    else:
+
+        def map(
+            self,
+            *,
+            over: Task | tuple[Task, ...] | None = None,
+            label: Label | None = None,
+            max_active: int | None = None,
+            failures: Failures = "stop",
+            flatten: bool = False,
+            name: str | None = None,
+        ) -> Task:
+            """Make a task that runs this one for each element of an upstream result.
+
+            ``over``: the upstream task, or a tuple of tasks whose elements are taken together; by
+            default the first one drawn. The results of others go whole to each item. ``label``: a
+            function of the item, or a format string, for people. ``max_active``: how many items are
+            dispatched at a time. ``failures``: "stop" fails with the first item that fails,
+            "collect" lets the tasks downstream see the failures. ``flatten``: over the elements of
+            the lists that a mapped upstream task returned. ``name``: by default that of this task.
+            """
+            given = {"over": over, "label": label, "max_active": max_active}
+            given |= {"failures": failures, "flatten": flatten}
+            return self._mapped(make_map_options(self, Task, given), name)
+
+    def _mapped(self, options: MapOptions, name: str | None) -> Task[..., Any]:
+        if callable(options.label):
+            options = replace(options, label_ref=Task.of(options.label).ref)
+        mapped: Task[..., Any] = Task.__new__(Task)
+        mapped.__dict__.update(self.__dict__)
+        mapped.map_options, mapped._has_mapped = options, False
+        disconnect(mapped)
+        name_mapped(mapped, self.name if name is None else name, innermost_scope())
+        self._has_mapped = True
+        return mapped
+
     @property
     def has_bound_tasks(self) -> bool:
-        """Whether other tasks were bound from this one."""
-        return self.base is self and bool(self._bound_names.ever)
+        """Whether other tasks were bound or mapped from this one."""
+        return self._has_mapped or (self.base is self and bool(self._bound_names.ever))
 
     if TYPE_CHECKING:  # see task_edges.py
 
@@ -207,6 +197,14 @@ class Task(TaskEdges[P, R], Generic[P, R]):
         def __rshift__(self: Async[X], other: Takes2[X, P2, R2]) -> Task[P2, R2]: ...
         @overload
         def __rshift__(self: Async[X], other: Takes3[X, P2, R2]) -> Task[P2, R2]: ...
+        @overload
+        def __rshift__(
+            self: GivesSome[X], other: Takes1[list[X | None], P2, R2]
+        ) -> Task[P2, R2]: ...
+        @overload
+        def __rshift__(
+            self: GivesSome[X], other: Takes2[list[X | None], P2, R2]
+        ) -> Task[P2, R2]: ...
         @overload
         def __rshift__(self, other: Takes4[P2, R2]) -> Task[P2, R2]: ...
         @overload
@@ -225,6 +223,7 @@ class Task(TaskEdges[P, R], Generic[P, R]):
         The None of a condition is not part of the return type. Few tasks have a condition, and the
         callers of all others would have to check for a None that never comes.
         """
+        refuse_call(self)
         result: R = call_here(self, args, kwargs)
         return result
 
@@ -260,17 +259,6 @@ def task(
     return partial(Task, **options) if func is None else Task(func, **options)
 
 
-def _register(task: Task) -> None:
-    tasks, key = Task._all_tasks, (task.ref, task.name)
-    old = Task._by_ref_and_name.get(key)
-    if old is not None and is_redefinition(old, task):
-        replace(tasks, old, task)
-    else:
-        task._place = len(tasks)
-        tasks.append(task)
-    Task._by_ref_and_name[key] = Task._by_ref[task.ref] = task
-
-
 def registered_task(ref: str) -> Task | None:
     """Return the task that was last defined as ``module:function``, None if there is none."""
     return Task._by_ref.get(ref)
@@ -281,20 +269,31 @@ def registered_refs() -> list[str]:
     return list(Task._by_ref)
 
 
-def as_task(what: str, hook: Callable[..., Any]) -> Task:
-    """Return the hook as a task: itself, or an unlisted task made of the function.
+if TYPE_CHECKING:
 
-    ``what`` is named in the TypeError for a hook that cannot take an event.
-    """
-    task = hook if isinstance(hook, Task) else None
-    if task is None:
-        if not callable(hook) or isinstance(hook, type):
-            raise TypeError(f"{what} must be a function that takes a HookEvent, not {hook!r}.")
-        known = Task._by_ref.get(ref_of(hook))
-        task = known if known is not None and known.func is hook else Task.unlisted(hook)
-    plan = plan_for(task)
-    if not plan.positional and not plan.takes_any_positional:
-        raise TypeError(
-            f"{what}: {task.name!r} must take the HookEvent as its first positional argument."
-        )
-    return task
+    class MapMethod:
+        """``Task.map``: a descriptor, since mypy solves no argument of ``self`` itself."""
+
+        @overload
+        def __get__(
+            self, task: Exactly[Concatenate[X, P2], Coroutine[Any, Any, R2]], owner: object
+        ) -> MapCall[X, P2, R2]: ...
+        @overload
+        def __get__(
+            self, task: Exactly[Concatenate[X, P2], R2], owner: object
+        ) -> MapCall[X, P2, R2]: ...
+        def __get__(self, task: Any, owner: object) -> Any: ...
+
+    class MapCall(Protocol[Element, P2, R2]):
+        """A call of ``Task.map``."""
+
+        def __call__(  # noqa: D102
+            self,
+            *,
+            over: Task | tuple[Task, ...] | None = None,
+            label: Label | None = None,
+            max_active: int | None = None,
+            failures: Failures = "stop",
+            flatten: bool = False,
+            name: str | None = None,
+        ) -> Task[Concatenate[Mappable[Element], P2], MapResults[R2]]: ...

@@ -3,12 +3,12 @@
 ``a >> b`` passes the result of ``a`` to ``b``. ``b.after(a)`` says only that ``b`` starts after
 ``a``. An edge drawn within a ``with DAG(…)`` block belongs to that DAG only; see edges.py.
 
-What type checkers see is declared at ``Task.__rshift__``: ``a >> b`` has the type of ``b``, and
-``b`` must have a positional parameter that takes the result of ``a``. A checker does not know which
-one, since other edges may lead to ``b`` too. So it allows each of the first three parameters, and
-any result for a function with more. Lists of tasks are not compared: to mypy, a list of tasks of
-several types is a list of objects. Each edge is compared with its own parameter when a DAG is
-compiled (result_types.py).
+What type checkers see is declared at ``Task.__rshift__``, with the types of edge_types.py:
+``a >> b`` has the type of ``b``, and ``b`` must have a positional parameter that takes the result
+of ``a``. A checker does not know which one, since other edges may lead to ``b`` too. So it allows
+each of the first three parameters, and any result for a function with more. Lists of tasks are not
+compared: to mypy, a list of tasks of several types is a list of objects. Each edge is compared with
+its own parameter when a DAG is compiled (result_types.py).
 """
 
 from __future__ import annotations
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from typing import ParamSpec, TypeAlias
 
     X = TypeVar("X")
-    Given = TypeVar("Given", contravariant=True)
     P2 = ParamSpec("P2")
     R2 = TypeVar("R2", covariant=True)
 
@@ -33,34 +32,6 @@ if TYPE_CHECKING:
         """A ``Task[P2, R2]``, by its structure: mypy solves generic functions only in calls."""
 
         def _exactly(self, *args: P2.args, **kwargs: P2.kwargs) -> R2: ...
-
-    class Takes1(Exactly[P2, R2], Protocol[Given, P2, R2]):
-        """A task that takes a result as its first argument."""
-
-        def __call__(  # noqa: D102
-            self, given: Given, /, *args: Any, **kwargs: Any
-        ) -> object: ...
-
-    class Takes2(Exactly[P2, R2], Protocol[Given, P2, R2]):
-        """A task that takes a result as its second argument."""
-
-        def __call__(  # noqa: D102
-            self, first: Any, given: Given, /, *args: Any, **kwargs: Any
-        ) -> object: ...
-
-    class Takes3(Exactly[P2, R2], Protocol[Given, P2, R2]):
-        """A task that takes a result as its third argument."""
-
-        def __call__(  # noqa: D102
-            self, first: Any, second: Any, given: Given, /, *args: Any, **kwargs: Any
-        ) -> object: ...
-
-    class Takes4(Exactly[P2, R2], Protocol[P2, R2]):
-        """A task that takes four arguments."""
-
-        def __call__(  # noqa: D102
-            self, first: Any, second: Any, third: Any, last: Any, /, *args: Any, **kwargs: Any
-        ) -> object: ...
 
     Gives: TypeAlias = Callable[..., X]
     # A task whose function returns a coroutine. What it passes on is the result of that.

@@ -14,7 +14,10 @@ class TaskLike(Protocol):
     """A task by its structure; ``definition.task.Task`` is the only class of them."""
 
     _all_tasks: ClassVar[list[Any]]
+    _by_ref: ClassVar[dict[str, Any]]
+    _by_ref_and_name: ClassVar[dict[tuple[str, str], Any]]
     name: str
+    ref: str
     func: Callable[..., Any]
     base: Any
     kwargs: Mapping[str, Any]
@@ -31,6 +34,11 @@ class TaskLike(Protocol):
     _is_mentioned: bool
     _definer: ReferenceType[CodeType] | None
     _place: int
+
+    @property
+    def map_options(self) -> Any:
+        """How it is mapped, None if it is not."""
+        ...
 
     @property
     def policy(self) -> Policy:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from ..core.run import Run
 from ..definition.dag import DAGDefinition
 from ..definition.run_parameters import check_params
+from ..exceptions import DAGError
 from .attempts import Attempts
 from .environment import REAL_ENVIRONMENT, Environment
 from .hooks import LocalHooks
@@ -51,6 +52,8 @@ def run_here(
     ``in_processes``: call plain tasks in other processes. ``stopper`` can end the run early.
     """
     indexed = dag.indexed()
+    if indexed.maps:
+        raise DAGError(f"DAG {dag.name!r} has mapped tasks, which cannot run in this process yet.")
     given = MappingProxyType(dict(params or {}))
     check_params(dag.name, indexed, [given])
     events = environment.events(uuid.uuid4().hex, dag.name, indexed.tasks)

@@ -22,7 +22,7 @@ from ..configuration.redis_url import NAMESPACE
 # they separate the parts. No dot in a worker id: it separates a worker from its lanes.
 # The key of one run must never equal the tasks key of another.
 RUN_ID = re.compile(
-    r"(?!.*:(?:tasks|results|errors|feed|history|logs|inputs)\Z)[A-Za-z0-9_.:\-]{1,128}"
+    r"(?!.*:(?:tasks|results|errors|feed|history|logs|inputs|children)\Z)[A-Za-z0-9_.:\-]{1,128}"
 )
 # A colon ends the name of a state store. The name of an entry follows, which may be any text.
 STATE_STORE = re.compile(r"[A-Za-z0-9_.\-]{1,64}")
@@ -90,9 +90,15 @@ class Keys:
         return f"{self.prefix}run:{run}:logs"
 
     def inputs(self, run: str) -> str:
-        """Hash: what tasks get beside results. ``N^``: the memory of task N, which comes again.
-        Scripts that make the change; TTL from the run's end."""
+        """Hash: what tasks get beside results. ``N.b``: block b of the elements that task N
+        returned; ``N=``: the label of item N; ``N^``: the memory of task N, which comes again.
+        Workers; TTL from the run's end."""
         return f"{self.prefix}run:{run}:inputs"
+
+    def children(self, run: str) -> str:
+        """Hash: N → the state of the calls of task N; N,ATTEMPT → the runs that it has called, see
+        ``calls.py``. Scripts; TTL from the run's end."""
+        return f"{self.prefix}run:{run}:children"
 
     def feed(self, run: str) -> str:
         """Channel: progress and end of a run. Never stored."""
@@ -161,6 +167,10 @@ class Keys:
     def delayed(self) -> str:
         """Sorted set: attempts by the time when they are due."""
         return f"{self.prefix}delayed"
+
+    def parents(self) -> str:
+        """Set: ``run,task`` of the tasks that wait for runs which they have called. Scripts."""
+        return f"{self.prefix}parents"
 
     # -- scheduler ------------------------------------------------------------------------------
 

@@ -18,6 +18,12 @@ MAX_SPENT = 64  # characters of the field `spent` of a record
 MAX_QUEUE = 64  # characters of a queue name; a ready list may add "~async"
 MAX_LEVELS = 11  # levels of a ready list: ten priorities and that of suspects
 
+# -- items of mapped tasks ------------------------------------------------------------------------
+
+MAX_BLOCK = 512  # elements in one block
+MAX_TYPE = 60  # characters of the name of a type that cannot be mapped
+MAX_ITEM_LABEL = 200  # characters
+
 # -- facts and workers ----------------------------------------------------------------------------
 
 MAX_FACT_BYTES = 32 * 1024  # one fact: a run and its tasks that ended in one batch
@@ -35,6 +41,12 @@ MAX_REPLY_BYTES = 128 * 1024 * 1024
 
 # Of one message of a run's feed: the number of tasks in each state.
 MAX_MESSAGE_BYTES = 64 * 1024
+
+# -- calls of runs ---------------------------------------------------------------------------------
+
+MAX_CALLS = 1000  # in one result
+MAX_CALLS_BYTES = 1024 * 1024  # what is stored of them
+MAX_DEPTH = 100  # of runs that have called each other
 
 # -- graphs ---------------------------------------------------------------------------------------
 

@@ -70,7 +70,7 @@ class Link:
 
         Raises BadRedisURL.
         """
-        self.url = url
+        self.url, self._name = url, name
         self._shown = redact_url(url) + (f" (from {origin})" if origin else "")
         self.patience = patience
         self.on_outage = on_outage
@@ -78,7 +78,7 @@ class Link:
         self._server: bytes | None = None
         self._stopped = stopped or threading.Event()
         self._new_connection = partial(new_connection, url, name=name, read_timeout=read_timeout)
-        self._max_reply = MAX_REPLY_BYTES + max_value
+        self._max_reply, self._max_value = MAX_REPLY_BYTES + max_value, max_value
         self._prepare()
 
     def _prepare(self) -> None:
@@ -86,6 +86,17 @@ class Link:
         self._bound = ReplyBound(self._connection, self._max_reply)
         self._is_checked = self._on_new_server is None
         self._pid = os.getpid()
+
+    def twin(self, name: str) -> Link:
+        """Return another connection like this one; ``name`` is added to its name. It calls nothing
+        when there is an outage or a new server."""
+        return Link(
+            self.url,
+            name=f"{self._name}-{name}",
+            patience=self.patience,
+            stopped=self._stopped,
+            max_value=self._max_value,
+        )
 
     def close(self) -> None:
         """Close the connection. A later call opens it again."""

@@ -4,7 +4,8 @@ A record is ``CODE attempt,lane,spent,started,ended,queued`` without the blank, 
 ``lua/_lib/record.lua``. A task without a record is pending. ``spent`` says which attempts do not
 count as failures, and has flags: see ``spent.py``. ``queued`` is hexadecimal, and missing in the
 records of older releases. The record of a waiting task adds ``,reason,since``: why it waits, and
-when its last attempt ended.
+when its last attempt ended. That of a task that is over adds ``,ITEMS`` if its result is mapped, or
+if it is a mapped task: see ``items.py``.
 
 A newer release may write additional fields after these. They are ignored here. A change that
 must not be ignored takes a new ``keys.SCHEMA``.
@@ -20,6 +21,7 @@ import msgpack
 from ..basics.shorten import MAX_MESSAGE, shorten
 from ..core.states import TaskState
 from .decoding import CorruptData, shown
+from .items import Items
 from .limits import ATTEMPT_DIGITS, MAX_LANE, MAX_SPENT, QUEUED_DIGITS, TIME_DIGITS
 from .spent import UNSPENT, Spent
 
@@ -34,6 +36,7 @@ STATE_OF = {
     "U": TaskState.UPSTREAM_FAILED,
     "C": TaskState.CANCELLED,
 }
+_OVER = frozenset("SFKUC")
 CODE_OF = {state: code for code, state in STATE_OF.items()}
 MAX_TRACEBACK = 16_000  # of an error; see core.shorten for the message
 
@@ -55,9 +58,10 @@ MAX_RECORD = 400  # bytes, the fields of a newer release included
 class TaskRecord:
     """The state of one task of one run. Times are ms since the run was submitted.
 
-    ``reason``: why a waiting task waits: ``retry``, ``again`` if it asked for that, or ``worker``
-    if its last worker did not have its function. ``since_ms``: since when. "" and None if an older
-    release wrote the record.
+    ``reason``: why a waiting task waits: ``retry``, ``children``, ``again`` if it asked for that,
+    or ``worker`` if its last worker did not have its function. ``since_ms``: since when. "" and
+    None if an older release wrote the record. ``items``: of a task that is over, None without one
+    that is valid.
     """
 
     state: TaskState
@@ -69,6 +73,7 @@ class TaskRecord:
     queued_ms: int | None = None
     reason: str = ""
     since_ms: int | None = None
+    items: Items | None = None
 
 
 PENDING = TaskRecord(TaskState.PENDING)
@@ -84,7 +89,7 @@ def parse_record(data: bytes | None) -> TaskRecord:
         if fields is None:
             raise ValueError("it has another form")
         code, attempt, lane, spent, started, ended, more = fields.groups()
-        queued, reason, since = _later_fields(code, more or "")
+        queued, reason, since, items = _later_fields(code, more or "")
         return TaskRecord(
             STATE_OF[code],
             int(attempt),
@@ -95,13 +100,14 @@ def parse_record(data: bytes | None) -> TaskRecord:
             queued,
             reason,
             since,
+            items,
         )
     except (ValueError, LookupError, AttributeError, TypeError):
         raise CorruptData(f"a task's record in Redis is damaged: {shown(data)}") from None
 
 
-def _later_fields(code: str, text: str) -> tuple[int | None, str, int | None]:
-    """Return queued, reason and since. A field of another form is of a newer release: unknown."""
+def _later_fields(code: str, text: str) -> tuple[int | None, str, int | None, Items | None]:
+    """Return queued, reason, since and items. A field of another form is of a newer release."""
     is_waiting = code == "W"
     queued, reason, since, *_ = [*text.split(","), "", "", ""]
     digits = _QUEUED.match(queued)
@@ -110,7 +116,15 @@ def _later_fields(code: str, text: str) -> tuple[int | None, str, int | None]:
         int(hexadecimal, 16) if 0 < len(hexadecimal) <= QUEUED_DIGITS else None,
         reason if is_waiting and _REASON.fullmatch(reason) else "",
         int(since) if is_waiting and _SINCE.fullmatch(since) else None,
+        _items(reason) if reason and code in _OVER else None,
     )
+
+
+def _items(text: str) -> Items | None:
+    try:
+        return Items.parse(text)
+    except ValueError:
+        return None
 
 
 def parse_state(data: bytes) -> TaskState:

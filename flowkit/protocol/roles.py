@@ -81,24 +81,28 @@ SCHEDULER = Role(
     "scheduler",
     _words(
         "del exists get hdel hget hgetall hincrby hkeys hlen hmget hscan hset hsetnx llen lpos "
-        "lpush lrange lrem ltrim pexpire publish rpush sadd scard set sismember smembers srem time "
-        "unlink xadd xrange xread xrevrange xtrim zadd zcard zrange zrangebyscore zrem "
-        "zremrangebyrank zscan zscore"
+        "lpush lrange lrem ltrim persist pexpire publish rpush sadd scard set sismember smembers "
+        "srem sscan time unlink xadd xrange xread xrevrange xtrim zadd zcard zrange zrangebyscore "
+        "zrem zremrangebyrank zscan zscore"
     ),
     writes=_keys(
-        "run:* graph:* graphs runs active dead events cursor quarantine leader layout standby "
-        "terms levels ready:* wake:* delayed workers worker:* schema"
+        "run:* graph:* graphs runs active parents dead events cursor quarantine leader layout "
+        "standby terms levels ready:* wake:* delayed workers worker:* schema"
     ),
 )
 WORKER = Role(
     "worker",
     _words(
         "blpop del exists get hdel hget hgetall hincrby hkeys hlen hmget hset hsetnx hstrlen hvals "
-        "llen lpop lpush pexpire pttl rpush sadd scard set sinter sismember srandmember srem time "
-        "xadd xdel xrange zadd zcard zrangebyscore zrem zremrangebyrank zremrangebyscore zscore"
+        "llen lpop lpush persist pexpire pttl rpush sadd scard set sinter sismember srandmember "
+        "srem time xadd xdel xrange zadd zcard zrangebyscore zrem zremrangebyrank "
+        "zremrangebyscore zscore"
     ),
-    reads=_keys("graph:* leader layout"),
-    writes=_keys("run:* dead events levels ready:* wake:* delayed workers worker:* cache:* schema"),
+    reads=_keys("leader layout"),
+    writes=_keys(
+        "run:* graph:* graphs runs active parents dead events levels ready:* wake:* delayed "
+        "workers worker:* cache:* schema"
+    ),
     channels=(),
 )
 STATE = Role(

@@ -209,7 +209,7 @@ class RunReads(Store):
         """
         keys = self.keys
         kinds = [keys.run, keys.tasks, keys.results, keys.errors]
-        kinds += [keys.history, keys.logs, keys.inputs]
+        kinds += [keys.history, keys.logs, keys.inputs, keys.children]
         sizes = self._memory([kind(record.run) for record in runs for kind in kinds])
         if sizes is None:
             return None

@@ -6,8 +6,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from ..core.compiled import CompiledDAG
+from ..core.numbering import MOST_NUMBERS
 from ..core.states import RunState, TaskState
 from .decoding import (
     PART,
@@ -21,9 +23,9 @@ from .decoding import (
     task_number,
     text_of,
 )
+from .parent_store import ParentStore
 from .records import CODE_OF, TaskRecord, parse_record, parse_state
 from .reply_errors import WrongType
-from .upkeep_store import UpkeepStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,26 @@ class ActiveRun:
     stop: RunState | None
 
 
-class SchedulerStore(UpkeepStore):
+class StoredStates(NamedTuple):
+    """The states of a run's tasks, and of some how many elements they returned.
+
+    ``lengths``: of those whose results are mapped, -1 for a result that cannot be.
+    """
+
+    states: list[tuple[int, TaskState]]
+    lengths: dict[int, int]
+
+
+class EndedTasks(NamedTuple):
+    """Of the tasks to end: those that are over, that still run, and that wait for runs which they
+    have called."""
+
+    over: list[int]
+    running: list[int]
+    calling: list[int]
+
+
+class SchedulerStore(ParentStore):
     """The calls of one scheduler."""
 
     # -- active runs ----------------------------------------------------------------------------
@@ -68,24 +89,30 @@ class SchedulerStore(UpkeepStore):
         end = None if stop is None else state(stop, RunState)
         return ActiveRun(run, digest(graph), named(resuming), end)
 
-    def read_states(self, run: str, tasks: int) -> list[tuple[int, TaskState]]:
+    def read_states(self, run: str, dag: CompiledDAG) -> StoredStates:
         """Return the states of all tasks that have a record, read in parts.
 
-        ``tasks``: how many the run has. Raises CorruptData, also for records of other tasks.
+        Of tasks whose results are mapped, also the number of elements that they returned. Raises
+        CorruptData, also for records of other tasks, and for a record that lacks that number.
         """
-        key, cursor = self.keys.tasks(run), b"0"
+        key, cursor, count = self.keys.tasks(run), b"0", len(dag.graph)
+        most = MOST_NUMBERS if dag.maps else count
         states: dict[int, TaskState] = {}
+        lengths: dict[int, int] = {}
         while True:
             cursor, flat = self.link.call("HSCAN", key, cursor, "COUNT", PART)
-            for task, record in pairs(flat):
-                states[task_number(task)] = parse_state(record)
-            if len(states) > tasks:
-                raise CorruptData(f"run {run} has records of more than its {tasks} tasks")
+            for number, record in pairs(flat):
+                task = task_number(number)
+                state = states[task] = parse_state(record)
+                if dag.counted and state is TaskState.SUCCEEDED and dag.is_counted(task):
+                    lengths[task] = _length_in(dag, task, record)
+            if len(states) > most:
+                raise CorruptData(f"run {run} has records of more than its {most} tasks")
             if cursor in (b"0", 0):
                 break
-        if max(states, default=-1) >= tasks:
-            raise CorruptData(f"run {run} has records of other tasks than its {tasks}")
-        return list(states.items())
+        if max(states, default=-1) >= most:
+            raise CorruptData(f"run {run} has records of other tasks than its {count}")
+        return StoredStates(list(states.items()), lengths)
 
     def read_records_of(
         self, wanted: Mapping[str, Sequence[int]]
@@ -107,7 +134,7 @@ class SchedulerStore(UpkeepStore):
     # -- writes -------------------------------------------------------------------------------
 
     def apply(self, cursor: str, commands: Sequence[object]) -> list[str]:
-        """Execute begin, queue, drop, finish and progress commands, and move the cursor.
+        """Execute begin, queue, drop, mapped, finish and progress commands, and move the cursor.
 
         ``cursor``: '' keeps it. Return the begun runs that do not run or have another graph. Their
         commands are ignored.
@@ -120,28 +147,36 @@ class SchedulerStore(UpkeepStore):
 
     def end_tasks(
         self, run: str, state: TaskState, tasks: Sequence[int], *, notify: bool
-    ) -> tuple[list[int], list[int]]:
-        """End tasks that do not run, in parts; return (tasks that are over, tasks that run)."""
-        over: list[int] = []
-        running: list[int] = []
+    ) -> EndedTasks:
+        """End tasks that do not run, in parts."""
+        over, running, calling = ended = EndedTasks([], [], [])
         for part in in_parts(tasks):
             reply = self._fenced("end_tasks", run, CODE_OF[state], "1" if notify else "0", *part)
             over += map(int, reply[1].split())
             running += map(int, reply[2].split())
-        return over, running
+            calling += map(int, reply[3].split())
+        return ended
 
     def reset(
-        self, run: str, tasks: Sequence[int], once: bytes = b"", *, recount: bool = False
+        self,
+        run: str,
+        tasks: Sequence[int],
+        once: bytes = b"",
+        *,
+        recount: bool = False,
+        named: Collection[int] = (),
     ) -> None:
         """Make tasks of a resumed run pending again, in parts; the last part completes the resume.
 
         ``once``: the error of cancelled at-most-once tasks that may have started.
-        ``recount``: whether the number of stored results is set to those that exist.
+        ``recount``: whether the number of stored results is set to those that exist. ``named``:
+        the items of mapped tasks that the resume named.
         """
         parts = list(in_parts(tasks)) or [[]]
         for part in parts:
             last = ("2" if recount else "1") if part is parts[-1] else "0"
-            self._fenced("reset", run, last, once, *part)
+            also = " ".join(str(task) for task in part if task in named) if named else ""
+            self._fenced("reset", run, last, once, also, *part)
 
     def lost_results(self, run: str, succeeded: Collection[int]) -> list[int] | None:
         """Return the tasks whose result may be lost; None if no stored result is missing.
@@ -154,6 +189,10 @@ class SchedulerStore(UpkeepStore):
             return None
         there = set(map(task_number, self.link.call("HKEYS", self.keys.results(run))))
         return [task for task in succeeded if task not in there]
+
+    def has_inputs(self, run: str) -> bool:
+        """Return whether what tasks of a run get beside results is in Redis."""
+        return bool(self.link.call("EXISTS", self.keys.inputs(run)))
 
     def requeue(
         self, run: str, entries: Iterable[tuple[int, str, str]], verb: str = "queue"
@@ -179,6 +218,14 @@ class SchedulerStore(UpkeepStore):
         """
         reply = self._fenced("promote", limit, " ".join(without_turns))
         return reply[1], reply[2]
+
+
+def _length_in(dag: CompiledDAG, task: int, record: bytes) -> int:
+    items = parse_record(record).items
+    if items is None:
+        name = dag.task_name(task)
+        raise CorruptData(f"the record of task {name!r} lacks the number of elements of its result")
+    return -1 if items.refused else items.count
 
 
 def _records(

@@ -31,7 +31,9 @@ class Flag(StrEnum):
     ``SUSPECT``: it may have killed its worker. ``LOST``: it was lost once with a worker whose death
     was not observed, or with a process that executed nothing (the next time, it is a suspect).
     ``CONTINUES``: it continues when a failure stops its run. ``AT_MOST_ONCE``: it must never start
-    twice. ``CACHED``: its result came from the cache. ``AGAIN``: it came again, so it has a memory.
+    twice. ``CACHED``: its result came from the cache. ``CALLED``: an earlier attempt has called
+    runs, which are over: their results are the task's, and its function is not called. ``AGAIN``:
+    it came again, so it has a memory.
     """
 
     SUSPECT = "!"
@@ -39,6 +41,7 @@ class Flag(StrEnum):
     CONTINUES = "+"
     AT_MOST_ONCE = "="
     CACHED = "~"
+    CALLED = "&"
     AGAIN = "^"
 
 

@@ -7,13 +7,14 @@ takes one round trip unless its docstring says otherwise. All writes go through 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, Self, TypeVar
 
 from ..core.compiled import CompiledDAG
 from ..exceptions import RunLost
 from .decoding import CorruptData, Oversized, number
 from .graph_file import Allowance
 from .graphs import digest_of, unpack_graph, unpack_names
+from .items import item_label
 from .keys import Keys
 from .link import Link
 from .records import TaskRecord, parse_record
@@ -21,6 +22,8 @@ from .scripts import script
 
 # Many fields are read in parts, small ones first, since one result may be large.
 FIRST_PART, LARGEST_PART, PART_BYTES = 16, 1000, 4 * 1024 * 1024
+
+Field = TypeVar("Field", int, str)  # the name of a field of a hash
 
 RESULTS_GONE = (
     "results of run {run!r} are missing in Redis: they were deleted or evicted. Resume the run, "
@@ -39,6 +42,10 @@ class Store:
         self.link = link
         self.keys = Keys(namespace)
         self._now_ms = now_ms
+
+    def twin(self, name: str) -> Self:
+        """Return a store with a connection of its own, for another thread. It opens when used."""
+        return type(self)(self.link.twin(name), self.keys.namespace, now_ms=self._now_ms)
 
     def close(self) -> None:
         """Close the connection."""
@@ -132,8 +139,13 @@ class Store:
         """Return the packed last errors of these tasks."""
         return list(self._read_fields(self.keys.errors(run), tasks))
 
-    def _read_fields(self, key: str, fields: Sequence[int]) -> Iterator[bytes | None]:
-        def read(part: Sequence[int]) -> list[bytes | None]:
+    def read_labels(self, run: str, items: Sequence[int]) -> list[str]:
+        """Return the labels of these items, "" for those without one."""
+        fields = [f"{item}=" for item in items]
+        return [item_label(data) for data in self._read_fields(self.keys.inputs(run), fields)]
+
+    def _read_fields(self, key: str, fields: Sequence[Field]) -> Iterator[bytes | None]:
+        def read(part: Sequence[Field]) -> list[bytes | None]:
             values: list[bytes | None] = self.link.call("HMGET", key, *part)
             return values
 
@@ -152,7 +164,7 @@ class Store:
 
 
 def _in_adapting_parts(
-    read: Callable[[Sequence[int]], Sequence[bytes | None]], fields: Sequence[int], part: int
+    read: Callable[[Sequence[Field]], Sequence[bytes | None]], fields: Sequence[Field], part: int
 ) -> Iterator[bytes | None]:
     """Read many fields, ``part`` of them at first, then more or fewer depending on their size.
 

@@ -153,14 +153,14 @@ class UpkeepStore(FactStore):
         return all_entries
 
     def findable(self) -> int:
-        """Return how many attempts are in ready lists, in ``delayed`` and in claims.
+        """Return how many attempts are in ready lists, ``delayed``, ``parents`` and claims.
 
         Four round trips, five if there are lists of functions. The count is not atomic: attempts
         move between the round trips.
         """
         there = places(self.link, self.keys)
         workers = self.link.call("ZRANGE", self.keys.workers(), 0, -1)
-        queues = [("ZCARD", self.keys.delayed())]
+        queues = [("ZCARD", self.keys.delayed()), ("SCARD", self.keys.parents())]
         queues += [("LLEN", self.keys.ready(*place)) for place in there]
         queues += [
             ("LLEN", self.keys.backlog(*turn)) for turn in backlogs(self.link, self.keys, there)

@@ -12,6 +12,7 @@ from typing import Any
 
 from ..core.app_version import is_app_version
 from ..exceptions import LeaseLost
+from .call_store import CallStore
 from .decoding import (
     CorruptData,
     digest,
@@ -22,10 +23,10 @@ from .decoding import (
     text_list,
     text_of,
 )
+from .item_store import ItemStore
 from .keys import of_function
 from .memories import decode_memory, memory_field
 from .outcomes import Outcome
-from .progress_store import ProgressStore
 from .records import parse_record
 from .scripts import script
 from .spent import Flag, Spent
@@ -80,7 +81,7 @@ class Pulse:
     app_known: bool = True
 
 
-class WorkerStore(ProgressStore):
+class WorkerStore(ItemStore, CallStore):
     """The calls of one worker, by its parent or one of its lanes."""
 
     def check_rights(self) -> None:

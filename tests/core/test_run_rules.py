@@ -7,7 +7,8 @@ import pytest
 from flowkit.core.commands import Command, FinishRun, MarkTasks, QueueTasks, StopRun, StopTasks
 from flowkit.core.compiled import OnFailure
 from flowkit.core.graph import Graph
-from flowkit.core.run import DEFAULT_WINDOW, Run
+from flowkit.core.run import Run
+from flowkit.core.run_record import DEFAULT_WINDOW
 from flowkit.core.states import RunState, TaskState
 
 CONTINUE = OnFailure.CONTINUE

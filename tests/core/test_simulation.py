@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+
 import pytest
-from simulate import Dice, env, main, simulate
+from simulate import MAPPED, Dice, env, main, simulate
 
 from flowkit.core import frontier as frontier
+from flowkit.core.states import TaskState
 
 
 def test_random_runs_end_correctly() -> None:
     assert simulate(range(400)) == {}
+
+
+def test_random_runs_with_maps_end_correctly() -> None:
+    assert simulate(range(300), MAPPED) == {}
+
+
+def test_an_item_that_starts_before_its_upstream_item_is_over_is_found(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("flowkit.core.item_ends.is_over", lambda code: True)
+    monkeypatch.setattr("flowkit.core.item_ends.STATE", defaultdict(lambda: TaskState.SUCCEEDED))
+    broken = simulate(range(200), MAPPED)
+    assert any("queued too early" in str(error) for error in broken.values())
 
 
 def test_a_task_that_starts_before_its_upstream_tasks_finish_is_found(

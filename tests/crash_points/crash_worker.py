@@ -38,7 +38,8 @@ from flowkit.worker.config import ExitReason, WorkerConfig
 from flowkit.worker.daemon import WorkerDaemon
 from flowkit.worker.death_reporter import DeathReporter
 from flowkit.worker.execution_slots import Executing, ExecutionSlots
-from flowkit.worker.executor import Executor, NotHere, Prepared
+from flowkit.worker.executor import Executor
+from flowkit.worker.prepared import NotHere, Prepared
 from flowkit.worker.progress_reporter import ProgressReporter
 from flowkit.worker.sync_lane import SyncLane
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, TypeVar, assert_type
 
-from flowkit import DAG, StateManager, Task, TaskCache, task
+from flowkit import DAG, Mapped, StateManager, Task, TaskCache, task
 
 Item = TypeVar("Item")
 
@@ -285,3 +285,70 @@ inside("1")  # type: ignore[arg-type]
 outside("1")  # type: ignore[arg-type]
 no_task("1")  # type: ignore[arg-type]
 cached(3)  # type: ignore[type-var]
+
+
+# -- mapped tasks: an item takes an element, and what is behind takes a list or a Mapped ----------
+
+
+@task
+def files() -> list[str]:
+    return ["a"]
+
+
+@task
+def by_name() -> dict[str, int]:
+    return {}
+
+
+@task
+def pair(entry: tuple[str, int]) -> int:
+    return entry[1]
+
+
+@task
+def longest(names: Mapped[int], more: list[str] | None = None) -> int:
+    return max(names)
+
+
+@task
+def total(sizes: list[int]) -> int:
+    return sum(sizes)
+
+
+@task
+def with_gaps(sizes: list[int | None]) -> int:
+    return sum(size or 0 for size in sizes)
+
+
+@task
+def texts(names: list[str]) -> int:
+    return len(names)
+
+
+measured = files >> empty_brackets.map()
+measured >> total
+measured >> longest
+measured >> with_gaps
+measured >> first_of
+measured >> coroutine.map() >> first_of
+files >> empty_brackets.map(max_active=3, label="{text}", failures="collect") >> total
+files >> empty_brackets.map(over=files, label=str.upper, flatten=False, name="each") >> total
+files >> empty_brackets.bind(strict=True).map() >> total
+by_name >> pair.map() >> total
+numbers >> bare.map() >> texts
+[files, by_name] >> empty_brackets.map() >> total
+mapped: Task = empty_brackets.map()
+
+bare >> empty_brackets.map()  # type: ignore[operator]
+by_name >> empty_brackets.map()  # type: ignore[operator]
+files >> bare.map()  # type: ignore[operator]
+measured >> texts  # type: ignore[operator]
+empty_brackets.map(max_activ=3)  # type: ignore[call-arg]
+empty_brackets.map(failures="ignore")  # type: ignore[arg-type]
+
+
+def read(results: Mapped[int]) -> None:
+    assert_type(results[0], int)
+    assert_type(results[1:], list[int])
+    assert_type(results.values, list[int])
+    assert_type(results.failures[0].error, str)

@@ -206,7 +206,7 @@ _LAID_OUT: dict[str, Callable[..., list[Any]]] = {
         *(scheduler, term, RUN, code, int(notify), *tasks)
     ],
     "reset": lambda scheduler, term, last, tasks: [
-        *(scheduler, term, RUN, int(last), "once", *tasks)
+        *(scheduler, term, RUN, int(last), "once", "", *tasks)
     ],
     "requeue": lambda scheduler, term, verb, entries: [
         *(scheduler, term, RUN, verb, *(item for entry in entries for item in entry))

@@ -23,7 +23,8 @@ from flowkit.core.commands import (
 from flowkit.core.compiled import CompiledDAG, OnFailure
 from flowkit.core.graph import Graph
 from flowkit.core.retry import Policy
-from flowkit.core.run import DEFAULT_WINDOW, Run
+from flowkit.core.run import Run
+from flowkit.core.run_record import DEFAULT_WINDOW
 from flowkit.core.states import RunState, TaskState
 from flowkit.core.triggers import Trigger
 from flowkit.protocol.app_functions import app_id, function_id, pinned_id
@@ -144,7 +145,7 @@ class Plan:
         """Return what a resumed run keeps, and what of it is to be pending again."""
         records = (
             (task, parse_record(record.text().encode()))
-            for task in may_be_held(self.dag, named)
+            for task in may_be_held(self.dag, (), named)
             if (record := keys.record(task))
         )
         result = [(task, STATE_OF[code]) for task, code in states]

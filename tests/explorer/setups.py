@@ -10,7 +10,7 @@ from typing import Any
 
 from flowkit.core.compiled import OnFailure
 from flowkit.core.retry import Policy
-from flowkit.core.run import DEFAULT_WINDOW
+from flowkit.core.run_record import DEFAULT_WINDOW
 from flowkit.core.triggers import Trigger
 from flowkit.scheduler.serving import SMALL
 

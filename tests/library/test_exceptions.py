@@ -63,6 +63,7 @@ def test_the_branches():
         "RunCancelled",
         "RunDamaged",
         "RunLost",
+        "ChildRunFailed",
         "WaitTimeout",
     }
 

@@ -21,6 +21,7 @@ PUBLIC = {
     "HookEvent",
     "Hooks",
     "LogLevel",
+    "Mapped",
     "RunHandle",
     "StateManager",
     "Task",

@@ -5,12 +5,16 @@ Not a test: ``test_idempotence`` sends calls in them.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-from environment import HOUR_MS, LIST, Environment, done
+from environment import HOUR_MS, LIST, Environment, compiled, done
 
 from flowkit.protocol.app_functions import app_id, function_id, pinned_id
+from flowkit.protocol.calls import CalledGraph, CalledRun, Calls, ChildRun, calls_payload
+from flowkit.protocol.graph_writer import pack_graph
+from flowkit.protocol.graphs import digest_of
 from flowkit.protocol.keys import of_function
+from flowkit.protocol.outcomes import Outcome
 
 FUNCTION, OF_V1 = function_id("app:f"), pinned_id("app:f", "v1")
 APP, V1 = app_id([FUNCTION]), app_id([FUNCTION, OF_V1])
@@ -60,6 +64,42 @@ def waits(env: Environment) -> None:
 HASTEN = ("r1", "me", 0, 1, "5", LIST, 1, 1, "5", LIST)
 
 
+CHILDREN = ("c1", "c2")
+
+
+def child_calls(runs: Sequence[str] = CHILDREN, *, is_list: bool = True) -> Calls:
+    return Calls(tuple(CalledRun(run, "etl", 0) for run in runs), is_list)
+
+
+def calls_args(runs: Sequence[str] = CHILDREN) -> tuple[str, bytes]:
+    """The token and the payload of attempt 1 of task 0 that has called these runs."""
+    digest = digest_of(pack_graph(compiled(4)))
+    graph = CalledGraph(digest, "etl", 4, "v1")
+    children = [ChildRun(run, 0, b"") for run in runs]
+    return f"0,1,N,{LIST},5", calls_payload(child_calls(runs), [graph], children)
+
+
+def called(env: Environment, runs: Sequence[str] = CHILDREN) -> None:
+    """Task 0 of run r1 has called these runs."""
+    env.running(0)
+    token, payload = calls_args(runs)
+    env.complete(Outcome.decode("r1", token, payload))
+
+
+def begun(env: Environment) -> None:
+    """Both runs that were called have begun."""
+    called(env)
+    for run in CHILDREN:
+        env.link.call("HSET", env.keys.tasks(run), 0, "S1,W.0,0,0,0")
+
+
+def left(env: Environment) -> None:
+    """A run that was called is over, and its parent is gone."""
+    begun(env)
+    env.finish("c1")
+    env.finish("r1", "failed", 0)
+
+
 def stopping(env: Environment) -> None:
     env.running(0)
     env.queue(1)
@@ -91,8 +131,8 @@ def awaited(env: Environment) -> None:
     env.raw("acquire_lease", "s2", HOUR_MS, "0/1", 0)
 
 
-def complete_args(code: str) -> Callable[[Environment], tuple[object, ...]]:
-    token = done(0, code).token
+def complete_args(code: str, more: str = "") -> Callable[[Environment], tuple[object, ...]]:
+    token = done(0, code).token + more
     return lambda env: ("W.0", 2, 5, 1, "", 1, LIST, "r1", 1, token, "payload")
 
 

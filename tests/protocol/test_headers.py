@@ -18,7 +18,8 @@ from flowkit.protocol.change_store import Waiting
 from flowkit.protocol.client_store import ClientStore, Submission
 from flowkit.protocol.keys import RUN_ID, Keys
 from flowkit.protocol.log_store import LogStore
-from flowkit.protocol.outcomes import Outcome
+from flowkit.protocol.outcomes import Outcome, OutcomeCode
+from flowkit.protocol.parent_store import WaitingTask
 from flowkit.protocol.scheduler_store import SchedulerStore
 from flowkit.protocol.scripts import Script, header, names, script
 from flowkit.protocol.state_store import EntryStore
@@ -138,6 +139,7 @@ def everything_sent() -> list[tuple[str, int]]:
     worker.release("W.0", [])
     worker.retire("W", [])
     worker.report_progress("W", {"r,1,1": "W.0,1,,"}, ["r,2,1"])
+    worker.store_items("W.0", Outcome("r", 0, 1, OutcomeCode.SUCCEEDED, blocks=[b"block"]))
     worker.check_rights()
     scheduler.check_rights()
     link.reply = [b"OK", 1, -1]
@@ -155,10 +157,15 @@ def everything_sent() -> list[tuple[str, int]]:
     scheduler.requeue("r", [(0, "default", "5")])
     scheduler.fail_queued("r", [0], b"error")
     scheduler.promote(1)
+    scheduler.expire_children(["r"])
+    scheduler.wake_damaged(WaitingTask("r", 0), "default", "5")
+    link.reply = [b"OK", 0, b""]
+    worker.prepare_calls("r", {"0": b""})
+    link.reply = [b"OK", 0, 0]
     scheduler.forget([])
     scheduler.prune_dead_letters(0, 1)
     scheduler.drop_stale_entries(0, 10)
-    link.reply = [b"OK", b"", b""]
+    link.reply = [b"OK", b"", b"", b""]
     scheduler.end_tasks("r", TaskState.CANCELLED, [1], notify=True)
     link.reply = [b"OK"]
     worker.reap_child("W.0", [], 3, b"")
@@ -225,7 +232,19 @@ def test_keys_with_a_parameter_are_made_by_their_functions_only() -> None:
 
 
 @pytest.mark.parametrize(
-    "bad", ["", "a b", "a,b", "x" * 129, "r1:tasks", "r1:results", "a:errors", "a:logs", "a:inputs"]
+    "bad",
+    [
+        "",
+        "a b",
+        "a,b",
+        "x" * 129,
+        "r1:tasks",
+        "r1:results",
+        "a:errors",
+        "a:logs",
+        "a:inputs",
+        "a:children",
+    ],
 )
 def test_a_run_id_cannot_be_what_another_run_s_key_is_made_of(bad: str) -> None:
     assert RUN_ID.fullmatch(bad) is None

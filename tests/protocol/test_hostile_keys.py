@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from environment import HOUR_MS, LIST, Environment, done
+from environment import HOUR_MS, LIST, Environment, compiled, done
 from helpers import literally
 
 from flowkit.core.states import RunState, TaskState
@@ -59,7 +59,7 @@ def test_tasks_are_queued_where_no_worker_can_be_woken(spoiled: Environment) -> 
 def test_a_cancel_succeeds_where_a_worker_cannot_be_notified(spoiled: Environment) -> None:
     spoiled.running(0, 1)
     no_list(spoiled, spoiled.keys.stops("W.0"))
-    assert spoiled.raw("end_tasks", "s1", 1, "r1", "C", "1", 0, 1) == [b"OK", b"", b"0 1"]
+    assert spoiled.raw("end_tasks", "s1", 1, "r1", "C", "1", 0, 1) == [b"OK", b"", b"0 1", b""]
     pulse = spoiled.worker.heartbeat("W", HOUR_MS, ["W.0"])
     assert (pulse.held, pulse.stops) == ({"W.0": 2}, {})
 
@@ -143,7 +143,7 @@ def test_a_damaged_record_ends_when_its_run_is_cancelled(spoiled: Environment) -
     spoiled.ready(0)
     spoiled.link.call("HSET", spoiled.keys.tasks("r1"), 0, b"\xff")
     ended = spoiled.scheduler.end_tasks("r1", TaskState.CANCELLED, [0, 1], notify=True)
-    assert ended == ([0, 1], [])
+    assert ended == ([0, 1], [], [])
     assert codes(spoiled) == "CC"
 
 
@@ -256,9 +256,9 @@ def test_an_error_unrelated_to_a_key_is_not_reported_as_damage(spoiled: Environm
 
 def test_more_records_than_a_run_has_tasks_are_not_read(spoiled: Environment) -> None:
     spoiled.ready(0, 1, 2)
-    assert len(spoiled.scheduler.read_states("r1", 3)) == 3
+    assert len(spoiled.scheduler.read_states("r1", compiled(3)).states) == 3
     with pytest.raises(CorruptData, match="records of more than its 2 tasks"):
-        spoiled.scheduler.read_states("r1", 2)
+        spoiled.scheduler.read_states("r1", compiled(2))
 
 
 def test_impossible_active_runs_are_skipped(spoiled: Environment) -> None:

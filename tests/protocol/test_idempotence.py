@@ -16,6 +16,9 @@ from situations import (
     OF_V1,
     V1,
     awaited,
+    begun,
+    called,
+    calls_args,
     cast_off,
     complete_args,
     due,
@@ -24,6 +27,7 @@ from situations import (
     half_failed,
     kept,
     led,
+    left,
     once,
     partly_claimed,
     printed,
@@ -216,6 +220,33 @@ CASES = {
         b"OK",
         b"OK",
     ),
+    "complete, calls": Case(
+        lambda env: env.running(0),
+        "complete",
+        lambda env: ("W.0", 2, 5, 1, "", 1, LIST, "r1", 1, *calls_args()),
+        b"OK",
+        b"OK",
+    ),
+    "prepare_calls": Case(
+        lambda env: env.running(0), "prepare_calls", lambda env: ("r1", 500, "d", "g"), b"OK", b"OK"
+    ),
+    "expire_children": Case(left, "expire_children", lambda env: ("s1", 1, "c1"), b"OK", b"OK"),
+    "recount_calls": Case(
+        begun, "recount_calls", lambda env: ("s1", 1, "r1", 0, 1, LIST, "5", "c1"), b"OK", b"OK"
+    ),
+    "recount_calls, gone": Case(
+        begun, "recount_calls", lambda env: ("s1", 1, "r1", 0, 1, LIST, "5", "c9"), b"OK", b"OK"
+    ),
+    "apply, finish the last child": Case(
+        lambda env: (begun(env), env.finish("c1")),
+        "apply",
+        lambda env: ("s1", 1, "", "finish", "c2", "failed", "2", "x=1"),
+        b"OK",
+        b"OK",
+    ),
+    "end_tasks, one waits for runs": Case(
+        called, "end_tasks", lambda env: ("s1", 1, "r1", "C", "1", 0, 1), b"OK", b"OK"
+    ),
     "complete, cached": Case(
         lambda env: env.running(0),
         "complete",
@@ -333,6 +364,19 @@ CASES = {
         b"UNKNOWN",
         b"UNKNOWN",
     ),
+    "store_items": Case(
+        once, "store_items", lambda env: ("W.0", "r1", 0, 1, 3, b"a", b"b"), b"OK", b"OK"
+    ),
+    "store_items, too late": Case(
+        succeeded,
+        "store_items",
+        lambda env: ("W.0", "r1", 0, 1, 0, b"a"),
+        b"STALE",
+        b"STALE",
+    ),
+    "complete, of a task that is mapped over": Case(
+        once, "complete", complete_args("S", ",#7/3,=day 7"), b"OK", b"OK"
+    ),
     "retire": Case(lambda env: env.register(), "retire", lambda env: ("W", "W.0"), b"OK", b"OK"),
 }
 # It writes hints without looking: repeated ones are dropped by the claim that pops them.
@@ -424,7 +468,7 @@ def test_ending_tasks_again_gets_the_same_reply(env: Environment, times: int) ->
     """A scheduler whose reply was lost, or that died, must still learn what is over."""
     stopping(env)
     case = CASES["end_tasks"]
-    assert [case.send(env) for _ in range(times)] == [[b"OK", b"1 2", b"0"]] * times
+    assert [case.send(env) for _ in range(times)] == [[b"OK", b"1 2", b"0", b""]] * times
 
 
 def test_a_repeated_requeue_still_hands_out_each_attempt_once(env: Environment, times: int) -> None:

@@ -48,8 +48,16 @@ MODULES = {
         "fact_store",
         "scheduler_store",
         "upkeep_store",
+        "parent_store",
     ),
-    "worker": ("store", "worker_store", "progress_store", "log_store"),
+    "worker": (
+        "store",
+        "worker_store",
+        "call_store",
+        "progress_store",
+        "item_store",
+        "log_store",
+    ),
     "state": ("state_store",),
 }
 # Words in capitals that are no commands: options, replies, and sets of outcomes' letters.
@@ -143,9 +151,9 @@ def test_a_viewer_sends_what_clients_send_beside_scripts() -> None:
         ("workers", "scheduler worker"),
         ("worker:*", "scheduler worker"),
         ("ready:*", "scheduler worker"),
-        ("graph:*", "client scheduler"),
+        ("graph:*", "client scheduler worker"),
         ("schema", "scheduler worker"),
-        ("runs", "client scheduler"),
+        ("runs", "client scheduler worker"),
     ],
 )
 def test_a_key_is_written_by_the_required_roles(key: str, writers: str) -> None:

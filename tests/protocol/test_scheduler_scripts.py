@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from environment import HOUR_MS, LIST, START, Environment, done
+from environment import HOUR_MS, LIST, START, Environment, compiled, done
 from helpers import EXPIRING
 
 from flowkit.core.cause_texts import why_leaderless
@@ -226,7 +226,7 @@ class TestTurnOver:
 
     def test_waiting_tasks_end_and_running_tasks_are_notified(self, env: Environment) -> None:
         self.states(env)
-        over, running = env.scheduler.end_tasks(
+        over, running, _ = env.scheduler.end_tasks(
             "r1", TaskState.CANCELLED, [0, 1, 2, 3], notify=True
         )
         assert (over, running) == ([1, 2, 3], [0])
@@ -242,7 +242,7 @@ class TestTurnOver:
 
     def test_only_a_pending_task_can_fail_by_its_upstream(self, env: Environment) -> None:
         self.states(env)
-        over, _ = env.scheduler.end_tasks(
+        over, *_ = env.scheduler.end_tasks(
             "r1", TaskState.UPSTREAM_FAILED, [0, 1, 2, 3], notify=False
         )
         assert over == [3]
@@ -254,17 +254,17 @@ class TestTurnOver:
         self.states(env)
         env.finish(outcome="cancelled")
         before = env.dump()
-        assert env.scheduler.end_tasks("r1", TaskState.CANCELLED, [1], notify=True) == ([], [])
+        assert env.scheduler.end_tasks("r1", TaskState.CANCELLED, [1], notify=True) == ([], [], [])
         assert env.dump() == before
 
     def test_more_than_a_thousand_go_in_parts(self, env: Environment) -> None:
         env.submit(total=2500)
         env.acquire_lease()
-        over, running = env.scheduler.end_tasks(
+        over, running, _ = env.scheduler.end_tasks(
             "r1", TaskState.CANCELLED, range(2500), notify=False
         )
         assert (over, running) == (list(range(2500)), [])
-        assert len(env.scheduler.read_states("r1", 2500)) == 2500
+        assert len(env.scheduler.read_states("r1", compiled(2500)).states) == 2500
 
 
 class TestPromote:

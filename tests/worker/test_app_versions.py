@@ -19,7 +19,8 @@ from flowkit.protocol.outcomes import Outcome
 from flowkit.protocol.records import ErrorInfo
 from flowkit.worker.app_versions import LoadedApp
 from flowkit.worker.execution_slots import ExecutionSlots
-from flowkit.worker.executor import Executor, Prepared
+from flowkit.worker.executor import Executor
+from flowkit.worker.prepared import Prepared
 
 
 def executor_of(inputs: FakeInputs, version: str) -> Executor:

@@ -16,7 +16,8 @@ from flowkit.protocol.app_functions import function_id
 from flowkit.protocol.outcomes import Outcome
 from flowkit.protocol.records import ErrorInfo
 from flowkit.protocol.worker_store import Claim
-from flowkit.worker.executor import Executor, NotHere, Prepared
+from flowkit.worker.executor import Executor
+from flowkit.worker.prepared import NotHere, Prepared
 
 
 def attempt(one: Task, *args: object, claim: Claim | None = None, **options: Any) -> Outcome:

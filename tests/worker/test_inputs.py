@@ -15,7 +15,7 @@ from flowkit.core.dag_cache import DAGCache
 from flowkit.exceptions import RedisUnavailable, RunLost, StoreError
 from flowkit.protocol.spent import UNSPENT
 from flowkit.protocol.worker_store import Claim
-from flowkit.worker import inputs as module
+from flowkit.worker import results as module
 from flowkit.worker.inputs import PREFETCH, Inputs
 
 
@@ -171,7 +171,7 @@ def test_a_result_without_downstream_tasks_is_not_kept(diamond: CompiledDAG) -> 
     for number in (0, 3):
         inputs.remember(claim_of(number), pack(number))
         inputs.recorded([claim_of(number).key], [])
-    inputs._apply_notices()
+    inputs.apply_notices()
     assert [task for _, task in inputs._results] == [0]
 
 
@@ -184,7 +184,7 @@ def test_results_of_order_edges_are_neither_read_nor_kept() -> None:
     for number in range(4):
         inputs.remember(claim_of(number), pack(number))
         inputs.recorded([claim_of(number).key], [])
-    inputs._apply_notices()
+    inputs.apply_notices()
     assert [task for _, task in inputs._results] == [0]
     assert [inputs.comes_after(claim_of(number)) for number in range(4)] == [
         False,

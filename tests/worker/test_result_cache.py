@@ -12,7 +12,7 @@ from flowkit.codec.packing import BrokenValue, pack, unpack
 from flowkit.exceptions import RedisUnavailable
 from flowkit.protocol.outcomes import Outcome
 from flowkit.protocol.worker_store import Claim
-from flowkit.worker.executor import Prepared
+from flowkit.worker.prepared import Prepared
 
 
 class Bench:

@@ -38,9 +38,10 @@ from flowkit.worker.children import ChildProcess
 from flowkit.worker.config import WorkerConfig
 from flowkit.worker.control import obey_line
 from flowkit.worker.execution_slots import ExecutionSlots
-from flowkit.worker.executor import Executor, Prepared
+from flowkit.worker.executor import Executor
 from flowkit.worker.inputs import Inputs
 from flowkit.worker.mailbox import Mailbox
+from flowkit.worker.prepared import Prepared
 from flowkit.worker.sync_lane import SyncLane
 
 BYTES = st.binary(max_size=30)
@@ -198,7 +199,7 @@ def test_no_record_or_entry_stops_a_worker(
     ("record", "why"),
     [
         ("0|Q1,,!!,,", "is not a valid record of what a task has spent"),
-        ("7|Q1,,0,,", "out of range"),
+        ("7|Q1,,0,,", "no task has the number 7"),
     ],
 )
 def test_an_invalid_attempt_fails_and_its_lane_continues(

@@ -1,12 +1,13 @@
--- apply: writes what the scheduler decided: queues tasks, drops results, ends runs, moves the cursor.
--- USES   base border since spent guarded wake ready queue fence graph finish results
--- RARE   finish push_backlog drop_unneeded
+-- apply: writes what the scheduler decided: queues tasks, ends runs, moves the cursor, and more.
+-- USES   base border since spent guarded wake ready queue fence graph children waking finish results dead end_map
+-- RARE   end_map wake_parent child_over finish push_backlog drop_unneeded
 -- KEYS   1 prefix
 -- ARGV   1 now (ms)   2 scheduler   3 term   4 cursor ('' keeps it)
 --        then commands: begin <run> <graph digest>
 --                       queue <run> <list> <level> <flags> <count> <task>×count
 --                       line <run> …: as queue, but the tasks wait for the run's turn
 --                       drop <run> <count> <task>×count: their results
+--                       mapped <run> <task> <code> <items> <error or ''>: ends a mapped task
 --                       finish <run> <outcome> <failed task or ''> <counts>
 --                       progress <run> <counts>
 -- REPLY  OK <run>× (begun runs that do not run or have another graph; ended
@@ -47,6 +48,9 @@ while at <= #ARGV do
     assert(last >= at + 2, 'a number of tasks is negative')
     if counts(run) then drop_unneeded(run, at + 3, last) end
     at = last + 1
+  elseif verb == 'mapped' then
+    if counts(run) then end_map(run, submitted[run], unpack(ARGV, at + 2, at + 5)) end
+    at = at + 6
   elseif verb == 'begin' then
     begin(run, ARGV[at + 2])
     at = at + 3

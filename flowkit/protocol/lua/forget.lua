@@ -12,7 +12,7 @@ for i = 4, #ARGV do
     dropped = dropped + call('ZREM', P .. 'runs', ARGV[i])
     call('SREM', P .. 'active', ARGV[i])
     -- A scheduler of an older release has ended the run without a TTL for these.
-    try('UNLINK', history_key(ARGV[i]), logs_key(ARGV[i]), inputs_key(ARGV[i]))
+    try('UNLINK', history_key(ARGV[i]), logs_key(ARGV[i]), inputs_key(ARGV[i]), children_key(ARGV[i]))
   end
 end
 return {'OK', dropped}

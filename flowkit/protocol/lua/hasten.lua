@@ -38,7 +38,7 @@ for i = 4, submitted and #ARGV or 0, 4 do
   local task, attempt = ARGV[i], ARGV[i + 1]
   local record = field_of(tasks_key(run), task)
   local state, last, _, spent, _, due = read_record(record)
-  local waits = state == 'W' and last == attempt and not stopped(meta[2], spent)
+  local waits = state == 'W' and last == attempt and not stopped(meta[2], spent) and not waits_for_runs(record)
   if waits and submitted + (tonumber(due) or 0) > tonumber(now) then
     -- What a record has after its due time stays.
     local head, rest = string.match(record, '^(%u%d+,[^,]*,[^,]*,[^,]*,)%-?%d*(.*)$')

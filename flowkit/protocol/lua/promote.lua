@@ -14,8 +14,9 @@ local promoted = 0
 for _, entry in ipairs(due) do
   local head, list, level = read_place(entry)
   local run, task, attempt = read_entry(head or '')
-  local state, before, _, spent = read_record(run and is_run(run) and field_of(tasks_key(run), task))
-  local meta = state == 'W' and before + 1 == tonumber(attempt) and (fields_of(run_key(run), 'stop', 'submitted') or {})
+  local record = run and is_run(run) and field_of(tasks_key(run), task)
+  local state, before, _, spent = read_record(record)
+  local meta = state == 'W' and before + 1 == tonumber(attempt) and not waits_for_runs(record) and (fields_of(run_key(run), 'stop', 'submitted') or {})
   if meta and not stopped(meta[1], spent) then
     call('HSET', tasks_key(run), task, 'Q' .. attempt .. ',,' .. spent .. ',,,' .. since(meta[2]))
     if level == '!' or string.find(' ' .. ARGV[5] .. ' ', ' ' .. list .. ' ', 1, true) then

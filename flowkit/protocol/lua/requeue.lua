@@ -26,12 +26,13 @@ end
 
 for i = 6, #ARGV, 3 do
   local task, list, level = ARGV[i], ARGV[i + 1], ARGV[i + 2]
-  local state, attempt, _, spent, _, due = read_record(field_of(tasks_key(run), task))
+  local record = field_of(tasks_key(run), task)
+  local state, attempt, _, spent, _, due = read_record(record)
   if state == 'Q' then
     if is_suspect(spent) then level = '!' end
     push(list, level, task, attempt)
     written = written + 1
-  elseif state == 'W' then
+  elseif state == 'W' and not waits_for_runs(record) then
     local entry = run .. ',' .. task .. ',' .. string.format('%d', attempt + 1) .. ',' .. list .. ',' .. level
     try('ZADD', P .. 'delayed', string.format('%d', submitted + (tonumber(due) or 0)), entry)
     written = written + 1

@@ -3,7 +3,8 @@
 -- KEYS   1 prefix
 -- ARGV   1 now (ms)   2 scheduler   3 term   4 run
 --        5 '1' for the last part, '2' for the last part if lost results are recomputed, else '0'
---        6 error of a cancelled at-most-once task   7… tasks, at most 1,000
+--        6 error of a cancelled at-most-once task   7 items that the resume named with their task
+--        8… tasks, at most 1,000
 -- REPLY  OK | FENCED
 -- KEEPS  a pending task has neither result, error nor memory; `resuming` is deleted when all tasks to
 --        rerun are pending. An at-most-once task that may have started keeps its state unless
@@ -14,7 +15,8 @@ local run = ARGV[4]
 local resuming, has_inputs = unpack(fields_of(run_key(run), 'resuming', 'inputs') or {})
 if not resuming then return {'OK'} end
 
-local function is_named(task) return string.find(resuming .. ' ', ' ' .. task .. ' ', 1, true) ~= nil end
+local named = resuming .. ' ' .. ARGV[7] .. ' '
+local function is_named(task) return string.find(named, ' ' .. task .. ' ', 1, true) ~= nil end
 
 -- Whether a task keeps its state: it is at most once, and its record names a lane that claimed it.
 local function stays(task, record)
@@ -22,11 +24,11 @@ local function stays(task, record)
   return state and string.find('FCS', state) and lane ~= '' and at_most_once(spent) and not is_named(task)
 end
 
-local records = #ARGV > 6 and fields_of(unpack(args_from({tasks_key(run)}, 7, #ARGV)))
+local records = #ARGV > 7 and fields_of(unpack(args_from({tasks_key(run)}, 8, #ARGV)))
 if records then
   local writes, gone, memories = {'HSET', tasks_key(run)}, {}, {}
-  for i = 7, #ARGV do
-    local record = records[i - 6]
+  for i = 8, #ARGV do
+    local record = records[i - 7]
     local state, attempt, lane = read_record(record)
     if stays(ARGV[i], record) then
       if state == 'C' then

@@ -9,7 +9,7 @@
 --        one request resumes a run once, however often it is sent.
 
 local run, request, from = ARGV[2], ARGV[3], ARGV[4]
-local meta = fields_of(run_key(run), 'state', 'graph', 'resumed_by', 'finished', 'failed', 'submitted') or {}
+local meta = fields_of(run_key(run), 'state', 'graph', 'resumed_by', 'finished', 'failed', 'submitted', 'held') or {}
 if not meta[1] or call('EXISTS', graph_key(meta[2] or '')) == 0 then return {'UNKNOWN'} end
 if meta[3] == request then return {'OK'} end
 if meta[1] == 'running' then
@@ -26,10 +26,10 @@ call('HSET', run_key(run), 'state', 'running', 'resuming', resuming, 'resumed_by
 try('HINCRBY', run_key(run), 'resumes', 1)
 call('HDEL', run_key(run), 'stop', 'finished', 'failed', 'counts')
 for _, key in ipairs({run_key(run), tasks_key(run), results_key(run), errors_key(run), history_key(run), logs_key(run),
-                     inputs_key(run)}) do
+                     inputs_key(run), children_key(run)}) do
   call('PERSIST', key)
 end
-hold_graph(meta[2])
+if meta[7] then call('HDEL', run_key(run), 'held') else hold_graph(meta[2]) end
 call('SADD', P .. 'active', run)
 call('XADD', P .. 'events', '*', 'resume', run)
 return {'OK'}

@@ -21,6 +21,7 @@ local function errors_key(run) return P .. 'run:' .. run .. ':errors' end
 local function history_key(run) return P .. 'run:' .. run .. ':history' end
 local function logs_key(run) return P .. 'run:' .. run .. ':logs' end
 local function inputs_key(run) return P .. 'run:' .. run .. ':inputs' end
+local function children_key(run) return P .. 'run:' .. run .. ':children' end
 local function feed_key(run) return P .. 'run:' .. run .. ':feed' end
 local function graph_key(digest) return P .. 'graph:' .. digest end
 local function cached_key(digest) return P .. 'cache:' .. digest end

@@ -13,7 +13,7 @@ local function is_run(run)
   if not string.find(run, ':', 1, true) then return true end
   -- The key of one run must never equal the tasks key of another.
   local ending = string.match(run, ':(%l+)$')
-  return not ending or not string.find(',tasks,results,errors,feed,history,logs,inputs,', ',' .. ending .. ',', 1, true)
+  return not ending or not string.find(',tasks,results,errors,feed,history,logs,inputs,children,', ',' .. ending .. ',', 1, true)
 end
 -- A ready list is named after its queue, with the suffix "~async" for async lanes, and then "@" and
 -- the id of a function if only some of the workers of the queue have it.

@@ -10,7 +10,7 @@ end
 
 local function finish(run, outcome, failed, counts)
   local key = run_key(run)
-  local meta = fields_of(key, 'state', 'ttl', 'graph', 'resuming', 'history', 'logs', 'inputs')
+  local meta = fields_of(key, 'state', 'ttl', 'graph', 'resuming', 'history', 'logs', 'inputs', 'parent', 'children')
   -- A key that is no run is kept, but is no longer active.
   if not meta then call('SREM', P .. 'active', run) end
   if not meta or meta[1] ~= 'running' then return end
@@ -23,12 +23,20 @@ local function finish(run, outcome, failed, counts)
   call('HSET', key, 'state', outcome, 'failed', failed, 'counts', counts,
        'finished', string.format('%d', now_ms()))
   call('SREM', P .. 'active', run)
-  for _, part in ipairs({key, results_key(run), errors_key(run)}) do
-    call('PEXPIRE', part, ttl)
+  if meta[8] and parent_runs(meta[8]) then
+    call('PERSIST', tasks_key(run))
+    call('HSET', key, 'held', '1')
+  else
+    for _, part in ipairs({key, results_key(run), errors_key(run)}) do
+      call('PEXPIRE', part, ttl)
+    end
+    if meta[5] then try('PEXPIRE', history_key(run), ttl) end
+    if meta[6] then try('PEXPIRE', logs_key(run), ttl) end
+    if meta[7] then try('PEXPIRE', inputs_key(run), ttl) end
+    if meta[9] then try('PEXPIRE', children_key(run), ttl) end
+    if meta[3] and is_digest(meta[3]) then release_graph(meta[3], ttl) end
   end
-  if meta[5] then try('PEXPIRE', history_key(run), ttl) end
-  if meta[6] then try('PEXPIRE', logs_key(run), ttl) end
-  if meta[7] then try('PEXPIRE', inputs_key(run), ttl) end
-  if meta[3] and is_digest(meta[3]) then release_graph(meta[3], ttl) end
   call('PUBLISH', feed_key(run), 'over ' .. outcome)
+  if meta[9] then call('XADD', P .. 'events', '*', 'ended', run) end
+  if meta[8] then child_over(meta[8]) end
 end

@@ -3,7 +3,8 @@
 -- R running, W waiting (`ended` is when it is due), S succeeded, F failed, K skipped, U upstream
 -- failed, C cancelled, P pending again after a resume. A task without a record is pending. Times
 -- are ms since the run was submitted; `queued` is hexadecimal, and missing in records of older
--- releases. W adds why the task waits, and when its attempt ended.
+-- releases. W adds why the task waits, and when its attempt ended; S adds ITEMS if its result is
+-- mapped (flowkit/protocol/items.py).
 
 -- Tells the scheduler which tasks ended, in one event for the whole batch.
 local function announce(run, ended)
@@ -27,10 +28,10 @@ local function record_outcomes(lane, run, first, count, stale)
   end
   local records = fields_of(unpack(fields)) or {}
   local writes, results = {'HSET', tasks_key(run)}, {'HSET', results_key(run)}
-  local errors, ended = {'HSET', errors_key(run)}, {}
+  local errors, labels, ended = {'HSET', errors_key(run)}, {'HSET', inputs_key(run)}, {}
   for i = 1, count do
     local token, payload = ARGV[first + 2 * i - 2], ARGV[first + 2 * i - 1]
-    local attempt, asked = string.match(token, OUTCOME)
+    local attempt, asked, more = string.match(token, OUTCOME)
     local task, record = tasks[i], records[i] or ''
     local fence = attempt .. ',' .. lane .. ','
     local running = 'R' .. fence
@@ -43,17 +44,19 @@ local function record_outcomes(lane, run, first, count, stale)
     end
     if spent then
       local when, code = now, settled(asked, stop, spent)
-      if code == 'W' then when = wait_for_next(run, task, attempt, token, now) end
+      if code == 'W' and asked ~= 'N' then when = wait_for_next(run, task, attempt, token, now) end
       writes[#writes + 1] = task
+      if asked == 'N' and code == 'W' then call_runs(run, task, attempt, token, payload) end
+      if asked == 'N' then payload = '' end
+      if asked == 'W' then spent = without_calls(spent) end
       if asked == 'D' then spent = with_put_off(spent) end
       if asked == 'H' then spent = from_cache(spent) end
       if asked == 'A' then spent, payload = come_again(run, task, attempt, code, spent, payload), '' end
-      if asked == 'S' and string.sub(token, -1) ~= 'S' then keep_cached(token, payload) end
+      local items = more ~= '' and note_more(task, asked, token, payload, labels)
       local text = fence .. spent .. ',' .. started .. ',' .. string.format('%d', when - submitted) .. queued
-      if code == 'W' then
-        if queued == '' then text = text .. ',' end
-        text = replaced(run, task, asked, text, now - submitted, payload)
-      end
+      if queued == '' and (items or code == 'W') then text = text .. ',' end
+      if code == 'W' then text = replaced(run, task, asked, text, now - submitted, payload) end
+      if items then text = text .. ',' .. items end
       writes[#writes + 1] = code .. text
       local kept = code == 'S' and results or errors
       if payload ~= '' then
@@ -61,7 +64,7 @@ local function record_outcomes(lane, run, first, count, stale)
         kept[#kept + 1] = payload
       end
       ended[code] = ended[code] or {}
-      table.insert(ended[code], task)
+      table.insert(ended[code], with_length(task, items))
       if stop then call('SREM', stops_key(lane), run .. ',' .. task .. ',' .. attempt) end
     elseif not ours then
       stale[#stale + 1] = run .. ',' .. task
@@ -70,6 +73,7 @@ local function record_outcomes(lane, run, first, count, stale)
   if #writes > 2 then call(unpack(writes)) end
   if #results > 2 then keep_results(run, results) end
   if #errors > 2 then try(unpack(errors)) end
+  if #labels > 2 then keep_inputs(run, labels) end
   if #freed > 2 then call(unpack(freed)) end
   if ended.F then note_dead(run, ended.F, now) end
   announce(run, ended)

@@ -8,6 +8,13 @@ local function keep_results(run, results)
   if type(added) == 'number' and added > 0 then try('HINCRBY', run_key(run), 'kept', added) end
 end
 
+-- Stores what tasks get beside results; the arguments are those of HSET. `inputs` in the run's hash
+-- says that the key exists.
+local function keep_inputs(run, inputs)
+  try(unpack(inputs))
+  call('HSET', run_key(run), 'inputs', '1')
+end
+
 local function drop_results(run, tasks)
   local dropped = try('HDEL', results_key(run), unpack(tasks))
   if type(dropped) == 'number' and dropped > 0 then try('HINCRBY', run_key(run), 'kept', -dropped) end

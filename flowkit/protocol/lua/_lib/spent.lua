@@ -43,6 +43,10 @@ end
 
 local function with_suspicion(spent) return spent .. '!' end
 local function with_loss(spent) return spent .. '?' end
+local function with_calls(spent) return spent .. '&' end
+local function without_calls(spent) return (string.gsub(spent, '&', '')) end
+-- Whether a task waits for runs that it has called; only their ends wake it.
+local function waits_for_runs(record) return string.find(record, ',children,', 1, true) ~= nil end
 local function from_cache(spent) return spent .. '~' end
 
 -- Of a task that comes again after this attempt. Nothing before counts as a failure.

@@ -1,5 +1,5 @@
--- waiting: ends an attempt that another one will replace: a retry, a postponed attempt, or one of a
--- task that comes again.
+-- waiting: ends an attempt that another one will replace: a retry, a postponed attempt, one that has
+-- called runs, or one of a task that comes again.
 
 local function wait_for_next(run, task, attempt, token, now)
   local delay, list, level = string.match(token, RETRY)
@@ -12,15 +12,18 @@ end
 -- Remembers an attempt that another one will replace. `text`: its record, up to and with `queued`,
 -- which may be missing. Returns the text with why the task waits, and since when.
 local function replaced(run, task, asked, text, ended, error)
-  local reason = asked == 'A' and 'again' or asked == 'D' and 'worker' or 'retry'
+  local reason, verb = 'retry', 'retry'
+  if asked == 'D' then reason, verb = 'worker', 'put_off' end
+  if asked == 'N' then reason, verb = 'children', 'called' end
+  if asked == 'A' then reason, verb = 'again', 'again' end
   text = text .. ',' .. reason .. ',' .. string.format('%d', ended)
-  remember(run, asked == 'D' and 'put_off' or reason, task .. ' W' .. text, error)
+  remember(run, verb, task .. ' W' .. text, error)
   return text
 end
 
 -- Keeps the memory of a task that comes again, unless it ends with `code`. Returns what it has spent.
 local function come_again(run, task, attempt, code, spent, memory)
   if code ~= 'W' then return spent end
-  keep_input(run, task .. '^', memory)
+  keep_inputs(run, {'HSET', inputs_key(run), task .. '^', memory})
   return with_comeback(spent, attempt)
 end

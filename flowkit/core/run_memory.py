@@ -1,0 +1,110 @@
+"""What a run knows of its tasks: their states, how many are open, and how it is ending.
+
+It decides nothing: see run.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from .compiled import OnFailure
+from .frontier import Frontier
+from .graph import Graph
+from .mapping import Maps
+from .run_record import DEFAULT_WINDOW
+from .states import RunState, TaskState
+from .task_codes import DISPATCHED
+from .triggers import Trigger
+
+_NO_TRIGGERS: Mapping[int, Trigger] = {}
+_NO_MAPS: Maps = {}
+
+
+class RunMemory:
+    """The states of the tasks of one run, and of the run."""
+
+    __slots__ = (
+        "_dispatched",
+        "_failed",
+        "_finished",
+        "_frontier",
+        "_on_failure",
+        "_open",
+        "_stopping",
+        "_total",
+        "_window",
+    )
+
+    def __init__(
+        self,
+        graph: Graph,
+        *,
+        on_failure: OnFailure = OnFailure.STOP,
+        window: int = DEFAULT_WINDOW,
+        triggers: Mapping[int, Trigger] = _NO_TRIGGERS,
+        not_kept: Sequence[int] = (),
+        maps: Maps = _NO_MAPS,
+    ) -> None:
+        """Prepare a run that has seen no facts yet.
+
+        ``window``: maximum number of dispatched tasks. ``triggers``: without the default.
+        ``not_kept``: the tasks whose results are dropped when no consumer needs them. ``maps``: how
+        tasks are mapped.
+        """
+        if window < 1:
+            raise ValueError(f"window must be at least 1, not {window}")
+        self._frontier = Frontier(graph, triggers, not_kept, maps)
+        self._on_failure = on_failure
+        self._window = window
+        self._dispatched = 0
+        self._open = self._total = len(graph)
+        self._failed: int | None = None
+        self._stopping: RunState | None = None
+        self._finished = False
+
+    @property
+    def outcome(self) -> RunState | None:
+        """How the run is ending or has ended; None while it is not stopping."""
+        return self._stopping
+
+    @property
+    def finished(self) -> bool:
+        """Whether ``FinishRun`` was issued."""
+        return self._finished
+
+    @property
+    def over(self) -> int:
+        """The number of tasks and items that are over."""
+        return self._total - self._open
+
+    @property
+    def total(self) -> int:
+        """The number of tasks, with the items that exist."""
+        return self._total
+
+    @property
+    def dispatched(self) -> int:
+        """The number of tasks that are queued, running or waiting."""
+        return self._dispatched
+
+    def dispatched_tasks(self) -> list[int]:
+        """Return the tasks that are queued, running or waiting."""
+        return self._frontier.having(DISPATCHED)
+
+    def state(self, task: int) -> TaskState:
+        """Return the state of a task; QUEUED for every dispatched one."""
+        return self._frontier.state_of(task)
+
+    def exists(self, number: int) -> bool:
+        """Return whether a number is a task, or an item that exists."""
+        return self._frontier.exists(number)
+
+    def length(self, task: int) -> int | None:
+        """Return how many items a mapped task has, None if it has not expanded or is not mapped."""
+        expansion = self._frontier.expansion
+        mapped = None if expansion is None else expansion.maps.get(task)
+        return None if mapped is None else mapped.length
+
+    def counts(self) -> dict[TaskState, int]:
+        """Return the number of tasks in each state (QUEUED: all dispatched tasks)."""
+        return self._frontier.counts(self._dispatched)

@@ -1,0 +1,92 @@
+"""The scheduler's calls about runs that tasks have called: their parents, and their ends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from .calls import Calls, OpenCalls
+from .decoding import CorruptData, is_run_id, pairs, task_number, text_of
+from .upkeep_store import UpkeepStore
+
+CHILDREN_PART = 500  # runs in one call
+
+
+class WaitingTask(NamedTuple):
+    """A task that waits for runs which it has called."""
+
+    run: str
+    task: int
+
+
+class ParentStore(UpkeepStore):
+    """Parents and children of one namespace."""
+
+    def called_runs(self, run: str, task: int) -> list[str]:
+        """Return the runs that a task has called last. Two round trips. Raises CorruptData."""
+        return [called.run for called in self._calls(run, task)[1].runs]
+
+    def all_called_runs(self, run: str) -> Iterator[list[str]]:
+        """Yield the runs that all tasks of a run have called, in parts. Damaged calls are left out.
+
+        Some may be there twice.
+        """
+        key, cursor = self.keys.children(run), b"0"
+        while True:
+            cursor, flat = self.link.call("HSCAN", key, cursor, "COUNT", 10)
+            for field, data in pairs(flat):
+                if b"," not in field:
+                    continue
+                try:
+                    runs = [called.run for called in Calls.unpack(data).runs]
+                except CorruptData:
+                    continue
+                for at in range(0, len(runs), CHILDREN_PART):
+                    yield runs[at : at + CHILDREN_PART]
+            if cursor in (b"0", 0):
+                return
+
+    def cancel_runs(self, runs: Sequence[str], by: str) -> None:
+        """Request that those of these runs which are not over stop. A round trip per 500."""
+        for at in range(0, len(runs), CHILDREN_PART):
+            self._scripts("cancel", [(run, by) for run in runs[at : at + CHILDREN_PART]])
+
+    def expire_children(self, runs: Sequence[str]) -> int:
+        """Start the TTL of those of these child runs whose parent is over; return of how many."""
+        started: int = self._fenced("expire_children", *runs)[1]
+        return started
+
+    def waiting_tasks(self, cursor: str, count: int) -> tuple[str, list[WaitingTask]]:
+        """Return the next cursor ('0' at the end) and some of the tasks that wait for runs."""
+        after, entries = self.link.call("SSCAN", self.keys.parents(), cursor, "COUNT", count)
+        waiting: list[WaitingTask] = []
+        for entry in entries:
+            run, _, task = entry.partition(b",")
+            try:
+                waiting.append(WaitingTask(text_of(run), task_number(task)))
+            except CorruptData:
+                continue
+        tasks = [item for item in waiting if is_run_id(item.run)]
+        return text_of(after) if isinstance(after, bytes) else str(after), tasks
+
+    def recount_calls(self, waiting: WaitingTask) -> bool:
+        """Wake a task if all runs that it waits for are over or gone; return whether it was woken.
+
+        Three round trips. Raises CorruptData.
+        """
+        state, calls = self._calls(*waiting)
+        runs = [called.run for called in calls.runs]
+        place = state.attempt, state.ready_list, state.level
+        return bool(self._fenced("recount_calls", *waiting, *place, *runs)[1] == b"1")
+
+    def wake_damaged(self, waiting: WaitingTask, ready_list: str, level: str) -> bool:
+        """Wake a task of which it cannot be read what it has called, so that it fails."""
+        reply = self._fenced("recount_calls", *waiting, "", ready_list, level)
+        return bool(reply[1] == b"1")
+
+    def _calls(self, run: str, task: int) -> tuple[OpenCalls, Calls]:
+        key = self.keys.children(run)
+        (data,) = self.link.batch_each([("HGET", key, task)])
+        state = OpenCalls.decode(data)
+        (data,) = self.link.batch_each([("HGET", key, f"{task},{state.attempt}")])
+        return state, Calls.unpack(data)

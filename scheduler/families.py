@@ -1,0 +1,61 @@
+"""Families: runs that tasks have called, and the runs of these tasks, their parents.
+
+The scripts wake a task in the step that ends the last run which it has called. Here is what takes
+more than one step. A run that stops stops its children: their tasks end with them. When a run is
+over, the TTL of its children starts. And each sweep looks at some of the tasks that wait, in case
+that a child is gone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from flowkit.protocol.decoding import CorruptData
+from flowkit.protocol.parent_store import WaitingTask
+from flowkit.protocol.scheduler_store import SchedulerStore
+
+from .active import Active
+
+WAITING_AT_ONCE = 50  # tasks that one sweep looks at
+
+
+class Families:
+    """Parents and children of runs. Not thread-safe."""
+
+    def __init__(self, store: SchedulerStore, active: Mapping[str, Active]) -> None:
+        self._store = store
+        self._active = active
+        self._cursor = "0"
+
+    def stop_children(self, run: str, tasks: Sequence[int]) -> None:
+        """Cancel the runs that these tasks wait for, since their run is stopping."""
+        for task in tasks:
+            try:
+                children = self._store.called_runs(run, task)
+            except CorruptData:  # the sweep wakes the task
+                continue
+            self._store.cancel_runs(children, f"its parent {run}")
+
+    def leave_children(self, run: str) -> None:
+        """Cancel the children of a run that is over, and start their TTL."""
+        for children in self._store.all_called_runs(run):
+            self._store.cancel_runs(children, f"its parent {run}")
+            self._store.expire_children(children)
+
+    def sweep(self) -> int:
+        """Wake tasks whose children are over or gone; return how many."""
+        self._cursor, waiting = self._store.waiting_tasks(self._cursor, WAITING_AT_ONCE)
+        woken = 0
+        for item in waiting:
+            try:
+                woken += self._store.recount_calls(item)
+            except CorruptData:
+                woken += self._wake_damaged(item)
+        return woken
+
+    def _wake_damaged(self, item: WaitingTask) -> bool:
+        active = self._active.get(item.run)
+        if active is None or item.task >= len(active.dag.graph):
+            return False
+        ready, level, _ = active.place(item.task)
+        return self._store.wake_damaged(item, ready, level)
