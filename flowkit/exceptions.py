@@ -11,9 +11,10 @@
     ├── TaskNotFoundError         .ref
     ├── TaskExecutionError        .task_name, .error_type, .error_message, .remote_traceback, …
     ├── TaskTimeout               .task_name, .timeout
-    ├── AgainLimit                .task_name, .times
+    ├── AgainLimit                a task that came again as often as it may
     ├── WorkerLost                the process that ran a task died, more than once
     ├── LeaseLost                 another process now owns what this one held
+    ├── MapError                  results over which a task cannot be mapped
     ├── IllegalValue              a value that cannot be stored or read back
     ├── SettingsError
     ├── StateError                a state file that cannot be read or written
@@ -171,11 +172,7 @@ class TaskTimeout(FlowkitError):
 
 
 class AgainLimit(FlowkitError):
-    """A task asked to come again, and has done so as often as it may (``times``)."""
-
-    def __init__(self, message: str, task_name: str, times: int) -> None:
-        super().__init__(message)
-        self.task_name, self.times = task_name, times
+    """A task asked to come again, and has done so as often as ``flowkit.again(times=…)`` allows."""
 
 
 class WorkerLost(FlowkitError):
@@ -184,6 +181,10 @@ class WorkerLost(FlowkitError):
 
 class LeaseLost(FlowkitError):
     """Another process now owns what this process held, so its outcome is discarded."""
+
+
+class MapError(FlowkitError):
+    """A task cannot be mapped over what its upstream tasks returned."""
 
 
 class IllegalValue(FlowkitError):

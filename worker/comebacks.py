@@ -4,19 +4,20 @@ outcome of one that asks for another.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from flowkit.basics.again import Again
 from flowkit.codec.packing import pack, unpack
 from flowkit.context import Comeback
-from flowkit.core.retry import Policy
 from flowkit.execution.again import why_not_again
 from flowkit.protocol.memories import encode_memory
 from flowkit.protocol.outcomes import Outcome, OutcomeCode
 from flowkit.protocol.spent import Flag
-from flowkit.protocol.worker_store import Claim
 
 from .attempt_events import AttemptEvents
 from .inputs import Inputs
 from .outcome_values import ended, later_attempt
+from .prepared import Prepared
 
 
 class Comebacks:
@@ -28,27 +29,27 @@ class Comebacks:
         self._events = events
         self._max_bytes = max_bytes
 
-    def read(self, claim: Claim) -> Comeback | None:
-        """Return what the task has kept, None if it has not come again. One round trip if it has.
+    def given(self, prepared: Prepared) -> Prepared:
+        """Add what the task has kept, if it has come again. One round trip if it has.
 
         Raises CorruptData, BrokenValue, UntrustedValue.
         """
+        claim = prepared.claim
         if Flag.AGAIN not in claim.spent.flags:
-            return None
+            return prepared
         times, stored = self._inputs.store.read_memory(claim.run, claim.task)
         packed = self._inputs.signed.open_memory(claim, times, stored)
         memory = unpack(packed, max_bytes=self._max_bytes) if packed else None
-        return Comeback(times, memory)
+        return replace(prepared, comeback=Comeback(times, memory))
 
-    def outcome(
-        self, claim: Claim, name: str, policy: Policy, before: Comeback | None, again: Again
-    ) -> Outcome:
+    def outcome(self, prepared: Prepared, again: Again) -> Outcome:
         """Return the outcome of an attempt that asks for another one.
 
-        ``before``: what the attempt got, if its task had come again already. Raises AgainLimit or
-        IllegalValue if the task must not come again, and what ``pack`` raises for its memory.
+        Raises AgainLimit or IllegalValue if the task must not come again, and what ``pack`` raises
+        for its memory.
         """
-        times = 0 if before is None else before.times
+        claim, name, policy = prepared.claim, prepared.name, prepared.policy
+        times = 0 if prepared.comeback is None else prepared.comeback.times
         refused = why_not_again(name, policy, again, times)
         if refused is not None:
             raise refused

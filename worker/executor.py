@@ -44,6 +44,9 @@ from .outcome_values import ended, error_info, failure, later_attempt
 from .prepared import NotHere, Prepared
 from .result_cache import ResultCache
 
+# Flags of a task whose function has been called, although no attempt counts as failed.
+_BEGAN = frozenset({Flag.CALLED, Flag.AGAIN})
+
 
 class Executor:
     """Turns the claims of one lane into calls, and what the calls return or raise into outcomes."""
@@ -99,15 +102,13 @@ class Executor:
                 return self._collected(Prepared(claim, task, name, policy, [], {}, params, mapped))
             args = self._arguments(claim, dag, policy, params, task)
             label = label_of(dag, claim.task, task, args) if dag.maps else ""
-            when = None if has_called else task.when
-            if when is not None and not self._should_run(claim, name, task, args, params):
+            if task.when is not None and not self._should_run(claim, name, task, args, params):
                 return labelled(self._skip(claim, name, args), label)
             fixed = dag.kwargs.get(dag.numbering.node(claim.task))
             bound: Any = {} if fixed is None else unpack(fixed)
             kwargs = plan_for(task).keywords(len(args), params, bound)
             prepared = Prepared(claim, task, name, policy, args, kwargs, params, mapped, label)
-            if Flag.AGAIN in claim.spent.flags and not has_called:
-                prepared = replace(prepared, comeback=self._comebacks.read(claim))
+            prepared = self._comebacks.given(prepared)
             if task.cache_ttl is not None:
                 lookup = self._cache.find(claim, name, task, args, kwargs, params)
                 if lookup.packed is not None and not has_called:
@@ -138,7 +139,7 @@ class Executor:
         self, claim: Claim, name: str, task: Task, args: list[Any], params: Mapping[str, object]
     ) -> bool:
         """Call the predicate before the first attempt only: a task that began is not skipped."""
-        if claim.spent.failures(claim.attempt) > 1 or Flag.AGAIN in claim.spent.flags:
+        if claim.spent.failures(claim.attempt) > 1 or not _BEGAN.isdisjoint(claim.spent.flags):
             return True
         token = enter_attempt(claim.run, name, claim.attempt, params, "", claim.task, self._lane)
         try:
@@ -185,8 +186,7 @@ class Executor:
             return self._failed(claim, prepared.name, prepared.policy, problem, retry=False)
         try:
             if type(result) is Again:
-                name, policy, before = prepared.name, prepared.policy, prepared.comeback
-                return self._comebacks.outcome(claim, name, policy, before, result)
+                return self._comebacks.outcome(prepared, result)
             packed = b"" if result is None else pack(result, max_bytes=self._max_bytes)
             elements = self._elements(claim, prepared.mapped, result)
         except BaseException as error:  # CodecError, an error of the user's class, no more agains

@@ -44,6 +44,7 @@ class Expansion:
             task: MappedTask(task, spec, maps, graph.upstream(task)) for task, spec in maps.items()
         }
         self.order = [task for task in graph.order() if task in maps]
+        self._by_slot = [self.maps[task] for task in self.numbering.mapped]
         self._lengths: dict[int, int] = {}  # of lists, by the tasks that returned them
         for task in self.order:
             for source in self.maps[task].itemwise:
@@ -88,13 +89,14 @@ class Expansion:
 
     # -- lengths -------------------------------------------------------------------------------
 
-    def learn(self, number: int, length: int) -> None:
-        """Record the length of a list: the result of a task, or of an item."""
-        if number < self.numbering.count:
-            self._lengths[number] = length
-        else:
-            task, index = self.numbering.split(number)
-            self.maps[task].learn(index, length)
+    def learn(self, lengths: Mapping[int, int]) -> None:
+        """Record the lengths of lists: results of tasks and of items."""
+        for number, length in lengths.items():
+            if number < self.numbering.count:
+                self._lengths[number] = length
+            else:
+                task, index = self.numbering.split(number)
+                self.maps[task].learn(index, length)
 
     def lengths_of(self, mapped: MappedTask) -> list[int] | None:
         """Return the lengths of all that a task is mapped over, None if one is not known."""
@@ -170,6 +172,25 @@ class Expansion:
             self.state[up] for up in self.graph.upstream(mapped.task) if up not in mapped.itemwise
         ]
         return frozenset(STATE[code] for code in others) if all(map(is_over, others)) else None
+
+    def ends_quietly(self, number: int) -> bool:
+        """Apply the success of an item if nothing ends with it; return whether it was applied.
+
+        It equals ``ItemEnds.item_over`` for nearly all items, at a third of its cost.
+        """
+        count, width = self.numbering.count, self.numbering.width
+        if number < count:
+            return False
+        mapped = self._by_slot[(number - count) % width]
+        if mapped.open < 2 or not mapped.started or mapped.active is not None:
+            return False
+        for task in mapped.behind:
+            if not self.maps[task].is_simple:
+                return False
+        mapped.open -= 1
+        for task in mapped.behind:
+            self.maps[task].add_ready((number - count) // width)
+        return True
 
     # -- dispatching ---------------------------------------------------------------------------
 

@@ -139,8 +139,7 @@ class Frontier:
             else:
                 items[task] = CODE[name]
         if self.expansion is not None:
-            for task, length in lengths.items():
-                self.expansion.learn(task, length)
+            self.expansion.learn(lengths)
             self.expansion.load(items)
         elif items:
             raise ValueError(f"there is no task {min(items)}")

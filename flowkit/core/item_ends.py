@@ -32,7 +32,7 @@ from .task_codes import (
     SUCCEEDED,
     is_over,
 )
-from .triggers import Verdict, verdict
+from .triggers import Trigger, Verdict, verdict
 
 
 class ItemEnds:
@@ -121,6 +121,7 @@ class ItemEnds:
             grown.grow(mapped, lengths[0])
             marks.opened += lengths[0]
         mapped.started, mapped.others = True, others
+        mapped.is_simple = len(mapped.itemwise) == 1 and grown.trigger(task) is Trigger.NONE_FAILED
         self._catch_up(mapped, walk, marks)
         if not mapped.open:
             self._end(mapped, walk, marks)  # before those behind it

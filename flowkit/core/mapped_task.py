@@ -21,8 +21,8 @@ class MappedTask:
     mapped over it so. ``gate``: how many of its other upstream tasks are not over. ``length``: the
     number of items, None before it has expanded. ``open``: how many of them are not over.
     ``active``: the dispatched items, if their number is limited. ``others``: how its other upstream
-    tasks ended. ``started``: whether its items may start. ``halted``: whether a failure has stopped
-    it.
+    tasks ended. ``started``: whether its items may start. ``is_simple``: whether one starts when
+    its one upstream item has succeeded. ``halted``: whether a failure has stopped it.
     """
 
     __slots__ = (
@@ -33,6 +33,7 @@ class MappedTask:
         "behind",
         "gate",
         "halted",
+        "is_simple",
         "itemwise",
         "length",
         "open",
@@ -51,7 +52,7 @@ class MappedTask:
         self.open = 0
         self.active: set[int] | None = set() if spec.max_active else None
         self.others: frozenset[TaskState] = frozenset()
-        self.halted = self.started = False
+        self.halted = self.started = self.is_simple = False
         self._elements: array[int] | None = None
         self._ready: deque[int] | None = deque() if self.itemwise else None
         self._next = 0

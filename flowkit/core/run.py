@@ -119,8 +119,10 @@ class Run(RunMemory):
         frontier = self._frontier
         state, waiting_for, triggers = frontier.state, frontier.waiting_for, frontier.triggers
         downstream, ready = frontier.graph.downstream, frontier.ready
-        dropping = frontier.dropping
-        is_plain = not triggers and frontier.expansion is None
+        dropping, expansion = frontier.dropping, frontier.expansion
+        is_plain = not triggers and expansion is None
+        if expansion is not None:
+            expansion.learn(lengths)
         commands: list[Command] = []
         for task, name in facts:
             if (code := state[task]) > DISPATCHED:
@@ -135,14 +137,12 @@ class Run(RunMemory):
             state[task] = new
             if dropping is not None:
                 frontier.end_dropping(task)
-            if task in lengths and frontier.expansion is not None:
-                frontier.expansion.learn(task, lengths[task])
             if is_plain and new in (SUCCEEDED, SKIPPED):  # the case of nearly all tasks
                 for follower in downstream(task):
                     waiting_for[follower] -= 1
                     if not waiting_for[follower]:
                         ready.append(follower)
-            else:
+            elif expansion is None or new != SUCCEEDED or not expansion.ends_quietly(task):
                 self._take(task, new, commands)
         return self._settle(commands)
 

@@ -17,7 +17,7 @@ class TaskState(StrEnum):
     PENDING = "pending"  # waits for its upstream tasks, or for room in the dispatch window
     QUEUED = "queued"  # ready: any worker of its queue may claim it
     RUNNING = "running"  # claimed by one worker incarnation, whose outcome alone counts
-    WAITING = "waiting"  # its last attempt failed, and the next one is due later
+    WAITING = "waiting"  # its next attempt is due later, or when the runs that it called are over
     SUCCEEDED = "succeeded"  # over: its result is stored
     FAILED = "failed"  # over: its last attempt failed and is not retried
     SKIPPED = "skipped"  # over: its condition or trigger was false; downstream tasks get None
@@ -34,9 +34,13 @@ class TaskMove(StrEnum):
     FAIL = "fail"  # for good
     SKIP = "skip"
     RETRY = "retry"  # the attempt failed, and another one is allowed
-    DUE = "due"  # the delay before the next attempt is over
+    AGAIN = "again"  # the attempt ended, and the task asked to start again later
+    CALL = "call"  # the attempt ended with calls of runs, whose end the task waits for
+    DUE = "due"  # what it waited for has happened: the delay is over, or the runs are
     RELEASE = "release"  # given back before it started, or its worker died
     BLOCK = "block"  # an upstream task failed
+    ITEMS_OVER = "items_over"  # all items of the mapped task are over
+    ITEM_FAILED = "item_failed"  # they are over, and one failed; or there is nothing to map
     CANCEL = "cancel"
     RESUME = "resume"  # the run is resumed
 
@@ -74,6 +78,8 @@ TASK_TABLE: dict[tuple[TaskState, TaskMove], TaskState] = {
     (_T.PENDING, _E.QUEUE): _T.QUEUED,
     (_T.PENDING, _E.BLOCK): _T.UPSTREAM_FAILED,
     (_T.PENDING, _E.SKIP): _T.SKIPPED,
+    (_T.PENDING, _E.ITEMS_OVER): _T.SUCCEEDED,
+    (_T.PENDING, _E.ITEM_FAILED): _T.FAILED,
     (_T.PENDING, _E.CANCEL): _T.CANCELLED,
     (_T.QUEUED, _E.CLAIM): _T.RUNNING,
     (_T.QUEUED, _E.CANCEL): _T.CANCELLED,
@@ -81,6 +87,8 @@ TASK_TABLE: dict[tuple[TaskState, TaskMove], TaskState] = {
     (_T.RUNNING, _E.FAIL): _T.FAILED,
     (_T.RUNNING, _E.SKIP): _T.SKIPPED,
     (_T.RUNNING, _E.RETRY): _T.WAITING,
+    (_T.RUNNING, _E.AGAIN): _T.WAITING,
+    (_T.RUNNING, _E.CALL): _T.WAITING,
     (_T.RUNNING, _E.RELEASE): _T.QUEUED,
     (_T.RUNNING, _E.CANCEL): _T.CANCELLED,
     (_T.WAITING, _E.DUE): _T.QUEUED,

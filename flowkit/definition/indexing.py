@@ -12,7 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ..core.graph import CycleFound, Graph
-from ..core.mapping import MapSpec
+from ..core.mapping import MapSpec, counted_tasks
+from ..core.numbering import NODE, Numbering
 from ..core.triggers import Trigger, special
 from ..exceptions import DAGCycleError, DAGError, DuplicateTaskError
 from .call_plan import plan_for
@@ -29,6 +30,8 @@ class IndexedDAG:
     ``own``: how many of them are not hooks. ``argument_counts``: the number of positional values of
     each task: results, or the event of a hook. ``on_retry``: the reference of that hook, "" if
     there is none. ``maps``: how mapped tasks are mapped, by number.
+    ``numbering``: the numbers of their items. ``counted``: the tasks whose results are lists that
+    are mapped.
     """
 
     tasks: Sequence[Task]
@@ -37,6 +40,19 @@ class IndexedDAG:
     argument_counts: array[int]
     on_retry: str = ""
     maps: Mapping[int, MapSpec] = field(default_factory=dict)
+    numbering: Numbering = field(init=False, repr=False, compare=False)
+    counted: frozenset[int] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "numbering", Numbering(len(self.tasks), self.maps))
+        object.__setattr__(self, "counted", counted_tasks(self.maps))
+
+    def is_counted(self, number: int) -> bool:
+        """Return whether the result of a task or an item is a list that is mapped."""
+        if not self.maps:
+            return False
+        node, index = self.numbering.split(number)
+        return node in self.counted and (index == NODE) == (node not in self.maps)
 
     def triggers(self) -> dict[int, Trigger]:
         """Return the triggers other than the default, by task number."""

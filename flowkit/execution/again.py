@@ -29,8 +29,6 @@ def why_not_again(name: str, policy: Policy, again: Again, times: int) -> Except
         return AgainLimit(
             f"Task {name!r} is not done, and it has come again {counted(times, 'time')}, as often "
             f"as flowkit.again(times={again.times}) allows. Allow more, or a longer delay; or let "
-            "it return a result or raise an error when current_attempt().times is high enough.",
-            name,
-            again.times,
+            "it return a result or raise an error when current_attempt().times is high enough."
         )
     return None

@@ -41,7 +41,6 @@ from ..processes.forked import end_if_forked
 from ..state.open_batches import take_part
 from .outcome import Key, LocalOutcome
 from .run_context import RunContext
-from .storage import CachedResult
 from .threads import LoopThread, ThreadPool
 from .verdicts import outcome_of_error, outcome_of_result
 
@@ -69,7 +68,7 @@ class Attempts:
         self._stopping, self._closed, self._pid = False, False, os.getpid()
         self._context, self._cache = context, context.cache
         self._processes = processes
-        self._tasks, self._graph = context.indexed.tasks, context.indexed.graph
+        self._tasks, self._graph = context.numbered.tasks, context.indexed.graph
         self._bounded = bounded
         self._contexts = AttemptContexts()
         self._thread_pool: ThreadPool[Key] = ThreadPool(self._attempt, max_workers, self._contexts)
@@ -222,20 +221,20 @@ class Attempts:
             self._report(LocalOutcome(index, attempt, TaskState.CANCELLED))
             return None
         try:
-            args: Sequence[Any] = self._arguments(index)
-            about = context.run_id, task.name, attempt, context.params
+            args: Sequence[Any] = context.arguments(index)
+            about = context.run_id, context.numbered.plain_name(index), attempt, context.params
             enter_attempt(*about, comeback=context.comebacks.of(index))
             if context.batches:
                 take_part(context.batches)
             plan = plan_for(task)
             if attempt == 1 and plan.when is not None:
-                comes_after = self._graph.has_upstream(index)
+                comes_after = self._graph.has_upstream(context.node(index))
                 if not plan.should_run(args, comes_after=comes_after):
                     why = why_skipped(args, comes_after=comes_after)
                     self._report(LocalOutcome(index, attempt, TaskState.SKIPPED, why))
                     return None
             kwargs = plan.keywords(len(args), context.params, task.kwargs)
-            cached = self._find_cached(index, args, kwargs)
+            cached = context.find_cached(index, args, kwargs)
             if task.copy_arguments and (self._processes is None or task.is_async):
                 args, kwargs = own_arguments(task, args, kwargs)
             if cached is None and task.at_most_once and context.starting is not None:
@@ -252,22 +251,11 @@ class Attempts:
             self.outcomes.put(LocalOutcome(index, attempt, TaskState.RUNNING, deadline))
         return task, args, kwargs
 
-    def _arguments(self, index: int) -> list[Any]:
-        context = self._context
-        if index >= context.indexed.own:
-            return [context.hook_event(index)]
-        return [context.results[upstream] for upstream in self._graph.inputs(index)]
-
-    def _find_cached(
-        self, index: int, args: Sequence[Any], kwargs: Mapping[str, Any]
-    ) -> CachedResult | None:
-        if self._cache is None:
-            return None
-        reads = self._context.comebacks.of(index) is None
-        return self._cache.find(index, args, kwargs, reads=reads)
-
     def _may_begin(self, index: int) -> bool:
-        return not self._closed and (not self._stopping or self._context.continues(index))
+        context = self._context
+        if self._closed or (context.items is not None and context.items.is_halted(index)):
+            return False
+        return not self._stopping or context.continues(index)
 
     def _report_result(self, key: Key, value: object, seconds: float) -> bool:
         return self._report(outcome_of_result(self._context, key, value, seconds))
@@ -290,7 +278,9 @@ class Attempts:
                     return False
                 self._ended.add(key)
                 self._futures.pop(key, None)
-        if outcome.state is TaskState.FAILED and self._context.on_failure is OnFailure.STOP:
-            self._stopping = self._stopping or outcome.task < self._context.indexed.own
+        if outcome.state is TaskState.FAILED and self._context.fails_run(outcome.task):
+            self._stopping = self._stopping or self._context.on_failure is OnFailure.STOP
+            if self._context.items is not None:
+                self._context.items.halt(outcome.task)
         self.outcomes.put(outcome)
         return True

@@ -25,6 +25,7 @@ from ..definition.task import Task
 from ..execution.cache_key import NotCacheable, entry_of
 from ..state.manager import StateManager
 from ..state.store import StateStore, batch_of
+from .numbered import Numbered
 from .outcome import LocalOutcome
 from .run_events import RunEvents
 from .storage import CachedResult
@@ -44,14 +45,15 @@ class LocalCache:
     def __init__(
         self,
         state: StateStore | None,
-        tasks: Sequence[Task],
+        numbered: Numbered[Task],
         events: RunEvents,
         *,
         rerun: Collection[int] = (),
     ) -> None:
         """``state``: None for the store in memory. ``rerun``: the tasks that must run again."""
         self._state = _HERE if state is None else state
-        self._tasks = tasks
+        self._tasks, self._names = numbered.tasks, numbered.names
+        self._node = numbered.node
         self._events = events
         self._rerun = rerun
         self._entries: dict[int, str] = {}
@@ -70,7 +72,7 @@ class LocalCache:
         except NotCacheable as reason:
             self._warn(index, str(reason))
             return None
-        if index in self._rerun or not reads:
+        if self._node(index) in self._rerun or not reads:
             return None
         try:
             data = self._state.get(_key(entry))
@@ -113,7 +115,7 @@ class LocalCache:
         try:
             packed = pack(outcome.value, max_bytes=_NO_LIMIT)
             text = base64.b64encode(packed).decode("ascii")
-            about = {"task": task.name, "function": task.ref}
+            about = {"task": self._names[index], "function": task.ref}
             self._state.set(_key(self._entries[index]), text, ttl=task.cache_ttl, metadata=about)
         except Exception as error:
             self._warn_unkept(index, error)

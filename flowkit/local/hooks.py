@@ -9,12 +9,15 @@ from __future__ import annotations
 import traceback
 from collections.abc import Callable, Mapping
 
+from ..core.numbering import NODE
 from ..core.triggers import OF_THE_RUN
 from ..definition.hooks import Hook, HookEvent, event_name
 from ..definition.indexing import IndexedDAG
+from ..definition.task import Task
 from ..execution.attempt_contexts import AttemptContexts
 from ..execution.on_retry import RetryCalls
 from ..logging.output import described
+from .numbered import Numbered
 from .run_events import RunEvents
 
 
@@ -26,10 +29,12 @@ class LocalHooks:
         events: RunEvents,
         dag_name: str,
         indexed: IndexedDAG,
+        numbered: Numbered[Task],
         params: Mapping[str, object],
         on_retry: Hook | None,
     ) -> None:
         self.events, self._dag_name, self._indexed = events, dag_name, indexed
+        self._numbered = numbered
         self._params = params
         self._calls = None
         if on_retry is not None:
@@ -51,11 +56,16 @@ class LocalHooks:
 
     def event(self, hook: int) -> HookEvent:
         """Return the event for the hook with that task number."""
-        trigger = self._indexed.tasks[hook].policy.trigger
-        upstream = self._indexed.graph.upstream(hook)
-        about = self._first_failure if trigger in OF_THE_RUN else upstream[0]
+        trigger = self._numbered.tasks[hook].policy.trigger
+        about = self._first_failure if trigger in OF_THE_RUN else self._about(hook)
         attempt, error = (0, None) if about is None else self._ends.get(about, (0, None))
         return self._event(event_name(trigger), about, attempt, error)
+
+    def _about(self, hook: int) -> int:
+        """Return the task that a hook is about; of an item, the item with its index."""
+        node, index = self._indexed.numbering.split(hook)
+        task = self._indexed.graph.upstream(node)[0]
+        return task if index == NODE else self._indexed.numbering.item(task, index)
 
     def retried(self, task: int, attempt: int, delay: float, error: BaseException) -> None:
         """Call ``on_retry``: this attempt failed and another one follows in ``delay`` seconds."""
@@ -81,7 +91,7 @@ class LocalHooks:
             run_id=self.events.run_id,
             dag=self._dag_name,
             params=self._params,
-            task=None if task is None else self._indexed.tasks[task].name,
+            task=None if task is None else self._numbered.plain_name(task),
             attempt=attempt,
             error_type=kind,
             error_message=message,

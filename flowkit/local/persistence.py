@@ -12,10 +12,13 @@ from typing import Any
 from ..core.commands import DropResults, MarkTasks
 from ..core.states import TaskState
 from ..definition.indexing import IndexedDAG
+from ..definition.task import Task
 from ..state.store import StateStore
 from .cache import LocalCache
+from .earlier_run import Reused
+from .numbered import Numbered
 from .outcome import LocalOutcome
-from .record import Recorder, Reused
+from .record import Recorder
 from .run_events import RunEvents
 
 # The store for the results of a run, whether to reuse stored results, and the names of tasks to
@@ -30,6 +33,7 @@ class RunPersistence:
         self,
         dag_name: str,
         indexed: IndexedDAG,
+        numbered: Numbered[Task],
         params: Mapping[str, Any],
         recording: Recording | None,
         events: RunEvents,
@@ -41,12 +45,12 @@ class RunPersistence:
         if recording is not None:
             state, resume, from_task = recording
             self._recorder = Recorder(
-                state, dag_name, indexed, params, resume=resume, from_task=from_task
+                state, dag_name, indexed, numbered, params, resume=resume, from_task=from_task
             )
         self.cache: LocalCache | None = None
         if any(task.cache_ttl is not None for task in indexed.tasks):
             rerun = () if self._recorder is None else self._recorder.rerun
-            self.cache = LocalCache(state, indexed.tasks, events, rerun=rerun)
+            self.cache = LocalCache(state, numbered, events, rerun=rerun)
 
     def begin(self) -> dict[int, Reused]:
         """Return the results reused from an earlier run, by task number."""
@@ -67,8 +71,14 @@ class RunPersistence:
     def record_marked(self, command: MarkTasks) -> None:
         """Record that triggers skipped these tasks, so that a resume can reuse what follows."""
         if self._recorder is not None and command.state is TaskState.SKIPPED:
-            own = [task for task in command.tasks if task < self._indexed.own]
+            node, last = self._indexed.numbering.node, self._indexed.own
+            own = [task for task in command.tasks if node(task) < last]
             self._recorder.record([LocalOutcome(task, 0, command.state) for task in own])
+
+    def expanded(self, task: int, length: int) -> None:
+        """Record how many items a mapped task has."""
+        if self._recorder is not None:
+            self._recorder.expanded(task, length)
 
     def drop(self, command: DropResults) -> None:
         """Delete the stored results of these tasks. Cached ones stay, for other runs."""

@@ -19,6 +19,11 @@ These rules keep a resumed run from mixing old and new results:
     and by rule 1 everything downstream. Earlier releases always run it again.
 8.  An at-most-once task is recorded before it starts. Only a resume that names it starts it again.
     Otherwise its result is reused whatever its inputs were, and without a result the task fails.
+9.  An item of a mapped task is recorded like a task, under ``DAG/TASK[INDEX]``. The entry of the
+    mapped task has the number of items, and names the run in which they began to exist, as the
+    entries of the items do. They are reused only together with the list that they belong to: if
+    what the task is mapped over runs again, there are new items, and the old entries are deleted.
+    Of the items that are there, only those run again that have no result.
 
 Code is not compared: after a change, run without ``resume``. Only one run of a DAG may use a store
 at a time.
@@ -27,30 +32,24 @@ at a time.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
-from ..core.dropping import with_needed
 from ..core.states import TaskState
 from ..core.triggers import OF_THE_RUN
 from ..definition.indexing import IndexedDAG
+from ..definition.task import Task
 from ..definition.task_names import numbers_of
 from ..exceptions import WorkerLost
-from ..state.entries import MISSING
+from ..execution.elements import elements_of
 from ..state.store import StateStore, batch_of
-from ..state.task_cache import check_store, read_or_missing
+from ..state.task_cache import check_store
+from .earlier_run import DROPPED, EXPANDED, STARTED, EarlierRun, Expanded, Reused
+from .numbered import Numbered
 from .outcome import LocalOutcome
 from .records import Records
 from .run_events import RunEvents
 
-_STARTED, _DROPPED = "started", "dropped"
 _RECORDED = (TaskState.SUCCEEDED, TaskState.SKIPPED)
-
-
-class Reused(NamedTuple):
-    """How a task ended in an earlier run: SUCCEEDED with its result, or SKIPPED with None."""
-
-    state: TaskState
-    value: Any
 
 
 class Recorder:
@@ -64,6 +63,7 @@ class Recorder:
         state: StateStore,
         dag_name: str,
         indexed: IndexedDAG,
+        numbered: Numbered[Task],
         params: Mapping[str, Any],
         *,
         resume: bool,
@@ -71,40 +71,67 @@ class Recorder:
     ) -> None:
         """Raises TypeError for an invalid store, TaskNotFoundError for an unknown task."""
         self._state = check_store("run(state=…)", state)
-        self._dag_name, self._tasks, self._graph = dag_name, indexed.tasks, indexed.graph
-        self._records = Records(self._state, dag_name, indexed.tasks, indexed.graph, params)
+        self._dag_name, self._indexed, self._numbered = dag_name, indexed, numbered
+        self._graph = indexed.graph
+        self._records = Records(self._state, dag_name, numbered, indexed.graph, params)
         self._resume = resume
         named = numbers_of(from_task, indexed.graph.names, f"DAG {dag_name!r}")
         once = (at for at, task in enumerate(indexed.tasks) if task.policy.at_most_once)
-        self._held = set(once).difference(named) if resume else set()
-        self._unfinished: set[int] = set()
-        self._dropped: set[int] = set()
+        held = set(once).difference(named) if resume else set[int]()
         # The hooks of the run follow its end, so they are called at every end.
         hooks = [at for at, trigger in indexed.triggers().items() if trigger in OF_THE_RUN]
         self.rerun = indexed.graph.with_downstream([*named, *hooks])
+        self._earlier = EarlierRun(self._records, indexed, self.rerun, held)
+        self._expanded: dict[int, Expanded] = {}
+        self._unrecorded: dict[int, Exception] = {}
+        self._lengths: dict[int, int] = {}  # of results that are mapped
         self._run_id = ""
         self._events: RunEvents | None = None  # of the run, from its beginning on
 
     def begin(self, events: RunEvents) -> dict[int, Reused]:
-        """Return the reused results by task number, and delete those of all other tasks."""
+        """Return the reused results by number, and delete those of all other tasks and items."""
         self._run_id, self._events = events.run_id, events
-        order = self._graph.order()
-        reused: dict[int, Reused] = {}
-        for index in order if self._resume else ():
-            ups = self._graph.upstream(index)
-            result = self._find_held(index) if index in self._held else None
-            if result is None and index not in self.rerun and all(up in reused for up in ups):
-                result = self._find(index)
-            if result is not None:
-                reused[index] = result
-        self._remake_needed(reused)
-        with batch_of(self._state):
-            for index in order:
-                if index not in reused and index not in self._unfinished:
-                    self._records.delete(index)
+        earlier = self._earlier
         if self._resume:
-            events.resumed(len(reused))
-        return reused
+            earlier.read()
+        self._expanded = dict(earlier.expanded)
+        lengths = {number: result.length for number, result in earlier.reused.items()}
+        self._lengths = {at: length for at, length in lengths.items() if length is not None}
+        with batch_of(self._state):
+            for number in self._graph.order():
+                if number in self._indexed.maps:
+                    self._delete_items(number)
+                self._delete(number)
+        if self._resume:
+            events.resumed(len(earlier.reused), sum(at.length for at in earlier.expanded.values()))
+        return earlier.reused
+
+    def _delete(self, number: int) -> None:
+        earlier = self._earlier
+        kept = number in earlier.reused or number in earlier.unfinished
+        if not kept and number not in earlier.expanded:
+            self._records.delete(number)
+
+    def _delete_items(self, task: int) -> None:
+        _, expanded = self._earlier.entry_of(task)
+        for number in (
+            self._indexed.numbering.items(task, expanded.length) if expanded is not None else ()
+        ):
+            self._delete(number)
+
+    def expanded(self, task: int, length: int) -> None:
+        """Record that a mapped task has so many items, which belong to this run or an earlier one.
+
+        If that fails, its items fail too when they are recorded.
+        """
+        if task in self._expanded:
+            return
+        self._expanded[task] = Expanded(length, self._run_id)
+        about = self._about(task) | {"outcome": EXPANDED, "inputs": self._records.inputs(task)}
+        try:
+            self._records.save(task, None, about | {"items": length, "expansion": self._run_id})
+        except Exception as error:
+            self._unrecorded[task] = error
 
     def record(self, outcomes: Sequence[LocalOutcome]) -> list[LocalOutcome]:
         """Store the results; an outcome that cannot be stored is returned as a failure."""
@@ -125,7 +152,9 @@ class Recorder:
             with batch_of(self._state):
                 for index in tasks:
                     inputs = self._records.inputs(index)
-                    about = self._about(index) | {"outcome": _DROPPED, "dropped_inputs": inputs}
+                    about = self._about(index) | {"outcome": DROPPED, "dropped_inputs": inputs}
+                    if index in self._lengths:
+                        about["length"] = self._lengths[index]
                     self._records.save(index, None, about)
         except Exception as error:  # the run needs them no longer, so it does not fail
             if self._events is not None:
@@ -136,26 +165,21 @@ class Recorder:
 
         Raises WorkerLost if an earlier run started the task and recorded no result.
         """
-        task = self._tasks[index]
-        if index in self._unfinished:
+        if index in self._earlier.unfinished:
+            name, task = self._numbered.names[index], self._numbered.tasks[index].name
             raise WorkerLost(
-                f"Task {task.name!r} of DAG {self._dag_name!r} was started by an earlier run, "
+                f"Task {name!r} of DAG {self._dag_name!r} was started by an earlier run, "
                 "which recorded no result, so it may or may not have done its work. It must run at "
                 "most once (at_most_once=True) and is not started again. Check whether its work "
-                f"was done; if it was not, resume with from_task={task.name!r}."
+                f"was done; if it was not, resume with from_task={task!r}."
             )
-        self._records.save(index, None, self._about(index) | {"outcome": _STARTED})
-
-    def _remake_needed(self, reused: dict[int, Reused]) -> None:
-        """Rerun the tasks whose dropped results are needed, and everything downstream."""
-        if self._dropped:
-            rerun = [index for index in range(len(self._tasks)) if index not in reused]
-            held = self._held & reused.keys()
-            for index in with_needed(self._graph, rerun, self._dropped, held) - held:
-                reused.pop(index, None)
+        self._records.save(index, None, self._about(index) | {"outcome": STARTED})
 
     def _about(self, index: int) -> dict[str, object]:
-        return {"dag": self._dag_name, "task": self._tasks[index].name, "run_id": self._run_id}
+        name = self._numbered.plain_name(index)
+        about: dict[str, object] = {"dag": self._dag_name, "task": name, "run_id": self._run_id}
+        node = self._numbered.node(index)
+        return about if node == index else about | {"expansion": self._expanded[node].made_by}
 
     # -- one task ------------------------------------------------------------------------------
 
@@ -165,39 +189,19 @@ class Recorder:
         succeeded = outcome.state is TaskState.SUCCEEDED
         inputs = self._records.inputs(outcome.task)
         about = self._about(outcome.task) | {"outcome": outcome.state.value, "inputs": inputs}
+        if succeeded and self._indexed.is_counted(outcome.task):
+            elements = elements_of(outcome.value)
+            if elements is not None:
+                about["length"] = self._lengths[outcome.task] = len(elements)
+        unrecorded = self._unrecorded.get(self._numbered.node(outcome.task))
+        if unrecorded is not None:
+            return _failed(outcome, unrecorded)
         try:
             value = outcome.value if succeeded else None
             self._records.save(outcome.task, value, about)
         except Exception as error:
             return _failed(outcome, error)
         return outcome
-
-    def _find_held(self, index: int) -> Reused | None:
-        """Return the result of an at-most-once task, whatever its inputs were."""
-        record = self._records.find(index)
-        if record is None:
-            return None
-        if record.about.get("outcome") == TaskState.SUCCEEDED.value:
-            value = read_or_missing(self._state, record.key)
-            return None if value is MISSING else Reused(TaskState.SUCCEEDED, value)
-        if record.about.get("outcome") == _STARTED:
-            self._unfinished.add(index)
-        return None
-
-    def _find(self, index: int) -> Reused | None:
-        record = self._records.find(index)
-        if record is None or record.inputs is None:
-            return None
-        if record.about.get("dropped_inputs") == record.inputs:
-            self._dropped.add(index)
-            return Reused(TaskState.SUCCEEDED, None)
-        if record.about.get("inputs") != record.inputs:
-            return None
-        value = read_or_missing(self._state, record.key)
-        if value is MISSING:
-            return None
-        skipped = record.about.get("outcome") == TaskState.SKIPPED.value
-        return Reused(TaskState.SKIPPED if skipped else TaskState.SUCCEEDED, value)
 
 
 def _failed(outcome: LocalOutcome, error: Exception) -> LocalOutcome:

@@ -11,8 +11,8 @@ Rules:
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import Any
 
 from ..codec.digests import digest
 from ..codec.packing import CodecError
@@ -20,22 +20,13 @@ from ..core.graph import Graph
 from ..definition.call_plan import plan_for
 from ..definition.task import Task
 from ..exceptions import IllegalValue
+from ..state.entries import MISSING
 from ..state.store import StateStore
-from ..state.task_cache import warn_unreadable
+from ..state.task_cache import read_or_missing, warn_unreadable
+from .earlier_run import Recorded
+from .numbered import Numbered
 
 FORMAT = 2  # of keys and names; earlier releases wrote none
-
-
-class Recorded(NamedTuple):
-    """The entry of a task. ``about``: its metadata.
-
-    ``inputs``: a digest of the current inputs, with tasks named as in the release that made the
-    entry; None if they have no digest.
-    """
-
-    key: str
-    about: Mapping[str, Any]
-    inputs: str | None
 
 
 class Records:
@@ -45,14 +36,14 @@ class Records:
         self,
         state: StateStore,
         dag_name: str,
-        tasks: Sequence[Task],
+        numbered: Numbered[Task],
         graph: Graph,
         params: Mapping[str, Any],
     ) -> None:
-        self._state, self._dag_name = state, dag_name
-        self._tasks, self._graph, self._params = tasks, graph, params
+        self._state, self._dag_name, self._numbered = state, dag_name, numbered
+        self._tasks, self._graph, self._params = numbered.tasks, graph, params
         self._digests: dict[str, str | None] = {}
-        self._inputs = [self._made_from(at, _name) for at in range(len(tasks))]
+        self._inputs = [self._made_from(at, _name) for at in range(len(self._tasks))]
 
     def find(self, index: int) -> Recorded | None:
         """Return the entry of a task, made by this release or an earlier one."""
@@ -60,16 +51,24 @@ class Records:
         about = self._about(key)
         task = self._tasks[index]
         if about is not None and (task.name == _earlier_name(task) or _is_current(about)):
-            return Recorded(key, about, self._inputs[index])
+            return Recorded(key, about, self.inputs(index))
         return self._find_earlier(index)
+
+    def value_of(self, record: Recorded) -> tuple[object] | None:
+        """Return the value of an entry; None, with a warning, if it cannot be read."""
+        value = read_or_missing(self._state, record.key)
+        return None if value is MISSING else (value,)
 
     def save(self, index: int, value: object, about: Mapping[str, object]) -> None:
         """Record a value and its metadata."""
         self._state.set(self.key(index), value, metadata={**about, "format": FORMAT})
 
     def inputs(self, index: int) -> str | None:
-        """Return a digest of a task's inputs other than results, None if it has no digest."""
-        return self._inputs[index]
+        """Return a digest of a task's inputs other than results, None if it has no digest.
+
+        Those of an item are those of its mapped task.
+        """
+        return self._inputs[self._numbered.node(index)]
 
     def delete(self, index: int) -> None:
         """Delete the entries of a task."""
@@ -80,9 +79,11 @@ class Records:
 
     def key(self, index: int) -> str:
         """Return the key of a task's entry."""
-        return result_key(self._dag_name, self._tasks[index].name)
+        return result_key(self._dag_name, self._numbered.plain_name(index))
 
     def _find_earlier(self, index: int) -> Recorded | None:
+        if self._tasks[index].map_options is not None:
+            return None  # earlier releases had no mapped tasks
         name = _earlier_name(self._tasks[index])
         key = f"{self._dag_name}/{name}"
         if key == self.key(index):

@@ -15,15 +15,17 @@ import os
 import uuid
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..core.run import Run
 from ..definition.dag import DAGDefinition
 from ..definition.run_parameters import check_params
-from ..exceptions import DAGError
+from ..definition.task import Task
 from .attempts import Attempts
 from .environment import REAL_ENVIRONMENT, Environment
 from .hooks import LocalHooks
+from .items import Items, MappedGraph
+from .numbered import Numbered
 from .run_context import RunContext
 from .run_events import RunEvents
 from .runner import Runner
@@ -52,63 +54,79 @@ def run_here(
     ``in_processes``: call plain tasks in other processes. ``stopper`` can end the run early.
     """
     indexed = dag.indexed()
-    if indexed.maps:
-        raise DAGError(f"DAG {dag.name!r} has mapped tasks, which cannot run in this process yet.")
     given = MappingProxyType(dict(params or {}))
     check_params(dag.name, indexed, [given])
-    events = environment.events(uuid.uuid4().hex, dag.name, indexed.tasks)
-    persistence = _persistence(dag.name, indexed, given, recording, events)
+    numbered = Numbered.of(indexed.tasks, indexed.graph.names, indexed.numbering)
+    events = environment.events(uuid.uuid4().hex, dag.name, numbered)
+    about = _About(dag, indexed, numbered, given, events, environment)
+    persistence = _persistence(about, recording)
     on_retry = None if dag.hooks is None else dag.hooks.on_retry
-    hooks = LocalHooks(events, dag.name, indexed, given, on_retry)
-    context = _context(dag, indexed, given, environment, hooks, persistence)
+    hooks = LocalHooks(events, dag.name, indexed, numbered, given, on_retry)
+    resolver = _resolver(dag, indexed)
+    context = _context(about, resolver, hooks, persistence)
     attempts = _attempts(context, max_workers or dag.max_workers, in_processes=in_processes)
-    resolver = Run(
-        indexed.graph,
-        on_failure=dag.on_failure,
-        triggers=context.triggers,
-        not_kept=indexed.not_kept(),
-    )
     runner = Runner(context, resolver, attempts, environment, hooks, persistence)
     if stopper is not None:
         stopper.attach(runner.interrupt)
     return runner.run(timeout)
 
 
-def _persistence(
-    dag_name: str,
-    indexed: IndexedDAG,
-    params: Mapping[str, Any],
-    recording: Recording | None,
-    events: RunEvents,
-) -> RunPersistence | None:
-    if recording is None and all(task.cache_ttl is None for task in indexed.tasks):
+class _About(NamedTuple):
+    """What is known of a run before its parts are made."""
+
+    dag: DAGDefinition
+    indexed: IndexedDAG
+    numbered: Numbered[Task]
+    params: Mapping[str, Any]
+    events: RunEvents
+    environment: Environment
+
+
+def _persistence(about: _About, recording: Recording | None) -> RunPersistence | None:
+    if recording is None and all(task.cache_ttl is None for task in about.indexed.tasks):
         return None
     from .persistence import RunPersistence
 
-    return RunPersistence(dag_name, indexed, params, recording, events)
+    run = about.indexed, about.numbered, about.params
+    return RunPersistence(about.dag.name, *run, recording, about.events)
+
+
+def _resolver(dag: DAGDefinition, indexed: IndexedDAG) -> Run:
+    return Run(
+        indexed.graph,
+        on_failure=dag.on_failure,
+        triggers=indexed.triggers(),
+        not_kept=indexed.not_kept(),
+        maps=indexed.maps,
+    )
 
 
 def _context(
-    dag: DAGDefinition,
-    indexed: IndexedDAG,
-    params: Mapping[str, Any],
-    environment: Environment,
-    hooks: LocalHooks,
-    persistence: RunPersistence | None,
+    about: _About, resolver: Run, hooks: LocalHooks, persistence: RunPersistence | None
 ) -> RunContext:
+    indexed, environment = about.indexed, about.environment
+    results = environment.results(len(indexed.tasks))
+    items = None
+    if indexed.maps:
+        graph = MappedGraph(
+            indexed.tasks, indexed.graph, indexed.own, indexed.maps, indexed.numbering
+        )
+        items = Items(graph, about.numbered.names, resolver, results, environment.elements)
     return RunContext(
-        run_id=hooks.events.run_id,
-        dag_name=dag.name,
+        run_id=about.events.run_id,
+        dag_name=about.dag.name,
         indexed=indexed,
-        params=params,
-        results=environment.results(len(indexed.tasks)),
-        on_failure=dag.on_failure,
-        events=hooks.events,
+        numbered=about.numbered,
+        params=about.params,
+        results=results,
+        on_failure=about.dag.on_failure,
+        events=about.events,
         hook_event=hooks.event,
         triggers=indexed.triggers(),
         cache=None if persistence is None else persistence.cache,
         starting=None if persistence is None else persistence.starting,
         check=environment.check,
+        items=items,
     )
 
 

@@ -15,13 +15,13 @@ from ..basics.again import Again
 from ..core.commands import (
     Command,
     DropResults,
+    EndMap,
     FinishRun,
     MarkTasks,
     QueueTasks,
     StopRun,
     StopTasks,
 )
-from ..core.retry import delay_before_retry
 from ..core.run import Run
 from ..core.states import RunState, TaskState
 from ..definition.call_plan import may_retry
@@ -30,6 +30,7 @@ from .attempts import Attempts
 from .environment import Environment
 from .failure import failure_of
 from .hooks import LocalHooks
+from .next_attempts import NextAttempts
 from .outcome import LocalOutcome
 from .run_context import RunContext
 from .storage import ResultStore
@@ -52,12 +53,13 @@ class Runner:
     ) -> None:
         """``store``: None for a run that stores nothing."""
         self._run_id, self._dag_name = context.run_id, context.dag_name
-        self._tasks, self._own = context.indexed.tasks, context.indexed.own
-        self._context = context
+        self._numbered, self._tasks = context.numbered, context.numbered.tasks
+        self._context, self._items = context, context.items
         self._results, self._events, self._hooks = context.results, context.events, hooks
         self._run, self._attempts, self._store = resolver, attempts, store
-        self._clock, self._jitter = environment.clock, environment.jitter
+        self._clock = environment.clock
         self._timers = Timers(environment.clock)
+        self._next = NextAttempts(context, self._timers, environment, hooks)
         self._current = [1] * len(self._tasks)  # the attempt whose outcome counts; 0: ended
         self._errors: dict[int, BaseException] = {}
         self._failed: int | None = None
@@ -82,8 +84,8 @@ class Runner:
             self._hooks.forget()
         if self._run.outcome is not RunState.SUCCEEDED:
             raise self._failure()
-        self._events.completed(self._clock.monotonic() - begun)
-        states = [self._run.state(index) for index in range(self._own)]
+        self._events.completed(self._clock.monotonic() - begun, self._run.total)
+        states = [self._run.state(index) for index in range(self._context.indexed.own)]
         return {
             self._tasks[index].name: self._results[index]
             for index, state in enumerate(states)
@@ -95,10 +97,15 @@ class Runner:
         if self._store is None:
             return self._run.start()
         reused = self._store.begin()
-        for index, (_, value) in reused.items():
+        states = {index: state for index, (state, _, _) in reused.items()}
+        lengths = {} if self._items is None else self._items.restore(reused)
+        self._current.extend([1] * (len(self._results) - len(self._current)))
+        for index, (_, value, _) in reused.items():
             self._results[index], self._current[index] = value, 0
-        self._events.reused({index: state for index, (state, _) in reused.items()})
-        return self._run.restore((index, state) for index, (state, _) in reused.items())
+        commands = self._run.restore(states.items(), lengths=lengths)
+        self._expand()
+        self._events.reused(states)
+        return commands
 
     def interrupt(self) -> None:
         """End the run with RunCancelled, as Ctrl-C would. Any thread may call this."""
@@ -117,10 +124,14 @@ class Runner:
                 self._hooks.note_stop(command.failed)
             elif isinstance(command, MarkTasks):
                 self._events.marked(command)
+                if self._items is not None and command.state is TaskState.UPSTREAM_FAILED:
+                    self._items.blocked(command.tasks)
                 if self._store is not None:
                     self._store.record_marked(command)
             elif isinstance(command, StopTasks):
-                self._obey(self._run.tasks_over(self._drop_retries(command.tasks)))
+                self._tell(self._drop_retries(command.tasks))
+            elif isinstance(command, EndMap):
+                self._end_map(command)
             elif isinstance(command, DropResults):
                 self._drop(command)
             elif isinstance(command, FinishRun):
@@ -129,8 +140,34 @@ class Runner:
     def _drop(self, command: DropResults) -> None:
         for index in command.tasks:
             self._results[index] = None
+        if self._items is not None:
+            self._items.drop(command.tasks)
         if self._store is not None:
             self._store.drop(command)
+
+    def _tell(self, facts: list[Fact]) -> None:
+        """Pass facts to the resolver and carry out its commands."""
+        if self._items is None:
+            self._obey(self._run.tasks_over(facts))
+            return
+        commands = self._run.tasks_over(facts, self._items.take_lengths())
+        self._expand()
+        self._obey(commands)
+
+    def _expand(self) -> None:
+        """Make room for the items of mapped tasks that have expanded."""
+        for task, length in () if self._items is None else self._items.expand():
+            self._current.extend([1] * (len(self._results) - len(self._current)))
+            self._events.expanded(task, length)
+            if self._store is not None:
+                self._store.expanded(task, length)
+
+    def _end_map(self, command: EndMap) -> None:
+        problem = None if self._items is None else self._items.end(command)
+        if problem is not None:
+            self._errors[command.task] = problem
+            self._hooks.note(command.task, 0, problem)
+        self._events.map_ended(command, problem)
 
     def _begin_attempt(self, index: int, attempt: int) -> None:
         self._in_flight += 1
@@ -150,9 +187,9 @@ class Runner:
         for timer in self._timers.pop_due():
             self._handle_timer(timer, facts)
         if facts:
-            self._obey(self._run.tasks_over(facts))
+            self._tell(facts)
             if self._run.outcome in (None, RunState.SUCCEEDED):
-                self._events.progress(self._run.over)
+                self._events.progress(self._run.over, self._run.total)
         if not self._run.finished:
             self._check_time(end)
 
@@ -203,6 +240,8 @@ class Runner:
         self._current[index] = 0
         if state is TaskState.SUCCEEDED:
             self._results[index] = value
+            if self._items is not None:
+                self._items.count(index, value)
             cached = self._attempts.was_cached(index)
             self._events.succeeded(index, attempt, duration, cached=cached)
         elif state is TaskState.SKIPPED:
@@ -211,6 +250,8 @@ class Runner:
         elif state is not TaskState.CANCELLED:
             state = TaskState.FAILED
             self._errors[index] = value
+            if self._items is not None:
+                self._items.failed(index, value)
             self._hooks.note(index, attempt, value)
             self._events.failed(index, attempt, value)
         facts.append((index, state))
@@ -223,7 +264,7 @@ class Runner:
             self._begin_attempt(index, attempt)
         elif self._attempts.abandon(index, attempt):
             task = self._tasks[index]
-            error = TaskTimeout(task.name, task.timeout or 0.0)
+            error = TaskTimeout(self._numbered.names[index], task.timeout or 0.0)
             state = TaskState.WAITING if may_retry(task, error) else TaskState.FAILED
             self._take(LocalOutcome(index, attempt, state, error), facts)
 
@@ -231,34 +272,22 @@ class Runner:
         """Set the timer of the next attempt; False if there is none."""
         if self._run.outcome is not None and not self._context.continues(index):
             return False
-        if isinstance(why, Again):
-            times = self._context.comebacks.keep(index, attempt, why)
-            self._set_timer(index, attempt, why.delay)
-            self._events.comes_again(index, attempt, why.delay, times)
-            return True
-        return self._retry(index, attempt, why)
-
-    def _set_timer(self, index: int, attempt: int, delay: float) -> None:
-        self._current[index] = attempt + 1
-        self._timers.set_retry(delay, index, attempt + 1)
-
-    def _retry(self, index: int, attempt: int, error: BaseException) -> bool:
-        task, failures = self._tasks[index], self._context.comebacks.failures(index, attempt)
-        delay = delay_before_retry(task.policy, failures, self._jitter(task, failures))
-        if delay is None:
+        if self._items is not None and self._items.is_halted(index):
             return False
-        self._set_timer(index, attempt, delay)
-        self._events.retried(index, failures, delay, error)
-        self._hooks.retried(index, failures, delay, error)
+        if not self._next.set(index, attempt, why):
+            return False
+        self._current[index] = attempt + 1
         return True
 
     # -- failing ---------------------------------------------------------------------------
 
     def _failure(self) -> Exception:
-        errors = {index: error for index, error in self._errors.items() if index < self._own}
+        fails = self._context.fails_run
+        errors = {index: error for index, error in self._errors.items() if fails(index)}
         self._errors.clear()  # the frames of an error refer to this run: avoid a cycle
         failed = next(iter(errors)) if self._failed is None else self._failed
-        named = {self._tasks[index].name: error for index, error in errors.items()}
-        error = failure_of(self._run_id, self._dag_name, named, self._tasks[failed].name)
+        names = self._numbered.names
+        named = {names[index]: error for index, error in errors.items()}
+        error = failure_of(self._run_id, self._dag_name, named, names[failed])
         self._events.run_failed(failed, error, len(errors))
         return error

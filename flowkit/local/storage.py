@@ -39,14 +39,20 @@ class CallCache(Protocol):
 class ResultStore(Protocol):
     """The results of one run. Only the thread of the runner uses it."""
 
-    def begin(self) -> Mapping[int, tuple[TaskState, Any]]:
-        """Return the ends reused from an earlier run, with their results, by task number."""
+    def begin(self) -> Mapping[int, tuple[TaskState, Any, int | None]]:
+        """Return the ends reused from an earlier run, by task number.
+
+        Each has its result, and the number of its elements if other tasks are mapped over it.
+        """
 
     def record(self, outcomes: Sequence[LocalOutcome]) -> list[LocalOutcome]:
         """Store the results; an outcome that cannot be recorded is returned as a failure."""
 
     def record_marked(self, command: MarkTasks) -> None:
         """Record that triggers skipped these tasks, so that a resume can reuse what follows."""
+
+    def expanded(self, task: int, length: int) -> None:
+        """Record how many items a mapped task has, before any of them starts."""
 
     def drop(self, command: DropResults) -> None:
         """Delete the stored results of these tasks."""

@@ -14,13 +14,14 @@ from .run_context import RunContext
 
 def outcome_of_result(context: RunContext, key: Key, value: object, seconds: float) -> LocalOutcome:
     """Return the outcome of an attempt whose function has returned ``value``."""
-    task = context.indexed.tasks[key[0]]
+    index, name = key[0], context.numbered.names[key[0]]
     if type(value) is Again:
-        refused = why_not_again(task.name, task.policy, value, context.comebacks.times(key[0]))
+        policy, times = context.numbered.tasks[index].policy, context.comebacks.times(index)
+        refused = why_not_again(name, policy, value, times)
         if refused is not None:
             return outcome_of_error(context, key, refused, retry=False)
         return LocalOutcome(*key, TaskState.WAITING, value, seconds)
-    problem = unfit_result(task.name, value)
+    problem = unfit_result(name, value)
     if problem is not None:
         return outcome_of_error(context, key, problem, retry=False)
     fault = table_fault(value)
@@ -37,7 +38,7 @@ def outcome_of_error(
     ``retry``: whether to retry the error, None to ask the task.
     """
     index, attempt = key
-    task = context.indexed.tasks[index]
+    task = context.numbered.tasks[index]
     retryable = may_retry(task, error) if retry is None else retry
     final = not retryable or context.comebacks.failures(index, attempt) > task.retries
     return LocalOutcome(index, attempt, TaskState.FAILED if final else TaskState.WAITING, error)

@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 
 from ..basics.log_line import LogLine
 from ..basics.suggestions import unknown_name
+from ..core.numbering import split_name
 from ..core.states import TaskState
 from ..core.task_progress import TaskProgress
 from ..definition.task import Task
@@ -31,6 +32,7 @@ class TaskResult:
     ``attempts``: calls of its function. ``delays``: the wait before each retry. ``errors``: the
     errors of its attempts. ``note``: why it was skipped, or where its result came from.
     ``progress``: what its last attempt reported last (``flowkit.track``, ``flowkit.progress``).
+    ``label``: of an item of a mapped task.
     ``agains``: the delay of each ``flowkit.again`` that it returned.
     """
 
@@ -41,6 +43,7 @@ class TaskResult:
     errors: Sequence[BaseException]
     note: str = ""
     progress: TaskProgress | None = None
+    label: str = ""
     agains: Sequence[float] = ()
 
     def __str__(self) -> str:
@@ -62,7 +65,8 @@ class DagResult:
     ``dag.run()`` would have raised, None if the run succeeded. ``tasks``: each task by name,
     including hooks.
     ``order``: the names of the tasks that ran, in the order of their starts; parallel tasks may be
-    in any order. ``elapsed``: seconds that passed on the run's clock.
+    in any order. ``elapsed``: seconds that passed on the run's clock. ``mapped``: the items of each
+    mapped task that has expanded, by its name.
     """
 
     dag: str
@@ -72,6 +76,7 @@ class DagResult:
     order: Sequence[str]
     elapsed: float
     kept: KeptLines = field(default_factory=KeptLines, repr=False, compare=False)
+    mapped: Mapping[str, Sequence[TaskResult]] = field(default_factory=dict)
 
     def __str__(self) -> str:
         ended = "succeeded" if self.succeeded else "failed"
@@ -118,8 +123,18 @@ class DagResult:
         name = None if task is None else self._task(task).name
         return self.kept.lines(None, name, attempt)
 
+    def items(self, task: AnyTask) -> list[TaskResult]:
+        """Return the items of a mapped task, in their order; none if it has not expanded.
+
+        An item is also found by its name, such as ``result.state("parse[3]")``.
+        """
+        return list(self.mapped.get(self._task(task).name, ()))
+
     def _task(self, task: AnyTask) -> TaskResult:
         name = task.name if isinstance(task, Task) else task
+        item = None if name in self.tasks else split_name(str(name))
+        if item is not None and item[1] < len(self.mapped.get(item[0], ())):
+            return self.mapped[item[0]][item[1]]
         if name not in self.tasks:
             problem = unknown_name("task", str(name), list(self.tasks))
             raise TaskNotFoundError(f"DAG {self.dag!r}: {problem}")

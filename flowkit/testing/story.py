@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..basics.again import Again
 from ..clock import Clock, FakeClock
 from ..codec.packing import pack, unpack
-from ..core.commands import MarkTasks
+from ..core.commands import EndMap, MarkTasks
 from ..core.states import TaskState
 from ..core.task_progress import TaskProgress
 from ..definition.call_plan import annotate, may_retry
@@ -26,6 +26,7 @@ from ..events.event import Listener
 from ..exceptions import TaskTimeout
 from ..execution.progress import end_reports
 from ..local.environment import Environment, listener
+from ..local.numbered import Numbered
 from ..local.outcome import LocalOutcome
 from ..local.run_events import RunEvents
 from ..logging.kept_lines import KeptLines
@@ -38,88 +39,117 @@ class RunRecorder(RunEvents):
     """Records what happens in a run, by task number. ``failure``: what the run failed with."""
 
     def __init__(
-        self, listener: Listener, run_id: str, dag_name: str, tasks: Sequence[Task]
+        self, listener: Listener, run_id: str, dag_name: str, numbered: Numbered[Task]
     ) -> None:
-        super().__init__(listener, run_id, dag_name, tasks)
-        self.tasks = tasks
+        super().__init__(listener, run_id, dag_name, numbered)
+        self.numbered = numbered
         self.failure: BaseException | None = None
         self.order: list[int] = []
-        # When the run is over, tasks without any event were cancelled.
-        self.states = [TaskState.CANCELLED] * len(tasks)
-        self._attempts = [0] * len(tasks)
-        self._delays: list[list[float]] = [[] for _ in tasks]
-        self._errors: list[list[BaseException]] = [[] for _ in tasks]
-        self._notes = [""] * len(tasks)
-        self.reports: list[TaskProgress | None] = [None] * len(tasks)
-        self.came_again: dict[int, int] = {}  # the last attempt that asked to come again
-        self._agains: list[list[float]] = [[] for _ in tasks]
+        self.lengths: dict[int, int] = {}
+        self._records = {number: _Record() for number in range(len(numbered.tasks))}
 
-    def task_results(self) -> dict[str, TaskResult]:
-        """Return the results of the tasks, by name."""
-        fields = (
-            *(self.states, self._attempts, self._delays, self._errors),
-            *(self._notes, self.reports, self._agains),
-        )
-        names = (task.name for task in self.tasks)
+    def task_results(self) -> dict[int, TaskResult]:
+        """Return the results of the tasks, and then those of items, by number."""
         return {
-            name: TaskResult(name, *values) for name, *values in zip(names, *fields, strict=True)
+            number: self._records[number].result(self.numbered, number)
+            for number in sorted(self._records)
         }
 
+    def keeps(self, number: int) -> bool:
+        """Return whether the result of a task is kept."""
+        return self.numbered.tasks[number].policy.keep_result
+
+    def of(self, number: int) -> _Record:
+        """Return the record of a task or an item."""
+        return self._records[number]
+
     # -- events --------------------------------------------------------------------------------
+
+    def expanded(self, task: int, length: int) -> None:
+        """A mapped task has so many items from now on."""
+        super().expanded(task, length)
+        self.lengths[task] = length
+        for number in self.numbered.items(task, length):
+            self._records.setdefault(number, _Record())
 
     def reused(self, states: Mapping[int, TaskState]) -> None:
         """Tasks that are not rerun."""
         super().reused(states)
         for task, state in states.items():
-            self.states[task], self._notes[task] = state, "of an earlier run"
+            record = self._records[task]
+            record.state, record.note = state, "of an earlier run"
 
     def started(self, task: int, attempt: int) -> None:
         """An attempt begins. Called in its own thread."""
         super().started(task, attempt)
-        self._attempts[task] += 1
+        self._records[task].attempts += 1
         if attempt == 1:
             self.order.append(task)
 
     def succeeded(self, task: int, attempt: int, duration: float, *, cached: bool) -> None:
         """A task has succeeded."""
         super().succeeded(task, attempt, duration, cached=cached)
-        self.states[task] = TaskState.SUCCEEDED
+        self._records[task].state = TaskState.SUCCEEDED
         if cached:
-            self._notes[task] = "cached"
+            self._records[task].note = "cached"
 
     def skipped(self, task: int, attempt: int, reason: str) -> None:
         """A task was skipped."""
         super().skipped(task, attempt, reason)
-        self.states[task], self._notes[task] = TaskState.SKIPPED, reason
+        record = self._records[task]
+        record.state, record.note = TaskState.SKIPPED, reason
 
     def failed(self, task: int, attempt: int, error: BaseException) -> None:
         """A task has failed for good."""
         super().failed(task, attempt, error)
-        self.states[task] = TaskState.FAILED
-        self._errors[task].append(error)
+        self._records[task].state = TaskState.FAILED
+        self._records[task].errors.append(error)
 
     def retried(self, task: int, failures: int, delay: float, error: BaseException) -> None:
         """A task is retried."""
         super().retried(task, failures, delay, error)
-        self._delays[task].append(delay)
-        self._errors[task].append(error)
+        self._records[task].delays.append(delay)
+        self._records[task].errors.append(error)
 
     def comes_again(self, task: int, attempt: int, delay: float, times: int) -> None:
         """A task starts again later."""
         super().comes_again(task, attempt, delay, times)
-        self.came_again[task] = attempt
-        self._agains[task].append(delay)
+        self._records[task].base = attempt
+        self._records[task].agains.append(delay)
 
     def marked(self, command: MarkTasks) -> None:
         """Tasks ended without an attempt."""
         super().marked(command)
         for task in command.tasks:
-            self.states[task] = command.state
+            self._records[task].state = command.state
+
+    def map_ended(self, end: EndMap, problem: BaseException | None) -> None:
+        """A mapped task is over."""
+        super().map_ended(end, problem)
+        self._records[end.task].state = end.state
 
     def run_failed(self, task: int, error: BaseException, failures: int) -> None:
         """The run has failed."""
         super().run_failed(task, error, failures)
         self.failure = error
+
+
+@dataclass(slots=True)
+class _Record:
+    """What happened to one task. When the run is over, one without any event was cancelled."""
+
+    state: TaskState = TaskState.CANCELLED
+    attempts: int = 0
+    delays: list[float] = field(default_factory=list)
+    errors: list[BaseException] = field(default_factory=list)
+    note: str = ""
+    report: TaskProgress | None = None
+    base: int = 0  # the last attempt that asked to come again
+    agains: list[float] = field(default_factory=list)
+
+    def result(self, numbered: Numbered[Task], number: int) -> TaskResult:
+        found = (self.state, self.attempts, self.delays, self.errors, self.note, self.report)
+        return TaskResult(numbered.plain_name(number), *found, numbered.label(number), self.agains)
 
 
 class TestEnvironment:
@@ -136,7 +166,12 @@ class TestEnvironment:
     def environment(self) -> Environment:
         """Return the environment that the run uses."""
         return Environment(
-            self._clock, self._jitter, self._listen, self._new_results, self._checked
+            self._clock,
+            self._jitter,
+            self._listen,
+            self._new_results,
+            self._checked,
+            self._copies,
         )
 
     @property
@@ -147,34 +182,43 @@ class TestEnvironment:
     def result(self, dag_name: str, own: int, elapsed: float) -> DagResult:
         """Return what happened, after the run. ``own``: how many of the tasks are not hooks."""
         recorder = self._recorder
-        tasks = {} if recorder is None else recorder.task_results()
+        if recorder is None:
+            return DagResult(dag_name, {}, self.failure, {}, [], elapsed, self.kept)
+        found = recorder.task_results()
+        count = len(recorder.numbered.tasks)
+        tasks = {result.name: result for number, result in found.items() if number < count}
         results = {
-            name: self._results[number]
-            for number, (name, task) in enumerate(tasks.items())
-            if number < own and task.state is TaskState.SUCCEEDED and self._keeps(number)
+            result.name: self._results[number]
+            for number, result in found.items()
+            if number < own and result.state is TaskState.SUCCEEDED and recorder.keeps(number)
         }
-        order = [] if recorder is None else [recorder.tasks[n].name for n in recorder.order]
-        return DagResult(dag_name, results, self.failure, tasks, order, elapsed, self.kept)
+        items = {
+            found[task].name: [found[number] for number in recorder.numbered.items(task, length)]
+            for task, length in recorder.lengths.items()
+        }
+        order = [recorder.numbered.plain_name(number) for number in recorder.order]
+        end = self.failure, tasks, order, elapsed, self.kept
+        return DagResult(dag_name, results, *end, items)
 
-    def _keeps(self, number: int) -> bool:
-        return self._recorder is not None and self._recorder.tasks[number].policy.keep_result
-
-    def _listen(self, run_id: str, dag_name: str, tasks: Sequence[Task]) -> RunRecorder:
-        self._recorder = RunRecorder(listener(), run_id, dag_name, tasks)
+    def _listen(self, run_id: str, dag_name: str, numbered: Numbered[Task]) -> RunRecorder:
+        self._recorder = RunRecorder(listener(), run_id, dag_name, numbered)
         return self._recorder
 
     def _new_results(self, count: int) -> list[Any]:
         self._results = _Copies([None] * count) if self._strict else [None] * count
         return self._results
 
+    def _copies(self, elements: Sequence[Any]) -> Sequence[Any]:
+        return _Copies(elements) if self._strict else elements
+
     def _jitter(self, task: Task, failures: int) -> float:
         return random.Random(f"{self._seed}/{task.name}/{failures}").random()  # noqa: S311
 
     def _checked(self, task: Task, outcome: LocalOutcome) -> LocalOutcome:
         if self._recorder is not None:
-            self._recorder.reports[outcome.task] = end_reports()
-        if outcome.state in _ENDED_WITHOUT_CANCEL and self._is_overdue(task, outcome.attempt):
-            error = TaskTimeout(task.name, task.timeout or 0.0)
+            self._recorder.of(outcome.task).report = end_reports()
+        if outcome.state in _ENDED_WITHOUT_CANCEL and self._is_overdue(task, outcome):
+            error = TaskTimeout(self._name(outcome.task), task.timeout or 0.0)
             retried = may_retry(task, error) and self._has_retries(task, outcome)
             state = TaskState.WAITING if retried else TaskState.FAILED
             return outcome._replace(state=state, value=error)
@@ -185,16 +229,19 @@ class TestEnvironment:
                 return outcome._replace(state=TaskState.FAILED, value=error)
         return outcome
 
+    def _name(self, number: int) -> str:
+        return "" if self._recorder is None else self._recorder.numbered.plain_name(number)
+
     def _has_retries(self, task: Task, outcome: LocalOutcome) -> bool:
-        recorder = self._recorder
-        base = 0 if recorder is None else recorder.came_again.get(outcome.task, 0)
+        base = 0 if self._recorder is None else self._recorder.of(outcome.task).base
         return outcome.attempt - base <= task.retries
 
-    def _is_overdue(self, task: Task, attempt: int) -> bool:
+    def _is_overdue(self, task: Task, outcome: LocalOutcome) -> bool:
         recorder, clock = self._recorder, self._clock
         if task.timeout is None or recorder is None or not isinstance(clock, FakeClock):
             return False
-        return clock.moved_by(recorder.run_id, task.name, attempt) > task.timeout
+        attempt = recorder.run_id, self._name(outcome.task), outcome.attempt
+        return clock.moved_by(*attempt) > task.timeout
 
 
 class _Copies(list[Any]):

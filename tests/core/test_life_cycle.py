@@ -27,6 +27,8 @@ LEGAL_FOR_TASKS = """
     pending          queue    queued
     pending          block    upstream_failed
     pending          skip     skipped
+    pending          items_over   succeeded
+    pending          item_failed  failed
     pending          cancel   cancelled
     queued           claim    running
     queued           cancel   cancelled
@@ -34,6 +36,8 @@ LEGAL_FOR_TASKS = """
     running          fail     failed
     running          skip     skipped
     running          retry    waiting
+    running          again    waiting
+    running          call     waiting
     running          release  queued
     running          cancel   cancelled
     waiting          due      queued
@@ -141,6 +145,8 @@ def test_the_diagram_shows_the_table() -> None:
         "    pending --> queued: queue",
         "    pending --> upstream_failed: block",
         "    pending --> skipped: skip",
+        "    pending --> succeeded: items_over",
+        "    pending --> failed: item_failed",
         "    pending --> cancelled: cancel",
         "    queued --> running: claim",
         "    queued --> cancelled: cancel",
@@ -148,6 +154,8 @@ def test_the_diagram_shows_the_table() -> None:
         "    running --> failed: fail",
         "    running --> skipped: skip",
         "    running --> waiting: retry",
+        "    running --> waiting: again",
+        "    running --> waiting: call",
         "    running --> queued: release",
         "    running --> cancelled: cancel",
         "    waiting --> queued: due",

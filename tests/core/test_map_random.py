@@ -49,6 +49,12 @@ from flowkit.core.triggers import (
     verdict,
 )
 
+MAP_ENDS = {
+    TaskState.SUCCEEDED: TaskMove.ITEMS_OVER,
+    TaskState.FAILED: TaskMove.ITEM_FAILED,
+    TaskState.UPSTREAM_FAILED: TaskMove.BLOCK,
+    TaskState.CANCELLED: TaskMove.CANCEL,
+}
 LENGTHS = [0, 1, 2, 2, 3, 3, -1]
 PENDING, SUCCEEDED, SKIPPED = TaskState.PENDING, TaskState.SUCCEEDED, TaskState.SKIPPED
 FAILED, BLOCKED, CANCELLED = TaskState.FAILED, TaskState.UPSTREAM_FAILED, TaskState.CANCELLED
@@ -179,11 +185,10 @@ class Environment:
             case MarkTasks(state, [number]):
                 store.happen(number, MARKS[state])
             case EndMap(task, state, length, problem):
-                assert store.state(task) is PENDING, "it ended twice"
                 assert (problem is None) == (length >= 0)
                 for number in self.numbering.items(task, max(0, length)):
                     assert store.state(number) in TASK_OVER, "it ended before its items"
-                store.states[task] = state
+                store.states[task] = next_task_state(store.state(task), MAP_ENDS[state])
             case StopTasks([number]):
                 assert store.state(number) is not PENDING
                 if store.state(number) in (TaskState.QUEUED, TaskState.WAITING):

@@ -19,6 +19,7 @@ from flowkit.exceptions import TaskTimeout, WaitTimeout
 from flowkit.local.attempts import Attempts
 from flowkit.local.environment import listener
 from flowkit.local.hooks import LocalHooks
+from flowkit.local.numbered import Numbered
 from flowkit.local.run_context import RunContext
 from flowkit.local.run_events import RunEvents
 
@@ -292,10 +293,11 @@ def test_an_attempt_is_either_ended_or_abandoned_never_both():
 def _run_of(made: Task) -> Attempts:
     with DAG("one") as dag:
         dag.add(made)
-    events = RunEvents(listener(), "r", dag.name, dag.tasks)
-    hooks = LocalHooks(events, dag.name, dag.indexed(), {}, None)
+    numbered = Numbered(dag.tasks, ["a"])
+    events = RunEvents(listener(), "r", dag.name, numbered)
+    hooks = LocalHooks(events, dag.name, dag.indexed(), numbered, {}, None)
     context = RunContext(
-        "r", dag.name, dag.indexed(), {}, [None], OnFailure.STOP, events, hooks.event
+        "r", dag.name, dag.indexed(), numbered, {}, [None], OnFailure.STOP, events, hooks.event
     )
     return Attempts(context, 1, bounded=True)
 

@@ -37,6 +37,10 @@ def end_tasks(code: str) -> Callable[[Environment], object]:
     return lambda env: env.raw("end_tasks", "s1", 1, "r1", code, "1", 0)
 
 
+def end_map(code: str, error: bytes = b"") -> Callable[[Environment], object]:
+    return lambda env: env.raw("apply", "s1", 1, "", "mapped", "r1", 0, code, 2, error)
+
+
 ACTS: dict[str, Act] = {
     "queue": (lambda env: env.queue(0), {E.QUEUE}),
     "claim": (lambda env: env.claim(), {E.CLAIM}),
@@ -53,6 +57,8 @@ ACTS: dict[str, Act] = {
     "turn over C": (end_tasks("C"), {E.CANCEL}),
     "turn over U": (end_tasks("U"), {E.BLOCK}),
     "turn over K": (end_tasks("K"), {E.SKIP}),
+    "end map S": (end_map("S"), {E.ITEMS_OVER}),
+    "end map F": (end_map("F", b"error"), {E.ITEM_FAILED}),
     "promote": (lambda env: env.scheduler.promote(10), {E.DUE}),
     "requeue": (lambda env: env.scheduler.requeue("r1", [(0, LIST, "5")]), set()),
     "reset": (lambda env: env.scheduler.reset("r1", [0]), {E.RESUME}),

@@ -38,8 +38,8 @@ class Messages:
     def __init__(self, context: RunContext) -> None:
         """Raises NotImportableError for a function that cannot be sent to a child."""
         self._context, self._dag_name = context, context.dag_name
-        self._tasks = context.indexed.tasks
-        self._cargo = load_cargo(context.dag_name, self._tasks)
+        self._tasks, self._names = context.numbered.tasks, context.numbered.names
+        self._cargo = load_cargo(context.dag_name, context.indexed.tasks)
         self._whole = not main_can_be_imported()
 
     @property
@@ -76,11 +76,11 @@ class Messages:
         ``known``: the functions that the child has. Raises ChildFailure for a value that cannot
         be sent.
         """
-        task = self._tasks[index]
+        task, name = self._tasks[index], self._context.numbered.plain_name(index)
         number = self._cargo.number_of(task)
         code = None if number in known else self._cargo.code.get(number)
         comeback = self._context.comebacks.of(index)
-        call = Call(number, code, task.name, attempt, args, dict(kwargs), comeback)
+        call = Call(number, code, name, attempt, args, dict(kwargs), comeback)
         try:
             packed = pack(call, whole=self._whole)
         except Exception as error:
@@ -91,18 +91,18 @@ class Messages:
     def _unsendable(
         self, index: int, args: Sequence[Any], kwargs: Mapping[str, Any], error: Exception
     ) -> IllegalValue:
-        task, indexed = self._tasks[index], self._context.indexed
+        graph = self._context.indexed.graph
         results = {
-            f"the result of task {indexed.tasks[upstream].name!r}": value
-            for upstream, value in zip(indexed.graph.inputs(index), args, strict=False)
+            f"the result of task {graph.names[upstream]!r}": value
+            for upstream, value in zip(graph.inputs(self._context.node(index)), args, strict=False)
         }
         named = {f"its argument {name!r}": value for name, value in kwargs.items()}
         if comeback := self._context.comebacks.of(index):
             named["what it kept with flowkit.again(memory=…)"] = comeback.memory
         what = self._first_unsendable({**results, **named}) or "one of its arguments"
         return IllegalValue(
-            f"Task {task.name!r} of DAG {self._dag_name!r}: {what} cannot be sent to another "
-            f"process ({error_text(error)}). Use plain data, or run with executor='thread'."
+            f"Task {self._names[index]!r} of DAG {self._dag_name!r}: {what} cannot be sent to "
+            f"another process ({error_text(error)}). Use plain data, or run with executor='thread'."
         )
 
     def _first_unsendable(self, values: Mapping[str, object]) -> str | None:
@@ -119,7 +119,6 @@ class Messages:
 
         Raises what the function raised, and ChildFailure for a result that cannot be read.
         """
-        task = self._tasks[index]
         try:
             reply: Done | Raised | UnfitResult | BrokenCall = unpack(answer)
         except Exception as error:
@@ -127,17 +126,18 @@ class Messages:
         if isinstance(reply, Done):
             return reply.value, reply.seconds
         if isinstance(reply, Raised):
-            raise _raised(task, reply)
+            raise _raised(self._names[index], self._tasks[index], reply)
         if isinstance(reply, UnfitResult):
             raise ChildFailure(reply.error, retry=False)
         problem = (
-            f"Task {task.name!r} of DAG {self._dag_name!r}: {reply.problem}. Use plain data and "
-            "objects of classes that are defined in a module, or run with executor='thread'."
+            f"Task {self._names[index]!r} of DAG {self._dag_name!r}: {reply.problem}. Use plain "
+            "data and objects of classes that are defined in a module, or run with "
+            "executor='thread'."
         )
         raise ChildFailure(IllegalValue(problem), retry=False)
 
 
-def _raised(task: Task, reply: Raised) -> BaseException:
+def _raised(name: str, task: Task, reply: Raised) -> BaseException:
     """Return the exception of a task's function, or a substitute for it."""
     with suppress(Exception):  # some exceptions can only be unpacked in the child
         if reply.packed is not None:
@@ -145,6 +145,6 @@ def _raised(task: Task, reply: Raised) -> BaseException:
             if reply.trace:
                 annotate(error, f"In the task's process:\n\n{reply.trace.rstrip()}")
             return error
-    substitute = TaskExecutionError(task.name, reply.kind, reply.message, reply.trace)
+    substitute = TaskExecutionError(name, reply.kind, reply.message, reply.trace)
     retryable = any(name in reply.kinds for name in class_names(task.retry_on))
     return ChildFailure(substitute, retry=retryable)

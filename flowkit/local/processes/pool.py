@@ -45,7 +45,7 @@ class Processes:
         """
         self._dag_name = context.dag_name
         self._context = context
-        self._tasks = context.indexed.tasks
+        self._tasks, self._names = context.numbered.tasks, context.numbered.names
         self._messages = Messages(context)
         self._hello = self._messages.hello()
         self._child_pool = ChildPool()
@@ -82,7 +82,7 @@ class Processes:
             raise RepeatCall from None
         if answer is None:
             self._child_pool.end_child(child)
-            raise TaskTimeout(task.name, task.timeout or 0.0)
+            raise TaskTimeout(self._names[index], task.timeout or 0.0)
         self._idle.append(child)
         return self._messages.read(index, answer)
 
@@ -138,21 +138,21 @@ class Processes:
 
     def _count_death(self, index: int, attempt: int, death: Died) -> None:
         """Count a death during a call of a task. Raises ChildFailure if it may not run again."""
-        task, context = self._tasks[index], self._context
+        task, name, context = self._tasks[index], self._names[index], self._context
         deaths = self._deaths[index] = self._deaths.get(index, 0) + 1
         if self._stopped:
             return
         context.events.child_died(index, attempt, death.pid, death.how)
         if task.policy.at_most_once:
             error = WorkerLost(
-                f"Task {task.name!r} of DAG {self._dag_name!r}: its process died while it ran the "
+                f"Task {name!r} of DAG {self._dag_name!r}: its process died while it ran the "
                 f"task (process {death.pid}, {death.how}), so it may or may not have done its "
                 "work. It must run at most once (at_most_once=True) and is not started again."
             )
             raise ChildFailure(error, retry=False)
         if deaths >= MOST_DEATHS:
             error = WorkerLost(
-                f"Task {task.name!r} of DAG {self._dag_name!r}: its process died {deaths} times "
+                f"Task {name!r} of DAG {self._dag_name!r}: its process died {deaths} times "
                 f"while it ran the task (last process {death.pid}, {death.how}). Look for what "
                 "ends it: memory, a crash in native code, os._exit."
             )

@@ -1,0 +1,82 @@
+"""The tasks of a run by number: those of the graph, and the items of mapped tasks.
+
+Without mapped tasks these are plain lists, which are the fastest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from ..core.numbering import NODE, Numbering, item_name
+
+T = TypeVar("T", covariant=True)
+
+
+class _Tasks(Sequence[T]):
+    """The task of each number; of an item, the mapped task. Its length is that of the graph."""
+
+    def __init__(self, tasks: Sequence[T], numbering: Numbering) -> None:
+        self._tasks, self._numbering = tasks, numbering
+
+    def __len__(self) -> int:
+        return len(self._tasks)
+
+    def __getitem__(self, number: Any) -> Any:
+        return self._tasks[self._numbering.node(number)]
+
+
+class ItemNames(Sequence[str]):
+    """The name of each number, such as ``parse[3]``, and ``parse[3] (eu.csv)`` with ``labels``."""
+
+    def __init__(self, names: Sequence[str], numbering: Numbering) -> None:
+        self._names, self.numbering = names, numbering
+        self.labels: dict[int, str] = {}
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def __getitem__(self, number: Any) -> Any:
+        name = self.plain(number)
+        label = self.labels.get(number)
+        return f"{name} ({label})" if label else name
+
+    def plain(self, number: int) -> str:
+        """Return the name without a label."""
+        task, index = self.numbering.split(number)
+        return self._names[task] if index == NODE else item_name(self._names[task], index)
+
+
+@dataclass(frozen=True, slots=True)
+class Numbered(Generic[T]):
+    """``tasks`` and ``names`` by number. ``names`` are shown: they may have labels."""
+
+    tasks: Sequence[T]
+    names: Sequence[str]
+
+    @classmethod
+    def of(cls, tasks: Sequence[T], names: Sequence[str], numbering: Numbering) -> Numbered[T]:
+        """Return those of the tasks of a graph and of their items."""
+        if not numbering.width:
+            return cls(tasks, names)
+        return cls(_Tasks(tasks, numbering), ItemNames(names, numbering))
+
+    def node(self, number: int) -> int:
+        """Return the task of the graph that a number is, or is an item of."""
+        names = self.names
+        return names.numbering.node(number) if isinstance(names, ItemNames) else number
+
+    def items(self, task: int, length: int) -> range:
+        """Return the numbers of the first items of a mapped task."""
+        names = self.names
+        return names.numbering.items(task, length) if isinstance(names, ItemNames) else range(0)
+
+    def label(self, number: int) -> str:
+        """Return the label of an item, "" if there is none."""
+        return self.names.labels.get(number, "") if isinstance(self.names, ItemNames) else ""
+
+    def plain_name(self, number: int) -> str:
+        """Return a name without a label."""
+        names = self.names
+        return names.plain(number) if isinstance(names, ItemNames) else names[number]
