@@ -37,9 +37,8 @@
         ├── ChildRunFailed        a run that a task has called did not succeed
         └── WaitTimeout
 
-Wrong types and values in a call (``retries="3"``) raise ``TypeError`` and ``ValueError``. Every
-error can be copied and sent between processes, whatever arguments its constructor takes. Its text
-may quote names and messages from Redis or from tasks, so it is escaped; its attributes are not.
+Wrong types and values in a call (``retries="3"``) raise ``TypeError`` and ``ValueError``. Errors can
+be sent between processes. A text may quote Redis or tasks, so it is escaped; attributes are not.
 """
 
 from __future__ import annotations
