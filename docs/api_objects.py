@@ -41,6 +41,7 @@ MODULES = (
     "flowkit.client.dead_letters",
     "flowkit.protocol.listings",
     "flowkit.core.run_record",
+    "flowkit.core.called_run",
     "flowkit.core.mapped",
     "flowkit.core.finding",
     "flowkit.core.queue_info",
@@ -74,6 +75,7 @@ WHOLE = {
 }
 MORE = {
     "flowkit.context": ("attempt_scope",),
+    "flowkit.core.called_run": ("CalledRun",),
     "flowkit.core.mapped": ("ItemFailure",),
     "flowkit.core.states": ("RunState", "TaskState"),
     "flowkit.client.dead_letters": ("DeadLetter", "OpenedLetter"),
@@ -98,7 +100,7 @@ MORE = {
     "flowkit.testing.systems": ("RunningSystem",),
 }
 WIDTH = 88
-_PARTS_ARE_IN = ("flowkit.definition.", "flowkit.client.overview")
+_PARTS_ARE_IN = ("flowkit.definition.", "flowkit.client.overview", "flowkit.client.families")
 
 
 class Entry(NamedTuple):

@@ -37,8 +37,8 @@
         ├── ChildRunFailed        a run that a task has called did not succeed
         └── WaitTimeout
 
-Wrong types and values in a call (``retries="3"``) raise ``TypeError`` and ``ValueError``. Errors can
-be sent between processes. A text may quote Redis or tasks, so it is escaped; attributes are not.
+Wrong types and values in a call (``retries="3"``) raise ``TypeError`` and ``ValueError``. Errors
+can be sent between processes. Texts may quote Redis or tasks, so they are escaped, unlike fields.
 """
 
 from __future__ import annotations

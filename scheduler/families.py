@@ -37,9 +37,12 @@ class Families:
             self._store.cancel_runs(children, f"its parent {run}")
 
     def leave_children(self, run: str) -> None:
-        """Cancel the children of a run that is over, and start their TTL."""
+        """Start the TTL of the children of a run that is over.
+
+        Those that a task still waits for, because its run could not be read, are cancelled.
+        """
+        self.stop_children(run, self._store.open_calls(run))
         for children in self._store.all_called_runs(run):
-            self._store.cancel_runs(children, f"its parent {run}")
             self._store.expire_children(children)
 
     def sweep(self) -> int:
@@ -55,7 +58,7 @@ class Families:
 
     def _wake_damaged(self, item: WaitingTask) -> bool:
         active = self._active.get(item.run)
-        if active is None or item.task >= len(active.dag.graph):
+        if active is None or not active.dag.is_valid(item.task):
             return False
         ready, level, _ = active.place(item.task)
         return self._store.wake_damaged(item, ready, level)

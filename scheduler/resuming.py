@@ -6,13 +6,16 @@ never mixes results of two executions. The hooks of the run follow its end, so t
 A task whose result was dropped is rerun too if a rerun task takes it. This is worked out here,
 where the graph is: a resume names a few tasks, and a million may depend on them.
 
+A task that has failed because of runs which it had called is not rerun either: those of them that
+did not succeed are resumed, and the task waits for them again.
+
 An at-most-once task that may have started is held, whatever is rerun around it: only a resume that
 names it restarts it. Its outcome stays; without a result, it has failed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 
 from flowkit.core.compiled import CompiledDAG
 from flowkit.core.dropping import with_needed
@@ -70,6 +73,29 @@ def held(records: Iterable[tuple[int, TaskRecord]]) -> dict[int, TaskState]:
         for task, record in records
         if record.state in _HELD and record.lane
     }
+
+
+def may_continue(
+    dag: CompiledDAG, states: States, named: Iterable[int], called: Collection[int]
+) -> list[int]:
+    """Return the tasks that wait again for the runs which they have called, instead of a rerun.
+
+    ``called``: those that have failed or were cut short because of such runs. A resume that names
+    them reruns them, and so does one that reruns what is upstream of them.
+    """
+    if not called:
+        return []
+    node = dag.numbering.node
+    nodes = {node(task) for task in called}
+    first = [
+        task
+        for task, state in states
+        if state in _AGAIN and task not in called and task not in nodes
+    ]
+    rerun = _rerun(dag, states, first, named, {})
+    below = {follower for task in nodes for follower in dag.graph.downstream(task)}
+    later = dag.graph.with_downstream(below)
+    return [task for task in called if task not in rerun and node(task) not in later]
 
 
 def divide(

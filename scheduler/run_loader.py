@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Sequence
 
 from flowkit.core.compiled import CompiledDAG
 from flowkit.core.dag_cache import DAGCache
 from flowkit.core.states import TaskState
 from flowkit.protocol.decoding import CorruptData
+from flowkit.protocol.parent_store import WaitingTask
 from flowkit.protocol.scheduler_store import SchedulerStore, StoredStates
+from flowkit.protocol.spent import Flag
 
 from .resuming import (
     CUT_SHORT,
@@ -17,9 +20,11 @@ from .resuming import (
     dropped,
     held,
     may_be_held,
+    may_continue,
     named_by_task,
 )
 
+_CUT = (TaskState.FAILED, TaskState.CANCELLED)
 GRAPH_TASKS_KEPT = 200_000  # tasks in cached graphs, beside those of active runs
 
 
@@ -57,6 +62,9 @@ class RunLoader:
         """Reset the tasks that a resume reruns; return the states of the other tasks."""
         states = stored.states
         stay = self._held(run, dag, states, named)
+        going_on = self._continued(run, dag, states, named)
+        states = [(task, going_on.get(task, state)) for task, state in states]
+        stay = {task: state for task, state in stay.items() if task not in going_on}
         succeeded = {task for task, state in states if state is TaskState.SUCCEEDED}
         succeeded -= dropped(dag, states)  # their results are not lost
         succeeded.difference_update(dag.maps)  # they have none: their items do
@@ -69,6 +77,30 @@ class RunLoader:
         lengths = stored.lengths
         still = {task: lengths[task] for task, _ in kept if task in lengths} if lengths else {}
         return StoredStates(kept, still)
+
+    def _continued(
+        self, run: str, dag: CompiledDAG, states: States, named: Sequence[int]
+    ) -> dict[int, TaskState]:
+        """Make tasks wait again for the runs that they have called; return these tasks.
+
+        It is the last calls of a task that count, if nothing but their end followed them.
+        """
+        cut = [task for task, state in states if state in _CUT and task not in named]
+        called = self._store.called_last(run, cut)
+        if not called:
+            return {}
+        ((_, records),) = self._store.read_records_of({run: list(called)})
+        because = [
+            task
+            for task, record in records
+            if Flag.CALLED in record.spent.flags or record.attempt == called[task].attempt
+        ]
+        request = secrets.token_hex(8)
+        return {
+            task: TaskState.WAITING
+            for task in may_continue(dag, states, named, because)
+            if self._store.continue_calls(WaitingTask(run, task), request)
+        }
 
     def _lost_elements(self, run: str, dag: CompiledDAG, stored: StoredStates) -> list[int]:
         """Return the tasks whose results are mapped, if Redis has lost their elements."""

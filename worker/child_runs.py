@@ -154,20 +154,36 @@ class ChildRuns:
         return values if calls.is_list else values[0]
 
     def _values(self, ends: Sequence[ChildEnd]) -> list[object]:
-        single = [end for end in ends if end.called.task >= 0]
+        single = [end for end in ends if end.called.task >= 0 and not self._is_mapped(end)]
         packed = dict(
             zip(map(id, single), self._inputs.store.read_child_results(single), strict=True)
         )
         return [
             self._value(end, end.called.task, packed[id(end)])
             if id(end) in packed
+            else self._items(end, end.called.task)
+            if end.called.task >= 0
             else self._all(end)
             for end in ends
         ]
 
+    def _is_mapped(self, end: ChildEnd) -> bool:
+        return end.called.task in self._inputs.graph(end.digest).maps
+
     def _value(self, end: ChildEnd, task: int, stored: bytes | None) -> object:
         opened = self._inputs.open_child_result(end, task, stored or b"")
         return unpack(opened, max_bytes=self._max_bytes) if opened else None
+
+    def _items(self, end: ChildEnd, task: int) -> list[object]:
+        """Return the results of a mapped task: those of its items, None for each without one."""
+        store, run, dag = self._inputs.store, end.called.run, self._inputs.graph(end.digest)
+        (record,) = store.read_records(run, [task])
+        numbers = dag.numbering.items(task, record.items.count if record.items else 0)
+        results = store.read_results(run, numbers)
+        return [
+            self._value(end, number, stored)
+            for number, stored in zip(numbers, results, strict=True)
+        ]
 
     def _all(self, end: ChildEnd) -> dict[str, object]:
         """Return the results of all tasks of a run by name, as ``DAG.run`` does."""
@@ -179,18 +195,22 @@ class ChildRuns:
             for task, record in enumerate(records)
             if record.state is TaskState.SUCCEEDED and task not in left_out
         ]
-        names, results = dag.graph.names, store.read_results(run, done)
+        plain = [task for task in done if task not in dag.maps]
+        results = dict(zip(plain, store.read_results(run, plain), strict=True))
+        names = dag.graph.names
         return {
-            names[task]: self._value(end, task, stored)
-            for task, stored in zip(done, results, strict=True)
+            names[task]: self._items(end, task)
+            if task in dag.maps
+            else self._value(end, task, results[task])
+            for task in done
         }
 
     def _failure(self, end: ChildEnd) -> ChildRunFailed:
         run, dag_name = end.called.run, end.called.dag_name
         if end.state is not RunState.FAILED or end.failed is None:
             return child_not_succeeded(run, dag_name, end.state.value)
-        names = self._inputs.graph(end.digest).graph.names
-        task = names[end.failed] if end.failed < len(names) else f"task {end.failed}"
+        dag = self._inputs.graph(end.digest)
+        task = dag.task_name(end.failed) if dag.is_valid(end.failed) else f"task {end.failed}"
         (packed,) = self._inputs.store.read_errors(run, [end.failed])
         info = ErrorInfo.unpack(packed or b"")
         return child_failed(run, dag_name, task, info.type, info.message)

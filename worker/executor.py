@@ -216,7 +216,7 @@ class Executor:
             return self._failed(claim, name, policy, error, retry=False)
         dag = self._inputs.known(claim.digest)
         place = later_attempt(policy, 0.0, dag, claim.task)
-        return ended(claim, OutcomeCode.CALLED, payload, place)
+        return labelled(ended(claim, OutcomeCode.CALLED, payload, place), prepared.label)
 
     def _collected(self, prepared: Prepared) -> Outcome:
         """Return the outcome of a task whose runs are over, without calling its function."""

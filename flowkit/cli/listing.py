@@ -22,6 +22,7 @@ _STATES = [state.value for state in RunState]
 @limit_option(20)
 @click.option("--state", type=click.Choice(_STATES), help="Only runs in this state.")
 @click.option("--dag", metavar="NAME", help="Only runs of this DAG.")
+@click.option("--children", is_flag=True, help="List the runs that tasks have called, too.")
 @since_option("Only runs submitted within this time: 90s, 30m, 1h or 7d.")
 @json_option
 @redis_options
@@ -36,7 +37,7 @@ def ls(
     as_json: bool,
     **options: Any,
 ) -> None:
-    """List runs, newest first.
+    """List runs, newest first. The runs that tasks have called are left out without --children.
 
     With --state or --dag, only the newest 100,000 runs of each shard are searched.
     """
@@ -44,7 +45,8 @@ def ls(
     from .documents.runs import Runs
     from .output import note, note_more, print_damaged, print_table
 
-    runs = connect(ctx, options).runs(limit, state, dag=dag, since=since)
+    children = options.pop("children")
+    runs = connect(ctx, options).runs(limit, state, dag=dag, since=since, children=children)
     if as_json:
         items, damaged = list(map(_entry, runs)), damaged_entries(runs.damaged)
         print_document(Runs(items=items, damaged=damaged, matching=runs.total, more=runs.more))
@@ -85,4 +87,5 @@ def _entry(run: RunRecord) -> RunEntry:
         duration=duration_of(run),
         total=run.total,
         counts=run.counts,
+        parent=None if run.parent is None else run.parent.run,
     )

@@ -16,6 +16,7 @@ from .inputs import json_option, run_argument
 
 if TYPE_CHECKING:
     from ..client.status import RunStatus, TaskStatus
+    from ..core.called_run import CalledRun
     from ..core.task_progress import TaskProgress
     from .documents.runs import ProgressEntry, Status, TaskEntry
 
@@ -99,6 +100,8 @@ def status(
         _show_tasks(matching[:most], len(matching))
     elif tasks and (states or patterns):
         note("\nNo task matches.")
+    if run_status.children and not (states or patterns):
+        _show_children(run_status.children, MOST_ROWS if most is not None else None)
 
 
 def _matching(
@@ -123,6 +126,8 @@ def _show_run(run_status: RunStatus) -> None:
     ]
     say(f"Run:       {run_status.run_id}")
     say(f"DAG:       {run_status.dag_name}")
+    if run_status.parent_run:
+        say(f"Child of:  {run_status.parent_run} (task {run_status.parent_task})")
     say(f"State:     {state}")
     by = f" by {run_status.submitted_by}" if run_status.submitted_by else ""
     say(f"Submitted: {local_time(run_status.submitted)}{by}")
@@ -168,6 +173,21 @@ def _show_tasks(rows: list[TaskStatus], total: int) -> None:
         note(f"… and {total - len(rows):,} more; --all shows them.")
 
 
+def _show_children(children: Sequence[CalledRun], most: int | None) -> None:
+    from .output import note, print_table, say
+
+    say("")
+    print_table(
+        ["CHILD RUN", "DAG", "STATE", "TASK", "ATTEMPT"],
+        [
+            [child.run_id, child.dag_name, child.state or "gone", child.task, str(child.attempt)]
+            for child in children[:most]
+        ],
+    )
+    if most is not None and len(children) > most:
+        note(f"… and {len(children) - most:,} more; --all shows them.")
+
+
 def _shortened(text: str, limit: int = 80) -> str:
     """Return the first line, truncated."""
     from .output import cut
@@ -178,7 +198,7 @@ def _shortened(text: str, limit: int = 80) -> str:
 def _document(
     run_status: RunStatus, matching: list[TaskStatus], most: int | None, *, with_tasks: bool
 ) -> Status:
-    from .documents.runs import Status
+    from .documents.runs import ChildEntry, Status
     from .output import rounded, utc
 
     return Status(
@@ -201,6 +221,12 @@ def _document(
         tasks=[_entry(task) for task in matching[:most]] if with_tasks else None,
         matching=len(matching),
         more=most is not None and len(matching) > most,
+        parent=run_status.parent_run or None,
+        parent_task=run_status.parent_task or None,
+        children=[
+            ChildEntry(child.run_id, child.dag_name, child.state, child.task, child.attempt)
+            for child in run_status.children
+        ],
     )
 
 

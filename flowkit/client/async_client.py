@@ -184,9 +184,10 @@ class AsyncClient:
         *,
         dag: str | None = None,
         since: float | None = None,
+        children: bool = True,
     ) -> Listing[RunRecord]:
         """Return the newest runs, newest first. See ``Client.runs``."""
-        return await self._do(Client.runs, limit, state, dag=dag, since=since)
+        return await self._do(Client.runs, limit, state, dag=dag, since=since, children=children)
 
     async def usage(self, limit: int = 1000, since: float | None = None) -> Listing[DAGUsage]:
         """Return how much memory of Redis the runs take, by DAG. See ``Client.usage``."""

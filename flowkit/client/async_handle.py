@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 from ..arguments import check_timeout
 from ..basics.log_line import LogLine
 from ..context import waiting_for_run
+from ..core.called_run import CalledRun
 from ..core.explain import Explanation
 from ..core.run_record import RunProgress, RunRecord
 from ..core.states import RUN_OVER, RunState
@@ -220,6 +221,14 @@ class AsyncRunHandle:
     async def resume(self, from_task: str | Sequence[str] | None = None) -> None:
         """Resume the run after a failure or a cancellation. See ``RunHandle.resume``."""
         await self._do(RunHandle.resume, from_task)
+
+    async def parent(self) -> RunHandle | None:
+        """Return the run of the task that has called this run. See ``RunHandle.parent``."""
+        return await self._do(RunHandle.parent)
+
+    async def children(self) -> list[CalledRun]:
+        """Return the runs that tasks of this run have called. See ``RunHandle.children``."""
+        return await self._do(RunHandle.children)
 
     async def delete(self) -> bool:
         """Delete the run and all its data. See ``RunHandle.delete``."""

@@ -226,18 +226,21 @@ class Client(SystemOverview, Purging):
         *,
         dag: str | None = None,
         since: float | None = None,
+        children: bool = True,
     ) -> Listing[RunRecord]:
         """Return the newest runs, newest first.
 
         ``state``: only runs in this state. ``dag``: only runs of DAGs with this name. ``since``:
         only runs submitted in the last ``since`` seconds. With ``state`` or ``dag``, the newest
         100,000 runs of each shard are searched at most; ``cut_short`` of the list says whether
-        there are more. ``damaged`` has the runs that cannot be read, in any state.
+        there are more. ``children``: false to leave out runs that tasks have called. ``damaged``
+        has the runs that cannot be read, in any state.
 
         Raises TypeError, ValueError for invalid arguments.
         """
         wanted = check_run_state(state), check_dag_name(dag)
-        return find_runs(self.shards, check_limit(limit), *wanted, check_since(since))
+        most, seconds = check_limit(limit), check_since(since)
+        return find_runs(self.shards, most, *wanted, seconds, children=children)
 
     # -- dead letters ---------------------------------------------------------------------------
 

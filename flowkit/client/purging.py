@@ -14,6 +14,7 @@ from ..arguments import check_limit, check_since
 from ..core.run_record import RunRecord
 from ..core.states import RUN_OVER, RunState
 from .checks import check_dag_name
+from .families import delete_below, runs_below
 from .shard import ShardConnection
 
 PART = 100  # runs deleted, or asked for their size, in one round trip
@@ -103,10 +104,15 @@ def _choose(shards: Sequence[ShardConnection], wanted: _Wanted) -> Purge:
 
 
 def _delete(shard: ShardConnection, runs: Sequence[str]) -> int:
-    deleted = 0
+    """Delete runs, then those below them. Returns how many of ``runs`` were deleted."""
+    deleted, below = 0, []
     for at in range(0, len(runs), PART):
         with shard.store() as store:  # others may use the connection in between
-            deleted += len(store.delete_many(runs[at : at + PART]))
+            part = runs[at : at + PART]
+            below += runs_below(store, store.having_children(part))
+            deleted += len(store.delete_many(part))
+    with shard.store() as store:
+        delete_below(store, below)
     return deleted
 
 

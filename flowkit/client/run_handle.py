@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..arguments import check_timeout
@@ -12,10 +14,11 @@ from ..codec.provenance import Provenance
 from ..core.explain import Explanation
 from ..core.run_record import RunRecord
 from ..core.states import RunState, TaskState
-from ..definition.task_names import number_of, numbers_of
+from ..definition.task_names import number_of
 from ..exceptions import FlowkitError, RunCancelled, RunLost, TaskExecutionError
 from .caller import caller
 from .explaining import leading_cause, read_explanation, read_leading_cause
+from .families import RunFamily, read_family
 from .history import HistoryEvent
 from .retrying import Retried, retry
 from .run_history import read_history
@@ -27,10 +30,11 @@ from .status_reader import read_status
 
 if TYPE_CHECKING:
     from ..core.compiled import CompiledDAG
+    from ..protocol.client_store import ClientStore
     from .shard import ShardConnection
 
 
-class RunHandle:
+class RunHandle(RunFamily):
     """One run of a DAG, known by its id.
 
     ``existed``: whether the run was there before the call that returned this handle. It is false
@@ -64,6 +68,13 @@ class RunHandle:
         self._accepted_at = time.monotonic() if accepted else None
         self._graph = graph
 
+    def _store(self) -> AbstractContextManager[ClientStore]:
+        return self.shard.run_store(self.run_id)
+
+    def _of_run(self, run_id: str) -> RunHandle:
+        limit = self.max_result_bytes
+        return RunHandle(self.shard, run_id, provenance=self.provenance, max_result_bytes=limit)
+
     def __repr__(self) -> str:
         return f"RunHandle({self.run_id!r})"
 
@@ -92,7 +103,9 @@ class RunHandle:
             dag = self.graph(run)
             records = store.read_records(self.run_id, range(len(dag.graph)))
             waiting, _ = leading_cause(store, run, dag, records)
-            return read_status(store, run, dag, records, waiting)
+            status = read_status(store, run, dag, records, waiting)
+            family = read_family(store, run, dag.graph)
+        return replace(status, **family._asdict())
 
     def explain(self, task: str | None = None) -> Explanation:
         """Return why the run, or a task of it, is not over, or how it ended.
@@ -258,33 +271,6 @@ class RunHandle:
         """
         with self.shard.run_store(self.run_id) as store:
             store.cancel(self.run_id, caller())
-
-    def delete(self) -> bool:
-        """Delete the run and all its data, before its TTL expires. It must be over.
-
-        Return whether there was anything to delete. Deleting a run again does no harm. If the
-        connection breaks, the call is repeated, and may return False although it has deleted the
-        run. Raises RunNotOver; stop such a run first, with ``cancel`` and ``wait``.
-        """
-        with self.shard.run_store(self.run_id) as store:
-            return store.delete(self.run_id)
-
-    def resume(self, from_task: str | Sequence[str] | None = None) -> None:
-        """Resume the run after a failure or a cancellation. Results of successful tasks are kept.
-
-        ``from_task``: the name of a task, or several, to run again with everything downstream, even
-        if it succeeded. With it, a run that succeeded can be resumed too.
-
-        Raises RunNotFound, TaskNotFoundError for a name that the DAG does not have, RunAlreadyOver
-        if the run succeeded and no task is named, RunNotOver if the run has not ended and a task
-        is named.
-        """
-        numbers: list[int] = []
-        if from_task is not None:
-            names = self.graph().graph.names
-            numbers = numbers_of(from_task, names, f"run {self.run_id!r}")
-        with self.shard.run_store(self.run_id) as store:
-            store.resume(self.run_id, numbers, caller())
 
     def retry(self, tasks: str | Sequence[str] | None = None) -> Retried:
         """Start tasks again at once: the named ones, or all that can be.

@@ -66,11 +66,15 @@ def find_runs(
     state: RunState | None,
     dag: str | None,
     since: float | None,
+    *,
+    children: bool = True,
 ) -> Listing[RunRecord]:
     """Return the newest runs that fit, newest first. See ``Client.runs``."""
     runs = gather(
         shards,
-        lambda store: store.read_runs(limit + 1, state, dag=dag, since_ms=store.ms_before(since)),
+        lambda store: store.read_runs(
+            limit + 1, state, dag=dag, since_ms=store.ms_before(since), children=children
+        ),
         lambda run: run.submitted_ms,
         limit,
     )

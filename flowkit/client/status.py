@@ -5,9 +5,11 @@ Reading it costs a round trip per thousand tasks; ``RunHandle.record`` is cheape
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ..basics.counted import counted
+from ..core.called_run import CalledRun
 from ..core.graph import Graph
 from ..core.states import RunState, TaskState
 from ..core.task_progress import TaskProgress
@@ -43,7 +45,8 @@ class RunStatus:
     ``memory``: bytes that it takes in Redis, without its graph, which other runs may share; large
     hashes are estimated. None if Redis does not tell. ``submitted`` and ``finished`` are seconds
     since 1970 by Redis' clock. ``graph`` is the graph of the run; without it, drawings have no
-    edges.
+    edges. ``parent_run``, ``parent_task``: the task that has called it, "" if it was submitted.
+    ``children``: the runs that its tasks have called, at most 1,000.
     """
 
     run_id: str
@@ -63,6 +66,9 @@ class RunStatus:
     app_versions: list[str] = field(default_factory=list)
     mixed_versions: bool = False
     memory: int | None = None
+    parent_run: str = ""
+    parent_task: str = ""
+    children: Sequence[CalledRun] = ()
 
     @property
     def over(self) -> bool:

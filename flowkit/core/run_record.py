@@ -10,11 +10,20 @@ from .states import RunState
 DEFAULT_WINDOW = 10_000  # tasks of one run that are queued, running or waiting at a time
 
 
+class Parent(NamedTuple):
+    """The attempt that has called a run: of which task (a number) of which run."""
+
+    run: str
+    task: int
+    attempt: int
+
+
 @dataclass(frozen=True, slots=True)
 class RunRecord:
     """The state of a run. ``stop``: the outcome of a stopping run. Times are ms of Redis' clock.
 
-    ``by``: who submitted it, as that client says; "" if it does not.
+    ``by``: who submitted it, as that client says; "" if it does not. ``parent``: the attempt that
+    has called it, None if it was submitted. ``has_children``: whether its tasks have called runs.
     """
 
     run: str
@@ -28,6 +37,8 @@ class RunRecord:
     failed_task: int | None = None
     counts: dict[str, int] = field(default_factory=dict)
     by: str = ""
+    parent: Parent | None = None
+    has_children: bool = False
 
     @property
     def stopping(self) -> bool:

@@ -62,7 +62,8 @@ class Expanded(NamedTuple):
 class EarlierRun:
     """The results of an earlier run that a run of the same DAG reuses.
 
-    ``reused``: by the number of the task or item. ``expanded``: the mapped tasks whose items still
+    ``reused``: by the number of the task or item; a mapped task is among them if all its items are,
+    without their results. ``expanded``: the mapped tasks whose items still
     exist. ``unfinished``: the at-most-once tasks that were started and have no result.
     """
 
@@ -137,6 +138,7 @@ class EarlierRun:
                 if found is not None:
                     self.reused[number] = found
         if all(number in self.reused for number in numbers):
+            self.reused[task] = Reused(TaskState.SUCCEEDED, None)
             self._done.add(task)
 
     def _itemwise(self, task: int) -> tuple[int, ...]:

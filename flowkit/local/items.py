@@ -233,6 +233,11 @@ class Items:
             self._results[end.task] = [self._results[number] for number in numbers]
         return None
 
+    def ended_before(self, states: Mapping[int, TaskState]) -> list[EndMap]:
+        """Return the ends of the mapped tasks that have succeeded in an earlier run."""
+        ended = [task for task in self._maps if states.get(task) is TaskState.SUCCEEDED]
+        return [EndMap(task, TaskState.SUCCEEDED, self.lengths[task]) for task in ended]
+
     def drop(self, numbers: Iterable[int]) -> None:
         """Forget the results of mapped tasks whose items' results are dropped."""
         for node in {self.numbering.node(number) for number in numbers}:

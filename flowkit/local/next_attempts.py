@@ -11,7 +11,7 @@ from .timers import Timers
 
 
 class NextAttempts:
-    """Sets the timers of next attempts, and tells of them. Only the thread of the runner uses it."""
+    """Sets the timers of next attempts, and tells of them. Only the runner's thread uses it."""
 
     def __init__(
         self, context: RunContext, timers: Timers, environment: Environment, hooks: LocalHooks

@@ -104,6 +104,8 @@ class Runner:
             self._results[index], self._current[index] = value, 0
         commands = self._run.restore(states.items(), lengths=lengths)
         self._expand()
+        for command in () if self._items is None else self._items.ended_before(states):
+            self._end_map(command)
         self._events.reused(states)
         return commands
 

@@ -9,8 +9,7 @@ from ..core.states import RunState
 from ..exceptions import RunLost
 from .calls import CalledRun, Calls, OpenCalls
 from .decoding import CorruptData, Oversized, digest, number, state, task_number, text_of
-from .progress_store import ProgressStore
-from .store import RESULTS_GONE
+from .store import RESULTS_GONE, Store
 
 UNUSED_GRAPH_MS = 3_600_000  # until a run that uses it must be submitted
 CHILDREN_PART = 100  # whose ends are read at once
@@ -31,7 +30,7 @@ class ChildEnd:
     failed: int | None
 
 
-class CallStore(ProgressStore):
+class CallStore(Store):
     """The calls of a lane about runs that tasks have called."""
 
     def prepare_calls(self, run: str, graphs: Mapping[str, bytes]) -> int:

@@ -52,6 +52,13 @@ class ChangeStore(Store):
                 f"run {run!r} is not over yet, so it cannot be deleted: stop it first, with "
                 f"'flowkit cancel {run} --wait'",
             )
+        if reply[0] == b"PARENT":
+            parent = text_of(reply[1])
+            raise RunNotOver(
+                run,
+                f"run {run!r} was called by a task of run {parent!r}, which is not over yet and "
+                f"needs its results. Delete {parent!r} when it is over: that deletes {run!r} too",
+            )
         return bool(reply[0] == b"OK")
 
     def delete_many(self, runs: Sequence[str]) -> list[str]:
@@ -76,6 +83,13 @@ class ChangeStore(Store):
                 run,
                 f"run {run!r} is not over yet, so none of its tasks can be rerun. Wait for its "
                 f"end, or stop it with 'flowkit cancel {run} --wait'",
+            )
+        if reply[0] == b"PARENT":
+            parent = text_of(reply[1])
+            raise RunNotOver(
+                run,
+                f"run {run!r} was called by a task of run {parent!r}, which is running and no "
+                f"longer waits for it. Wait for the end of {parent!r}, and resume that",
             )
         if reply[0] == b"OVER":
             raise RunAlreadyOver(

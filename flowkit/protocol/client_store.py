@@ -18,6 +18,7 @@ from .bounded_reads import Field, read_in_bounds, whole
 from .cause_reads import CauseReads
 from .change_store import ChangeStore
 from .decoding import CorruptData, number, state, text_of
+from .family_reads import FamilyReads
 from .history_reads import HistoryReads
 from .limits import MAX_RUN_FIELD_BYTES
 from .list_reads import ListReads
@@ -78,6 +79,7 @@ class ClientStore(
     Vitals,
     ChangeStore,
     CauseReads,
+    FamilyReads,
 ):
     """The calls of a client, which submits runs and reads their state."""
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 from .calls import Calls, OpenCalls
-from .decoding import CorruptData, is_run_id, pairs, task_number, text_of
-from .upkeep_store import UpkeepStore
+from .decoding import CorruptData, in_parts, is_run_id, task_number, text_of
+from .fact_store import FactStore
+from .family_reads import CalledBy, scan_children
 
 CHILDREN_PART = 500  # runs in one call
 
@@ -19,7 +21,7 @@ class WaitingTask(NamedTuple):
     task: int
 
 
-class ParentStore(UpkeepStore):
+class ParentStore(FactStore):
     """Parents and children of one namespace."""
 
     def called_runs(self, run: str, task: int) -> list[str]:
@@ -27,24 +29,16 @@ class ParentStore(UpkeepStore):
         return [called.run for called in self._calls(run, task)[1].runs]
 
     def all_called_runs(self, run: str) -> Iterator[list[str]]:
-        """Yield the runs that all tasks of a run have called, in parts. Damaged calls are left out.
+        """Yield the runs that all tasks of a run have called, in parts; some may be there twice."""
+        for found in scan_children(self, run):
+            runs = found.runs_called if isinstance(found, CalledBy) else ()
+            for at in range(0, len(runs), CHILDREN_PART):
+                yield [*runs[at : at + CHILDREN_PART]]
 
-        Some may be there twice.
-        """
-        key, cursor = self.keys.children(run), b"0"
-        while True:
-            cursor, flat = self.link.call("HSCAN", key, cursor, "COUNT", 10)
-            for field, data in pairs(flat):
-                if b"," not in field:
-                    continue
-                try:
-                    runs = [called.run for called in Calls.unpack(data).runs]
-                except CorruptData:
-                    continue
-                for at in range(0, len(runs), CHILDREN_PART):
-                    yield runs[at : at + CHILDREN_PART]
-            if cursor in (b"0", 0):
-                return
+    def open_calls(self, run: str) -> list[int]:
+        """Return the tasks of a run that have called runs which are not over."""
+        found = scan_children(self, run)
+        return [item[0] for item in found if not isinstance(item, CalledBy) and item[1].open]
 
     def cancel_runs(self, runs: Sequence[str], by: str) -> None:
         """Request that those of these runs which are not over stop. A round trip per 500."""
@@ -78,6 +72,34 @@ class ParentStore(UpkeepStore):
         runs = [called.run for called in calls.runs]
         place = state.attempt, state.ready_list, state.level
         return bool(self._fenced("recount_calls", *waiting, *place, *runs)[1] == b"1")
+
+    def called_last(self, run: str, tasks: Sequence[int]) -> dict[int, OpenCalls]:
+        """Return the state of the calls of those of these tasks that have called runs.
+
+        Two round trips, one if the run has no children. Damaged ones are left out.
+        """
+        if not tasks or self.link.call("HGET", self.keys.run(run), "children") is None:
+            return {}
+        called: dict[int, OpenCalls] = {}
+        for part in in_parts(tasks):
+            (states,) = self.link.batch_each([("HMGET", self.keys.children(run), *part)])
+            for task, data in zip(part, states, strict=True) if isinstance(states, list) else ():
+                with suppress(CorruptData):
+                    called[task] = OpenCalls.decode(data)
+        return called
+
+    def continue_calls(self, waiting: WaitingTask, request: str) -> bool:
+        """Make a task of a resumed run wait for its runs again, and resume these.
+
+        ``request``: identifies the resume. Returns False if that is not possible.
+        """
+        try:
+            state, calls = self._calls(*waiting)
+        except CorruptData:
+            return False
+        runs = [called.run for called in calls.runs]
+        about = state.attempt, request, state.ready_list, state.level
+        return bool(self._fenced("continue_calls", *waiting, *about, *runs)[1] == b"1")
 
     def wake_damaged(self, waiting: WaitingTask, ready_list: str, level: str) -> bool:
         """Wake a task of which it cannot be read what it has called, so that it fails."""

@@ -62,7 +62,7 @@ class Role:
         return ("{flowkit}:",) if self.runs_scripts else ()
 
 
-_READ_BY_CLIENTS = "exists get hget hgetall hlen hmget hstrlen llen lrange scard sismember"
+_READ_BY_CLIENTS = "exists get hget hgetall hlen hmget hscan hstrlen llen lrange scard sismember"
 _READ_BY_CLIENTS += " memory|usage srandmember subscribe time unsubscribe xlen zcard"
 _READ_BY_CLIENTS += " zrangebyscore zrevrange zrevrangebyscore"
 _READ_BY_CLIENTS += " xrange xrevrange"
@@ -81,9 +81,9 @@ SCHEDULER = Role(
     "scheduler",
     _words(
         "del exists get hdel hget hgetall hincrby hkeys hlen hmget hscan hset hsetnx llen lpos "
-        "lpush lrange lrem ltrim persist pexpire publish rpush sadd scard set sismember smembers "
-        "srem sscan time unlink xadd xrange xread xrevrange xtrim zadd zcard zrange zrangebyscore "
-        "zrem zremrangebyrank zscan zscore"
+        "lpush lrange lrem ltrim persist pexpire pttl publish rpush sadd scard set sismember "
+        "smembers srem sscan time unlink xadd xrange xread xrevrange xtrim zadd zcard zrange "
+        "zrangebyscore zrem zremrangebyrank zscan zscore"
     ),
     writes=_keys(
         "run:* graph:* graphs runs active parents dead events cursor quarantine leader layout "

@@ -35,22 +35,25 @@ class RunReads(Store):
         *,
         dag: str | None = None,
         since_ms: int | None = None,
+        children: bool = True,
     ) -> Listing[RunRecord]:
         """Return the newest runs, newest first, in three round trips per hundred runs returned.
 
         ``state``, ``dag``: only runs in this state, of DAGs with this name. Three more round trips
         search a thousand runs, up to ``MOST_SEARCHED``; ``cut_short`` of the list says whether
-        there are more. ``since_ms``: only runs submitted since then.
+        there are more. ``since_ms``: only runs submitted since then. ``children``: false to leave
+        out runs that tasks have called, which searches a hundred at a time.
 
         At most ``limit`` damaged runs are listed in addition. Raises CorruptData if the key of the
         list holds a wrong type.
         """
         listing: Listing[RunRecord] = Listing()
         is_search = state is not None or dag is not None
-        part = SEARCH_PART if is_search else min(limit, RUNS_PART)
+        part = SEARCH_PART if is_search else RUNS_PART if not children else min(limit, RUNS_PART)
         most = max(limit, MOST_SEARCHED)
         for names in self._newest_names(part, most, since_ms, listing):
-            matching = self._matching(names, state, dag) if is_search else names
+            searched = is_search or not children
+            matching = self._matching(names, state, dag, children) if searched else names
             for first in range(0, len(matching), RUNS_PART):
                 listing.take(self.read_named_runs(matching[first : first + RUNS_PART]))
                 listing.cut(limit)  # cut now, since there may be millions of damaged items
@@ -146,19 +149,23 @@ class RunReads(Store):
         listing.cut_short = True
 
     def _matching(
-        self, names: Sequence[bytes], state: RunState | None, dag: str | None
+        self, names: Sequence[bytes], state: RunState | None, dag: str | None, children: bool
     ) -> list[bytes]:
-        """Return the runs in a state and of a DAG, and those that cannot be read."""
+        """Return the runs in a state and of a DAG, and those that cannot be read.
+
+        ``children``: whether runs that tasks have called may be among them.
+        """
         values = [
             None if state is None else state.value.encode(),
             None if dag is None else dag.encode("utf-8", "surrogatepass"),
+            None if children else b"",  # it has no such field
         ]
         keys = [self._key_or_none(name) for name in names]
         fields = [
             Field(key, field, MAX_RUN_FIELD_BYTES)
             for key in keys
             if key is not None
-            for field, value in zip(("state", "dag"), values, strict=True)
+            for field, value in zip(("state", "dag", "parent"), values, strict=True)
             if value is not None
         ]
         sought = [value for value in values if value is not None]
@@ -240,6 +247,11 @@ def _time_of(score: bytes) -> int:
 
 
 def _fits(row: Sequence[bytes | CorruptData | None], sought: Sequence[bytes]) -> bool:
-    """Return whether a run has these values, or cannot be read. Without any, it has expired."""
+    """Return whether a run has these values, or cannot be read. Without any, it has expired.
+
+    ``sought``: b"" for a field that it must not have.
+    """
     pairs = zip(row, sought, strict=True)
-    return all(isinstance(value, CorruptData) or value == wanted for value, wanted in pairs)
+    return all(
+        isinstance(found, CorruptData) or (found or b"") == wanted for found, wanted in pairs
+    )

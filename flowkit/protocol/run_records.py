@@ -6,14 +6,15 @@ strict: a field of a wrong type, length or range makes the record damaged.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from contextlib import suppress
 
 from ..core.names import MAX_NAME, is_name
-from ..core.run_record import RunProgress, RunRecord
+from ..core.run_record import Parent, RunProgress, RunRecord
 from ..core.states import RunState, TaskState
-from .decoding import CorruptData, digest, number, shown, state, task_number
-from .limits import MAX_CALLER, MAX_COUNTS_BYTES, MAX_TIME_MS
+from .decoding import CorruptData, digest, is_run_id, number, shown, state, task_number
+from .limits import ATTEMPT_DIGITS, MAX_CALLER, MAX_COUNTS_BYTES, MAX_TIME_MS, TASK_DIGITS
 
 FIELDS = (
     "dag",
@@ -26,13 +27,19 @@ FIELDS = (
     "failed",
     "counts",
     "by",
+    "parent",
+    "children",
+)
+_PARENT = re.compile(
+    rb"([^,]{1,128}),([0-9]{1,%d}),([0-9]{1,%d}),([0-9]{1,4})" % (TASK_DIGITS, ATTEMPT_DIGITS)
 )
 PROGRESS_FIELDS = ("state", "counts", "total")
 
 
 def parse_run(run: str, values: Sequence[object]) -> RunRecord:
     """Decode the values of ``FIELDS``. Raises CorruptData."""
-    dag, graph, run_state, total, submitted, finished, stop, failed, counts, by = values
+    dag, graph, run_state, total, submitted, finished, stop, failed, counts, by, *more = values
+    parent, children = more
     return RunRecord(
         run=run,
         dag_name=dag_name(dag),
@@ -45,7 +52,18 @@ def parse_run(run: str, values: Sequence[object]) -> RunRecord:
         failed_task=task_number(failed) if failed else None,
         counts=parse_counts(counts),
         by=parse_caller(by),
+        parent=parse_parent(parent),
+        has_children=children is not None,
     )
+
+
+def parse_parent(data: object) -> Parent | None:
+    """Decode the parent of a run, None for none and for a damaged one."""
+    match = _PARENT.fullmatch(data) if isinstance(data, bytes) and len(data) < 200 else None
+    if match is None:
+        return None
+    run = match[1].decode("utf-8", "replace")
+    return Parent(run, int(match[2]), int(match[3])) if is_run_id(run) else None
 
 
 def parse_progress(values: Sequence[object]) -> RunProgress:

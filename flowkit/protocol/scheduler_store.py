@@ -26,6 +26,7 @@ from .decoding import (
 from .parent_store import ParentStore
 from .records import CODE_OF, TaskRecord, parse_record, parse_state
 from .reply_errors import WrongType
+from .upkeep_store import UpkeepStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ class EndedTasks(NamedTuple):
     calling: list[int]
 
 
-class SchedulerStore(ParentStore):
+class SchedulerStore(UpkeepStore, ParentStore):
     """The calls of one scheduler."""
 
     # -- active runs ----------------------------------------------------------------------------

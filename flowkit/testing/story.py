@@ -124,9 +124,13 @@ class RunRecorder(RunEvents):
             self._records[task].state = command.state
 
     def map_ended(self, end: EndMap, problem: BaseException | None) -> None:
-        """A mapped task is over."""
+        """A mapped task is over. One that has failed has the errors of its items."""
         super().map_ended(end, problem)
-        self._records[end.task].state = end.state
+        record = self._records[end.task]
+        record.state = end.state
+        if end.state is TaskState.FAILED and problem is None:
+            items = [self._records[at] for at in self.numbered.items(end.task, end.length)]
+            record.errors += [item.errors[-1] for item in items if item.state is end.state]
 
     def run_failed(self, task: int, error: BaseException, failures: int) -> None:
         """The run has failed."""

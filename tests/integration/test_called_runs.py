@@ -11,6 +11,7 @@ from real_system import System, records
 
 from flowkit import Client, RunHandle
 from flowkit.core.states import RunState, TaskState
+from flowkit.exceptions import RunNotOver
 
 APP = str(Path(app.__file__))
 
@@ -138,3 +139,123 @@ def test_a_thousand_children_of_one_task(running: System) -> None:
         run = client.submit(app.outer("calls_many"), params={"count": 1001})
         assert run.wait(30) is RunState.FAILED
         assert "returned 1,001 calls; the limit is 1,000" in str(run.error())
+
+
+def test_a_resume_resumes_what_a_task_has_called(running: System) -> None:
+    with running.client() as client:
+        run = client.submit(app.outer("calls_frail"), params={"gate": "better"})
+        assert run.wait(30) is RunState.FAILED
+        before = children(client, run)
+        running.open_gate("better")
+        run.resume()
+        assert run.wait_results(30)["after"] == [1, -1, 2]
+        assert len(running.executions("calls_frail")) == 1
+        assert len(running.executions("picky")) == 4  # those that succeeded were not repeated
+        assert children(client, run) == before
+
+
+def test_a_resume_that_names_the_task_calls_it_again(running: System) -> None:
+    with running.client() as client:
+        run = client.submit(app.outer("calls_frail"), params={"gate": "better"})
+        assert run.wait(30) is RunState.FAILED
+        running.open_gate("better")
+        run.resume("calls_frail")
+        assert run.wait_results(30)["after"] == [1, -1, 2]
+        assert len(running.executions("calls_frail")) == 2
+        assert len(children(client, run)) == 6
+
+
+def test_a_resume_after_a_cancel_goes_on_in_the_children(running: System) -> None:
+    with running.client() as client:
+        run = client.submit(app.outer("calls_held"), params={"gate": "held"})
+        running.started("leaf")
+        run.cancel()
+        running.open_gate("held")
+        assert run.wait(30) is RunState.CANCELLED
+        run.resume()
+        assert run.wait_results(30)["calls_held"] == [20, 40]
+        assert len(running.executions("calls_held")) == 1
+        assert len(children(client, run)) == 2
+
+
+def test_resuming_a_child_resumes_the_top_of_its_tree(running: System) -> None:
+    with running.client() as client:
+        run = client.submit(app.outer("calls_frail"), params={"gate": "better"})
+        assert run.wait(30) is RunState.FAILED
+        failed = [
+            child
+            for child in map(client.run, children(client, run))
+            if child.wait(5) is RunState.FAILED
+        ]
+        running.open_gate("better")
+        failed[0].resume()
+        assert run.wait_results(30)["after"] == [1, -1, 2]
+        assert failed[0].wait(5) is RunState.SUCCEEDED
+        assert len(running.executions("calls_frail")) == 1
+
+
+def test_a_child_is_resumed_alone_while_its_parent_waits(running: System) -> None:
+    with running.client() as client:
+        run = client.submit(app.outer("calls_held"), params={"gate": "held"})
+        running.started("leaf")
+        first, second = map(client.run, children(client, run))
+        other = first if first.status().counts.get("running") else second  # in the one process
+        idle = second if other is first else first
+        idle.cancel()
+        assert idle.wait(20) is RunState.CANCELLED
+        idle.resume()
+        running.open_gate("held")
+        assert run.wait_results(30)["calls_held"] == [20, 40]
+
+
+def test_a_parent_is_deleted_with_its_children(running: System) -> None:
+    with running.client() as client:
+        run = client.submit(app.outer("goes_down", then=False), params={"depth": 3})
+        run.wait_results(30)
+        below = children(client, run)
+        assert len(below) == 3
+        assert run.delete()
+        wait_until("all are gone", lambda: not client.runs(10))
+
+
+def test_a_child_is_kept_while_its_parent_needs_it(running: System) -> None:
+    with running.client() as client:
+        run = client.submit(app.outer("calls_held"), params={"gate": "held"})
+        running.started("leaf")
+        kept = client.run(children(client, run)[0])
+        kept.cancel()
+        running.open_gate("held2")
+        wait_until("one is over", lambda: any(_over(client, run)))
+        (over,) = [
+            child for child in map(client.run, children(client, run)) if child.record().finished_ms
+        ]
+        with pytest.raises(RunNotOver, match="which is not over yet and needs its results"):
+            over.delete()
+        running.open_gate("held")
+        assert run.wait(30) is RunState.FAILED
+
+
+def test_runs_know_their_parent_and_their_children(running: System) -> None:
+    with running.client() as client:
+        run = client.submit(app.outer("calls_many"), params={"count": 2})
+        run.wait_results(30)
+        called = run.children()
+        assert [(item.task, item.attempt, item.dag_name) for item in called] == [
+            ("calls_many", 1, "inner")
+        ] * 2
+        assert {item.state for item in called} == {RunState.SUCCEEDED}
+        child = client.run(called[1].run_id)
+        parent = child.parent()
+        assert parent is not None
+        assert parent.run_id == run.run_id
+        assert child.children() == []
+        assert run.parent() is None
+        status = child.status()
+        assert (status.parent_run, status.parent_task) == (run.run_id, "calls_many")
+        assert [item.run_id for item in run.status().children] == [item.run_id for item in called]
+        assert [item.run for item in client.runs(children=False)] == [run.run_id]
+        assert len(client.runs()) == 3
+
+
+def _over(client: Client, run: RunHandle) -> list[bool]:
+    return [client.run(child).record().finished_ms is not None for child in children(client, run)]

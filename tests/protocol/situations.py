@@ -100,6 +100,16 @@ def left(env: Environment) -> None:
     env.finish("r1", "failed", 0)
 
 
+def stopped_short(env: Environment) -> None:
+    """A run was resumed of which a task had failed, because of a run that it had called."""
+    begun(env)
+    env.finish("c1", "failed", 0)
+    env.finish("c2")
+    env.complete_called()
+    env.finish("r1", "failed", 0)
+    env.client.resume("r1")
+
+
 def stopping(env: Environment) -> None:
     env.running(0)
     env.queue(1)

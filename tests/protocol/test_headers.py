@@ -159,6 +159,7 @@ def everything_sent() -> list[tuple[str, int]]:
     scheduler.promote(1)
     scheduler.expire_children(["r"])
     scheduler.wake_damaged(WaitingTask("r", 0), "default", "5")
+    scheduler._fenced("continue_calls", "r", 0, 1, "id", "default", "5")
     link.reply = [b"OK", 0, b""]
     worker.prepare_calls("r", {"0": b""})
     link.reply = [b"OK", 0, 0]

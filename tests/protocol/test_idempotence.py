@@ -10,6 +10,7 @@ import pytest
 from environment import HOUR_MS, LIST, Environment
 from situations import (
     APP,
+    CHILDREN,
     ENTRY,
     FUNCTION,
     HASTEN,
@@ -34,6 +35,7 @@ from situations import (
     ran_elsewhere,
     reporting,
     resumed,
+    stopped_short,
     stopping,
     succeeded,
     succeeded_and_running,
@@ -229,6 +231,13 @@ CASES = {
     ),
     "prepare_calls": Case(
         lambda env: env.running(0), "prepare_calls", lambda env: ("r1", 500, "d", "g"), b"OK", b"OK"
+    ),
+    "continue_calls": Case(
+        stopped_short,
+        "continue_calls",
+        lambda env: ("s1", 1, "r1", 0, 1, "id", LIST, "5", *CHILDREN),
+        b"OK",
+        b"OK",
     ),
     "expire_children": Case(left, "expire_children", lambda env: ("s1", 1, "c1"), b"OK", b"OK"),
     "recount_calls": Case(

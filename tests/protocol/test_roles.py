@@ -38,6 +38,7 @@ MODULES = {
         "change_store",
         "client_store",
         "history_reads",
+        "family_reads",
         "log_chunks",
         "feed",
     ),
@@ -49,6 +50,7 @@ MODULES = {
         "scheduler_store",
         "upkeep_store",
         "parent_store",
+        "family_reads",
     ),
     "worker": (
         "store",

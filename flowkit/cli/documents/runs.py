@@ -22,6 +22,7 @@ class RunEntry:
     duration: Annotated[float | None, "Seconds from the submission to the end, null until the end."]
     total: Annotated[int, "The number of its tasks."]
     counts: Annotated[dict[str, int], _COUNTS]
+    parent: Annotated[str | None, "The run whose task has called it, null if it was submitted."]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +65,17 @@ class TaskEntry:
     ]
 
 
+@dataclass(frozen=True)
+class ChildEntry:
+    """A run that a task has called."""
+
+    run_id: Annotated[str, "The id of the run."]
+    dag: Annotated[str, "The name of its DAG."]
+    state: Annotated[str | None, f"{RUN_STATE} Null if it is gone."]
+    task: Annotated[str, "The task that has called it."]
+    attempt: Annotated[int, "The attempt of that task."]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Status(Document):
     """The state of one run and its tasks."""
@@ -90,6 +102,9 @@ class Status(Document):
     ]
     matching: Annotated[int, "How many tasks match, without `--limit`."]
     more: Annotated[bool, "Whether more tasks match than `tasks` has."]
+    parent: Annotated[str | None, "The run whose task has called it, null if it was submitted."]
+    parent_task: Annotated[str | None, "The name of that task."]
+    children: Annotated[list[ChildEntry], "The runs that its tasks have called, at most 1,000."]
 
 
 @dataclass(frozen=True, kw_only=True)

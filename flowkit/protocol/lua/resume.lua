@@ -1,15 +1,16 @@
 -- resume: restarts a finished run; tasks that succeeded stay done, except the named ones.
--- USES   base border guarded graph history
+-- USES   base border spent guarded graph history children waking
 -- KEYS   1 prefix
 -- ARGV   1 now (ms)   2 run   3 request: an id that the client chose
 --        4 numbers of the tasks to rerun with everything downstream of them, or ''
 --        5 who resumes it
--- REPLY  OK | RUNNING | BUSY | UNKNOWN | OVER <state>
+-- REPLY  OK | RUNNING | BUSY | UNKNOWN | OVER <state> | PARENT <run that has called it and is running>
 -- KEEPS  the run's keys have no TTL, and `resuming` exists until all tasks to rerun are pending;
---        one request resumes a run once, however often it is sent.
+--        one request resumes a run once, however often it is sent. A run that a task has called
+--        is resumed only if that task still waits for it, or its run is over.
 
 local run, request, from = ARGV[2], ARGV[3], ARGV[4]
-local meta = fields_of(run_key(run), 'state', 'graph', 'resumed_by', 'finished', 'failed', 'submitted', 'held') or {}
+local meta = fields_of(run_key(run), 'state', 'graph', 'resumed_by', 'finished', 'failed', 'submitted', 'held', 'parent') or {}
 if not meta[1] or call('EXISTS', graph_key(meta[2] or '')) == 0 then return {'UNKNOWN'} end
 if meta[3] == request then return {'OK'} end
 if meta[1] == 'running' then
@@ -17,6 +18,7 @@ if meta[1] == 'running' then
   return {'RUNNING'}
 end
 if meta[1] == 'succeeded' and from == '' then return {'OVER', meta[1]} end
+if meta[8] and not reopen(meta[8]) then return {'PARENT', (string.match(meta[8], '^[^,]*'))} end
 local ended = (read_time(meta[4]) or now_ms()) - (read_time(meta[6]) or now_ms())
 remember(run, 'finish', meta[1] .. ' ' .. string.format('%d', ended) .. ' ' .. string.sub(meta[5] or '', 1, 7))
 remember(run, 'resume', (string.gsub(string.sub(from, 1, 1000), ' ', ',')) .. ' ' .. ARGV[5])

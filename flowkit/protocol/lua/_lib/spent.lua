@@ -45,6 +45,8 @@ local function with_suspicion(spent) return spent .. '!' end
 local function with_loss(spent) return spent .. '?' end
 local function with_calls(spent) return spent .. '&' end
 local function without_calls(spent) return (string.gsub(spent, '&', '')) end
+-- The flags that say how a task runs, not what has happened to it.
+local function lasting_flags(spent) return (string.gsub(spent, '[^+=]', '')) end
 -- Whether a task waits for runs that it has called; only their ends wake it.
 local function waits_for_runs(record) return string.find(record, ',children,', 1, true) ~= nil end
 local function from_cache(spent) return spent .. '~' end

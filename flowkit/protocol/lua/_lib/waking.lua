@@ -46,3 +46,14 @@ local function child_over(parent)
   call('HSET', children_key(run), task, attempt .. ',' .. string.format('%d', open) .. ',' .. list .. ',' .. level)
   if open == 0 then wake_parent(run, task, attempt, list, level) end
 end
+
+-- A child that is over is resumed: the task that waits for it counts it again. Returns false if its
+-- parent is running and does not wait for it.
+local function reopen(parent)
+  if not parent_runs(parent) then return true end
+  local run, task, attempt = string.match(parent, PARENT)
+  local calling, open, list, level = string.match(field_of(children_key(run), task) or '', CALLS)
+  if calling ~= attempt or #open > 4 or not is_list(list) or not waiting_for_calls(run, task, attempt) then return false end
+  call('HSET', children_key(run), task, attempt .. ',' .. string.format('%d', open + 1) .. ',' .. list .. ',' .. level)
+  return true
+end

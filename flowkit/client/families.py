@@ -1,0 +1,186 @@
+"""Runs that tasks have called, and the runs of these tasks: what is done with one affects others.
+
+A resume of a run that a task has called resumes the run of that task, if that is over, and so on up
+to the top: each run then resumes the runs below that did not succeed. A run is deleted with all
+that its tasks have called.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, suppress
+from typing import TYPE_CHECKING, NamedTuple, Self
+
+from ..core.called_run import CalledRun
+from ..core.graph import Graph
+from ..core.run_record import Parent, RunRecord
+from ..core.states import RunState
+from ..definition.task_names import numbers_of
+from ..exceptions import FlowkitError
+from ..protocol.client_store import ClientStore
+from ..protocol.limits import MAX_DEPTH
+from .caller import caller
+
+if TYPE_CHECKING:
+    from ..core.compiled import CompiledDAG
+
+DELETED_AT_ONCE = 500
+READ_AT_ONCE = 1000
+MOST_CHILDREN = 1000  # that are listed with the status of a run
+_UNSUCCESSFUL = (RunState.FAILED, RunState.CANCELLED)
+
+
+def read_children(
+    store: ClientStore, run: str, graph: Graph, *, most: int | None = None
+) -> list[CalledRun]:
+    """Return the runs that the tasks of a run have called, by task, attempt and position."""
+    found = {(item.task, item.attempt): item.calls.runs for item in store.read_calls_of(run)}
+    called = [
+        (task, attempt, child) for (task, attempt), runs in sorted(found.items()) for child in runs
+    ][:most]
+    states: list[RunState | None] = []
+    for at in range(0, len(called), READ_AT_ONCE):
+        part = called[at : at + READ_AT_ONCE]
+        states += store.read_states_of([child.run for _, _, child in part])
+    return [
+        CalledRun(child.run, child.dag_name, state, task_name(graph, task), attempt)
+        for (task, attempt, child), state in zip(called, states, strict=True)
+    ]
+
+
+class Family(NamedTuple):
+    """What is shown of the family of a run: the task that has called it, and its children."""
+
+    parent_run: str = ""
+    parent_task: str = ""
+    children: Sequence[CalledRun] = ()
+
+
+def read_family(store: ClientStore, run: RunRecord, graph: Graph) -> Family:
+    """Return the family of a run, with at most ``MOST_CHILDREN``."""
+    parent, task, children = "", "", []
+    if run.parent is not None:
+        parent, task = run.parent.run, calling_task(store, run.parent)
+    if run.has_children:
+        children = read_children(store, run.run, graph, most=MOST_CHILDREN)
+    return Family(parent, task, children)
+
+
+def calling_task(store: ClientStore, parent: Parent) -> str:
+    """Return the name of the task that has called a run. Its own run may be gone."""
+    graph = None
+    with suppress(FlowkitError):
+        graph = store.read_graph(store.read_run(parent.run).digest)
+    return f"number {parent.task}" if graph is None else task_name(graph.graph, parent.task)
+
+
+def task_name(graph: Graph, task: int) -> str:
+    """Return the name of a task by its number."""
+    return graph.names[task] if task < len(graph.names) else f"task {task}"
+
+
+def resume_family(store: ClientStore, run: str, tasks: Sequence[int]) -> None:
+    """Resume a run, and the runs above it that are over. See ``RunHandle.resume``."""
+    by, top = caller(), _top(store, run)
+    if tasks or top == run:
+        store.resume(run, tasks, by)
+    if top != run:
+        store.resume(top, (), by)
+
+
+def _top(store: ClientStore, run: str) -> str:
+    """Return the highest of the runs above that did not succeed, each with the one below."""
+    top = run
+    for _ in range(MAX_DEPTH):
+        parent = store.read_parent(top)
+        if parent is None or store.read_states_of([parent.run])[0] not in _UNSUCCESSFUL:
+            break
+        top = parent.run
+    return top
+
+
+def delete_family(store: ClientStore, run: str) -> bool:
+    """Delete a run that is over, with the runs below it. See ``RunHandle.delete``."""
+    below = runs_below(store, [run])
+    deleted = store.delete(run)
+    delete_below(store, below)
+    return deleted
+
+
+def runs_below(store: ClientStore, runs: Sequence[str]) -> list[str]:
+    """Return the runs that tasks of these runs have called."""
+    return [
+        child for run in runs for found in store.read_calls_of(run) for child in found.runs_called
+    ]
+
+
+def delete_below(store: ClientStore, below: list[str]) -> None:
+    """Delete those of these runs that are over, with the runs below them."""
+    for _ in range(MAX_DEPTH):
+        if not below:
+            break
+        runs, below = below, runs_below(store, below)
+        for at in range(0, len(runs), DELETED_AT_ONCE):
+            store.delete_many(runs[at : at + DELETED_AT_ONCE])
+
+
+class RunFamily:
+    """What ``RunHandle`` does with a run and those above and below it."""
+
+    run_id: str
+
+    def _store(self) -> AbstractContextManager[ClientStore]:
+        raise NotImplementedError
+
+    def _of_run(self, run_id: str) -> Self:
+        """Return the handle of another run in the same shard."""
+        raise NotImplementedError
+
+    def graph(self, record: RunRecord | None = None) -> CompiledDAG:
+        """Return the compiled DAG that the run follows."""
+        raise NotImplementedError
+
+    def parent(self) -> Self | None:
+        """Return the run of the task that has called this run, None if it was submitted.
+
+        Its record (``record().parent``) says which attempt it was.
+        """
+        with self._store() as store:
+            parent = store.read_parent(self.run_id)
+        return None if parent is None else self._of_run(parent.run)
+
+    def children(self) -> list[CalledRun]:
+        """Return the runs that tasks of this run have called, by task, attempt and position.
+
+        Raises RunNotFound, RunLost, RunDamaged.
+        """
+        graph = self.graph().graph
+        with self._store() as store:
+            return read_children(store, self.run_id, graph)
+
+    def delete(self) -> bool:
+        """Delete the run and all its data, before its TTL expires. It must be over.
+
+        Return whether there was anything to delete. Deleting a run again does no harm. If the
+        connection breaks, the call is repeated, and may return False although it has deleted the
+        run. Raises RunNotOver; stop such a run first, with ``cancel`` and ``wait``.
+        """
+        with self._store() as store:
+            return delete_family(store, self.run_id)
+
+    def resume(self, from_task: str | Sequence[str] | None = None) -> None:
+        """Resume the run after a failure or a cancellation. Results of successful tasks are kept.
+
+        ``from_task``: the name of a task, or several, to run again with everything downstream, even
+        if it succeeded. With it, a run that succeeded can be resumed too.
+
+        Raises RunNotFound, TaskNotFoundError for a name that the DAG does not have, RunAlreadyOver
+        if the run succeeded and no task is named, RunNotOver if the run has not ended and a task
+        is named.
+        """
+        numbers: list[int] = []
+        if from_task is not None:
+            names = self.graph().graph.names
+            numbers = numbers_of(from_task, names, f"run {self.run_id!r}")
+        with self._store() as store:
+            resume_family(store, self.run_id, numbers)
