@@ -127,9 +127,8 @@ class TaskExecutionError(FlowkitError):
     """A task failed in another process, where the original exception object stayed.
 
     Also raised for a failure in this process with something that is not an ``Exception``, such as
-    SystemExit; that is then the cause of this error.
-
-    ``error_type``, ``error_message``: of the exception. ``remote_traceback``: its text, or "".
+    SystemExit; that is then the cause of this error. ``error_type``, ``error_message``: of the
+    exception. ``remote_traceback``, ``label`` (of an item of a mapped task): a text, or "".
     """
 
     def __init__(
@@ -140,8 +139,9 @@ class TaskExecutionError(FlowkitError):
         remote_traceback: str = "",
         run_id: str | None = None,
         attempt: int | None = None,
+        label: str = "",
     ) -> None:
-        text = f"Task {task_name!r} failed: {error_type}"
+        text = f"Task {task_name!r}{f' ({label!r})' if label else ''} failed: {error_type}"
         text += f": {error_message}" if error_message else ""
         if run_id is not None:
             text += f" (run {run_id}" + (")" if attempt is None else f", attempt {attempt})")
@@ -150,6 +150,7 @@ class TaskExecutionError(FlowkitError):
         self.error_type = error_type
         self.error_message = error_message
         self.remote_traceback = remote_traceback
+        self.label = label
         self.run_id = run_id
         self.attempt = attempt
 
