@@ -146,13 +146,10 @@ class TaskExecutionError(FlowkitError):
         if run_id is not None:
             text += f" (run {run_id}" + (")" if attempt is None else f", attempt {attempt})")
         super().__init__(text)
-        self.task_name = task_name
-        self.error_type = error_type
-        self.error_message = error_message
+        self.task_name, self.label = task_name, label
+        self.error_type, self.error_message = error_type, error_message
         self.remote_traceback = remote_traceback
-        self.label = label
-        self.run_id = run_id
-        self.attempt = attempt
+        self.run_id, self.attempt = run_id, attempt
 
     def __str__(self) -> str:
         trace = escape_lines(self.remote_traceback.rstrip())
