@@ -13,8 +13,8 @@ class LocalOutcome(NamedTuple):
     """How an attempt ended, or that it has begun.
 
     ``state`` and ``value``: SUCCEEDED with the result, FAILED for good with the exception, WAITING
-    for a retry with the exception, SKIPPED with the reason, CANCELLED, or RUNNING with the deadline
-    (monotonic seconds). ``duration``: seconds.
+    for a retry with the exception or to come again with the ``Again``, SKIPPED with the reason,
+    CANCELLED, or RUNNING with the deadline (monotonic seconds). ``duration``: seconds.
     """
 
     task: int

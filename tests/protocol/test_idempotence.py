@@ -198,7 +198,7 @@ CASES = {
         f"complete, {code}": Case(
             lambda env: env.running(0), "complete", complete_args(code), b"OK", b"OK"
         )
-        for code in "SHFKWD"
+        for code in "SHFKWDA"
     },
     "claim, from a backlog": Case(
         waits_for_a_turn, "claim", lambda env: ("W.0", 1, 1, 1, "", LIST), b"OK", b"OK"

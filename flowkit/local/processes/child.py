@@ -111,7 +111,8 @@ class _Child:
             problem = f"its function or its arguments cannot be read there ({error_text(error)})"
             return pack(BrokenCall(problem))
         func = self._functions[call.function]
-        enter_attempt(self._run_id, call.task_name, call.attempt, self._params)
+        about = self._run_id, call.task_name, call.attempt, self._params
+        enter_attempt(*about, comeback=call.comeback)
         begun = time.perf_counter()
         try:
             value = func(*call.args, **call.kwargs)

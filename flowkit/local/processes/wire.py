@@ -19,6 +19,8 @@ from io import BytesIO
 from multiprocessing.reduction import ForkingPickler
 from typing import Any, NamedTuple
 
+from ...context import Comeback
+
 
 class Hello(NamedTuple):
     """The first message to a child: what all calls share. ``refs``: by function number."""
@@ -38,7 +40,10 @@ class Ready(NamedTuple):
 
 
 class Call(NamedTuple):
-    """One attempt. ``code``: the packed function, if this child has not received it before."""
+    """One attempt. ``code``: the packed function, if this child has not received it before.
+
+    ``comeback``: if the task has come again.
+    """
 
     function: int
     code: bytes | None
@@ -46,6 +51,7 @@ class Call(NamedTuple):
     attempt: int
     args: Sequence[Any]
     kwargs: Mapping[str, Any]
+    comeback: Comeback | None = None
 
 
 class Done(NamedTuple):
