@@ -43,6 +43,7 @@ def read_explanation(
     asked = set() if run.failed_task is None else {run.failed_task}
     if task is not None:
         asked |= {task, failed_above(tasks.edges, states, task)}
+    asked |= {tasks.first_failed(number) for number in asked if dag.is_valid(number)}
     known = [at for at in sorted(asked) if at < len(states) and states[at] is not None]
     snapshot = read_snapshot(store, run, dag, tasks, asks_redis=True, asked=known)
     return explanation_of_run(snapshot) if task is None else explanation_of_task(snapshot, task)

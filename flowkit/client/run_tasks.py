@@ -47,6 +47,16 @@ class RunTasks:
         yield from enumerate(self.records)
         yield from self.items.items()
 
+    def first_failed(self, task: int) -> int:
+        """Return the first item of a mapped task that failed, else the task itself."""
+        node, items = self.shape.dag.numbering.node, self.items.items()
+        failed = (
+            number
+            for number, record in items
+            if record.state is TaskState.FAILED and node(number) == task
+        )
+        return next(failed, task)
+
     def by_lane(self) -> dict[int, TaskRecord]:
         """Return records with all lanes that have run a task or an item, by number."""
         return {**dict(enumerate(self.records)), **self.lanes}

@@ -37,17 +37,23 @@ class Failure:
 
 
 def first_failed(snapshot: Snapshot) -> int | None:
-    """Return the task that began the failure of a run: as recorded, else the first that ended."""
+    """Return what began the failure of a run: as recorded, else the first that ended.
+
+    A mapped task that failed with an item did not begin it.
+    """
     recorded = snapshot.run.failed_task
     if recorded is not None and recorded < len(snapshot.states) and snapshot.states[recorded]:
-        return recorded
+        item = failed_item(snapshot, recorded)
+        return recorded if item is None else item
     triggers, node = snapshot.dag.triggers(), snapshot.dag.numbering.node
     failed = [
-        (item.due_ms or 0, task)
+        (item.due_ms or 0, failed_item(snapshot, task) is not None, task)
         for task, item in snapshot.tasks.items()
-        if item.state is TaskState.FAILED and triggers.get(node(task)) not in HOOKS
+        if item.state is TaskState.FAILED
+        and triggers.get(node(task)) not in HOOKS
+        and not (snapshot.edges.is_item(task) and snapshot.dag.maps[node(task)].collect)
     ]
-    return min(failed)[1] if failed else None
+    return min(failed)[2] if failed else None
 
 
 def failure_of(snapshot: Snapshot) -> Failure | None:
@@ -74,7 +80,14 @@ _UNKNOWN = TaskView(TaskState.FAILED, attempt=0)
 
 
 def _counts(snapshot: Snapshot) -> dict[TaskState, int]:
-    return {state: snapshot.states.count(state) for state in TaskState}
+    """Return how many tasks and items are in each state.
+
+    A mapped task that failed with items is left out, since they count.
+    """
+    counts = {state: snapshot.states.count(state) for state in TaskState}
+    failed = [task for task in snapshot.lengths if snapshot.states[task] is TaskState.FAILED]
+    counts[TaskState.FAILED] -= sum(failed_item(snapshot, task) is not None for task in failed)
+    return counts
 
 
 def _resume(snapshot: Snapshot, failed: int | None) -> str:
