@@ -37,7 +37,7 @@ def status_document(
         tasks=[_entry(task) for task in matching[:most]] if with_tasks else None,
         matching=len(matching),
         more=most is not None and len(matching) > most,
-        items=None if items is None else [_entry(item) for item in items[0]],
+        mapped_items=None if items is None else [_entry(item) for item in items[0]],
         matching_items=0 if items is None else items[1],
         parent=run_status.parent_run or None,
         parent_task=run_status.parent_task or None,

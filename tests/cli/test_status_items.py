@@ -82,11 +82,11 @@ def test_the_document_counts_items_and_lists_them_if_asked() -> None:
     by_name = {task["name"]: task for task in plain["tasks"]}
     assert by_name["parse"]["items"] == {"running": 1, "waiting": 1, "succeeded": 56, "failed": 2}
     assert by_name["merge"]["items"] is None
-    assert plain["items"] is None
+    assert plain["mapped_items"] is None
     assert plain["total"] == 124
-    assert [item["name"] for item in listed["items"]] == ["parse[3]", "parse[55]"]
-    assert listed["items"][0]["label"] == "file \x1b[31md"
-    assert listed["items"][0]["error"] == "ValueError: bad row"
+    assert [item["name"] for item in listed["mapped_items"]] == ["parse[3]", "parse[55]"]
+    assert listed["mapped_items"][0]["label"] == "file \x1b[31md"
+    assert listed["mapped_items"][0]["error"] == "ValueError: bad row"
     assert listed["matching_items"] == 2
 
 

@@ -106,7 +106,7 @@ class Status(Document):
     ]
     matching: Annotated[int, "How many tasks match, without `--limit`."]
     more: Annotated[bool, "Whether more tasks match than `tasks` has."]
-    items: Annotated[
+    mapped_items: Annotated[
         list[TaskEntry] | None, "With `--items`, items of the mapped tasks in `tasks`, else null."
     ]
     matching_items: Annotated[int, "How many items match, without `--limit`; 0 without `--items`."]
