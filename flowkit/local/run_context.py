@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from queue import SimpleQueue
 from typing import Any
 
 from ..core.compiled import OnFailure
@@ -19,6 +20,10 @@ from .run_events import RunEvents
 from .storage import CallCache
 
 
+def _no_family(queue: SimpleQueue[Any]) -> Any:
+    raise NotImplementedError
+
+
 @dataclass(frozen=True, slots=True)
 class RunContext:
     """One run. ``numbered``: its tasks and their names. ``items``: None without mapped tasks.
@@ -28,7 +33,8 @@ class RunContext:
     number, without the default. ``cache``: None if no task has a cache_ttl. ``starting``: called
     with the number of an at-most-once task before it starts, None if starts are not recorded.
     ``check``: see Environment. ``batches``: the batches of state stores that were open where the
-    run was started.
+    run was started. ``depth``: how many runs are above this one. ``new_family``: begins a family
+    with the queue of the outcomes of this run, when a task first calls a run.
     """
 
     run_id: str
@@ -46,6 +52,8 @@ class RunContext:
     check: Callable[[Task, LocalOutcome], LocalOutcome] | None = None
     batches: Batches = field(default_factory=open_batches)
     items: Items | None = None
+    depth: int = 0
+    new_family: Callable[[SimpleQueue[Any]], Any] = _no_family
 
     def node(self, number: int) -> int:
         """Return the task of the graph that a number is, or is an item of."""

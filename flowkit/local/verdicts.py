@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..codec.tables import table_fault
 from ..core.states import TaskState
 from ..definition.call_plan import may_retry
+from ..definition.calls import calls_in, has_calls
 from ..definition.functions import unfit_result
 from .outcome import Key, LocalOutcome
 from .run_context import RunContext
@@ -12,7 +13,14 @@ from .run_context import RunContext
 
 def outcome_of_result(context: RunContext, key: Key, value: object, seconds: float) -> LocalOutcome:
     """Return the outcome of an attempt whose function has returned ``value``."""
-    problem = unfit_result(context.numbered.names[key[0]], value)
+    name = context.numbered.names[key[0]]
+    if has_calls(value):
+        try:
+            calls_in(name, value)
+        except (TypeError, ValueError) as error:
+            return outcome_of_error(context, key, error, retry=False)
+        return LocalOutcome(*key, TaskState.QUEUED, value, seconds)
+    problem = unfit_result(name, value)
     if problem is not None:
         return outcome_of_error(context, key, problem, retry=False)
     fault = table_fault(value)

@@ -17,7 +17,8 @@ from real_redis import RealRedis
 from flowkit import Client
 from flowkit.system import LocalSystem
 
-APPS = [str(Path(__file__).with_name(name)) for name in ("everywhere_app.py", "values_app.py")]
+NAMES = ("everywhere_app.py", "values_app.py", "calls_app.py")
+APPS = [str(Path(__file__).with_name(name)) for name in NAMES]
 
 
 def _system(url: str | None) -> Iterator[Client]:

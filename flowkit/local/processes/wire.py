@@ -38,7 +38,10 @@ class Ready(NamedTuple):
 
 
 class Call(NamedTuple):
-    """One attempt. ``code``: the packed function, if this child has not received it before."""
+    """One attempt. ``code``: the packed function, if this child has not received it before.
+
+    ``run_id``, ``params``: of another run than that of the first message, else "" and None.
+    """
 
     function: int
     code: bytes | None
@@ -46,6 +49,8 @@ class Call(NamedTuple):
     attempt: int
     args: Sequence[Any]
     kwargs: Mapping[str, Any]
+    run_id: str = ""
+    params: Mapping[str, Any] | None = None
 
 
 class Done(NamedTuple):
