@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import fields
 from types import ModuleType
 
-from flowkit.events import programs, redis, runs, schedulers, tasks, workers
+from flowkit.events import attempts, programs, redis, runs, schedulers, tasks, workers
 from flowkit.events.event import Event
 from flowkit.events.lines import FOREIGN_LINES
 
@@ -24,7 +24,7 @@ READ_MORE = {
 
 def all_events() -> Iterator[type[Event]]:
     """Yield each event, in the order in which the modules define them."""
-    for module in (runs, tasks, workers, schedulers, redis, programs):
+    for module in (runs, tasks, attempts, workers, schedulers, redis, programs):
         yield from _events_of(module)
 
 

@@ -24,6 +24,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from .basics.again import Again, again
 from .basics.log_level import LogLevel
 from .context import current_attempt
 from .dag import DAG
@@ -46,6 +47,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "DAG",
+    "Again",
     "AsyncClient",
     "Client",
     "DAGCycleError",
@@ -62,6 +64,7 @@ __all__ = [
     "TaskExecutionError",
     "TaskNotFoundError",
     "__version__",
+    "again",
     "configure_logging",
     "current_attempt",
     "get_logger",

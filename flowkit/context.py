@@ -15,29 +15,40 @@ from contextlib import contextmanager
 from contextvars import ContextVar, Token
 from dataclasses import dataclass
 from itertools import count
-from typing import Any
+from typing import Any, NamedTuple
 
 from .exceptions import FlowkitError
 
 # Run id, task name, attempt, parameters; then the life of the run (see ``enter_attempt``), what is
-# kept with this attempt (see ``number_submission``, and ``execution/progress.py``), the number of
-# the task, -1 if unknown, and the lane, "" if this is no worker.
+# kept with this attempt (see ``number_submission``, ``Comeback``, and ``execution/progress.py``),
+# the number of the task, -1 if unknown, and the lane, "" if this is no worker.
 AttemptFields = tuple[str, str, int, Mapping[str, object], str, dict[str, Any], int, str]
+_COMEBACK = "^"
 _wait_listener: Callable[[bool], None] | None = None
 _current: ContextVar[AttemptFields | None] = ContextVar("flowkit_attempt", default=None)
+
+
+class Comeback(NamedTuple):
+    """That a task has come again, how often, and what it has kept: see ``flowkit.again``."""
+
+    times: int
+    memory: object
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
     """One attempt of one task in one run.
 
-    ``attempt`` counts from 1. ``params``: all parameters of the run.
+    ``attempt`` counts from 1. ``params``: all parameters of the run. ``memory``: what the task has
+    kept with ``flowkit.again(memory=…)``, None at first. ``times``: how often it has come again.
     """
 
     run_id: str
     task: str
     attempt: int
     params: Mapping[str, object]
+    memory: object = None
+    times: int = 0
 
 
 def current_attempt() -> Attempt:
@@ -49,7 +60,8 @@ def current_attempt() -> Attempt:
             "runs; in a test, call the task with flowkit.testing.call_task(…), or other code "
             "within flowkit.context.attempt_scope(Attempt(…))."
         )
-    return Attempt(*fields[:4])
+    times, memory = fields[5].get(_COMEBACK, (0, None))
+    return Attempt(*fields[:4], memory, times)
 
 
 def attempt_fields() -> AttemptFields | None:
@@ -91,13 +103,15 @@ def enter_attempt(
     life: str = "",
     number: int = -1,
     lane: str = "",
+    comeback: Comeback | None = None,
 ) -> Token[AttemptFields | None]:
     """Set the attempt that runs here from now on. Pass the token to ``leave_attempt``.
 
     ``life``: on a worker, when the run was submitted and how often it was resumed. ``number``: of
-    the task in its DAG. ``lane``: of the worker that runs it.
+    the task in its DAG. ``lane``: of the worker that runs it. ``comeback``: if it has come again.
     """
-    return _current.set((run_id, task, attempt, params, life, {}, number, lane))
+    kept = {} if comeback is None else {_COMEBACK: comeback}
+    return _current.set((run_id, task, attempt, params, life, kept, number, lane))
 
 
 def number_submission(content: str) -> tuple[str, str, str, int] | None:
@@ -122,7 +136,9 @@ def leave_attempt(token: Token[AttemptFields | None]) -> None:
 @contextmanager
 def attempt_scope(attempt: Attempt) -> Iterator[Attempt]:
     """Make ``attempt`` the current attempt within a ``with`` block, for tests of single tasks."""
-    token = enter_attempt(attempt.run_id, attempt.task, attempt.attempt, attempt.params)
+    comeback = Comeback(attempt.times, attempt.memory)
+    about = attempt.run_id, attempt.task, attempt.attempt, attempt.params
+    token = enter_attempt(*about, comeback=comeback)
     try:
         yield attempt
     finally:

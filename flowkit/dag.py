@@ -79,7 +79,8 @@ class DAG(DAGDefinition):
         pairs = [(number[upstream], number[downstream]) for upstream, downstream in edges]
         order = self._members.order_among(tasks, edges)
         ordered = [(number[upstream], number[downstream]) for upstream, downstream in order]
-        return marked(self.name, [task.name for task in tasks], pairs, states, ordered)
+        mapped = [index for index, task in enumerate(tasks) if task.map_options is not None]
+        return marked(self.name, [task.name for task in tasks], pairs, states, ordered, mapped)
 
     def parameters(self) -> list[Parameter]:
         """Return the run parameters that the tasks take, in the order of the tasks.

@@ -11,6 +11,7 @@
     ├── TaskNotFoundError         .ref
     ├── TaskExecutionError        .task_name, .error_type, .error_message, .remote_traceback, …
     ├── TaskTimeout               .task_name, .timeout
+    ├── AgainLimit                a task that came again as often as it may
     ├── WorkerLost                the process that ran a task died, more than once
     ├── LeaseLost                 another process now owns what this one held
     ├── MapError                  results over which a task cannot be mapped
@@ -36,9 +37,8 @@
         ├── ChildRunFailed        a run that a task has called did not succeed
         └── WaitTimeout
 
-Wrong types and values in a call (``retries="3"``) raise ``TypeError`` and ``ValueError``. Every
-error can be copied and sent between processes, whatever arguments its constructor takes. Its text
-may quote names and messages from Redis or from tasks, so it is escaped; its attributes are not.
+Wrong types and values in a call (``retries="3"``) raise ``TypeError`` and ``ValueError``. Errors
+can be sent between processes. Texts may quote Redis or tasks, so they are escaped, unlike fields.
 """
 
 from __future__ import annotations
@@ -127,9 +127,8 @@ class TaskExecutionError(FlowkitError):
     """A task failed in another process, where the original exception object stayed.
 
     Also raised for a failure in this process with something that is not an ``Exception``, such as
-    SystemExit; that is then the cause of this error.
-
-    ``error_type``, ``error_message``: of the exception. ``remote_traceback``: its text, or "".
+    SystemExit; that is then the cause of this error. ``error_type``, ``error_message``: of the
+    exception. ``remote_traceback``, ``label`` (of an item of a mapped task): a text, or "".
     """
 
     def __init__(
@@ -140,18 +139,17 @@ class TaskExecutionError(FlowkitError):
         remote_traceback: str = "",
         run_id: str | None = None,
         attempt: int | None = None,
+        label: str = "",
     ) -> None:
-        text = f"Task {task_name!r} failed: {error_type}"
+        text = f"Task {task_name!r}{f' ({label!r})' if label else ''} failed: {error_type}"
         text += f": {error_message}" if error_message else ""
         if run_id is not None:
             text += f" (run {run_id}" + (")" if attempt is None else f", attempt {attempt})")
         super().__init__(text)
-        self.task_name = task_name
-        self.error_type = error_type
-        self.error_message = error_message
+        self.task_name, self.label = task_name, label
+        self.error_type, self.error_message = error_type, error_message
         self.remote_traceback = remote_traceback
-        self.run_id = run_id
-        self.attempt = attempt
+        self.run_id, self.attempt = run_id, attempt
 
     def __str__(self) -> str:
         trace = escape_lines(self.remote_traceback.rstrip())
@@ -168,6 +166,10 @@ class TaskTimeout(FlowkitError):
         )
         self.task_name = task_name
         self.timeout = timeout
+
+
+class AgainLimit(FlowkitError):
+    """A task asked to come again, and has done so as often as ``flowkit.again(times=…)`` allows."""
 
 
 class WorkerLost(FlowkitError):

@@ -217,7 +217,8 @@ class AsyncLane:
             # Each task has its own context, so there is nothing to reset.
             life = claim.life[1]
             who = (claim.run, prepared.name, claim.attempt)
-            enter_attempt(*who, prepared.params, life, claim.task, self._mailbox.lane)
+            lane, comeback = self._mailbox.lane, prepared.comeback
+            enter_attempt(*who, prepared.params, life, claim.task, lane, comeback)
             if key in self._cancelled:
                 outcome = self._executor.cancelled(claim)
             else:

@@ -10,11 +10,12 @@ from typing import TypedDict
 
 from flowkit.basics.shorten import shorten
 from flowkit.core.retry import Policy
+from flowkit.events.attempts import TaskHandedOn
 from flowkit.events.event import Listener
 from flowkit.events.tasks import (
+    TaskAgain,
     TaskCached,
     TaskFailed,
-    TaskHandedOn,
     TaskRetried,
     TaskSkipped,
     TaskStarted,
@@ -24,7 +25,7 @@ from flowkit.protocol.outcomes import Retry
 from flowkit.protocol.records import ErrorInfo
 from flowkit.protocol.worker_store import Claim
 
-_FREQUENT = (TaskStarted, TaskSucceeded, TaskCached, TaskSkipped)
+_FREQUENT = (TaskStarted, TaskSucceeded, TaskCached, TaskSkipped, TaskAgain)
 
 
 class _About(TypedDict):
@@ -69,6 +70,11 @@ class AttemptEvents:
         """The condition was false. ``why``: returns the reason; it is only asked if needed."""
         if TaskSkipped in self._wanted:
             self.listener.hear(TaskSkipped(**self._of(claim, name), reason=why()))
+
+    def comes_again(self, claim: Claim, name: str, delay: float, times: int) -> None:
+        """The function asked to be called again later. ``times``: how often it has, with this."""
+        if TaskAgain in self._wanted:
+            self.listener.hear(TaskAgain(**self._of(claim, name), delay=delay, times=times))
 
     def handed_on(self, claim: Claim, name: str, reason: str) -> None:
         """The app does not have the function."""

@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from flowkit.core.lanes import is_async_lane
+from flowkit.events.attempts import TaskCancelled, TaskTimedOut
 from flowkit.events.event import Listener
-from flowkit.events.tasks import TaskCancelled, TaskTimedOut
 from flowkit.exceptions import TaskTimeout
 from flowkit.protocol.outcomes import Outcome, OutcomeCode
 from flowkit.protocol.records import ErrorInfo

@@ -14,6 +14,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
+from flowkit.basics.again import Again
 from flowkit.codec.packing import pack, unpack
 from flowkit.context import enter_attempt, leave_attempt
 from flowkit.core.compiled import CompiledDAG
@@ -34,6 +35,7 @@ from .absent_functions import AbsentFunctions
 from .app_versions import name_versions
 from .attempt_events import AttemptEvents
 from .child_runs import ChildRuns
+from .comebacks import Comebacks
 from .hooks import WorkerHooks
 from .inputs import Inputs
 from .item_labels import label_of, labelled
@@ -41,6 +43,9 @@ from .items import PackedItems
 from .outcome_values import ended, error_info, failure, later_attempt
 from .prepared import NotHere, Prepared
 from .result_cache import ResultCache
+
+# Flags of a task whose function has been called, although no attempt counts as failed.
+_BEGAN = frozenset({Flag.CALLED, Flag.AGAIN})
 
 
 class Executor:
@@ -71,6 +76,7 @@ class Executor:
         self._max_bytes = max_bytes
         self._random_unit = random_unit
         self._cache = ResultCache(inputs, listener, lane)
+        self._comebacks = Comebacks(inputs, self._events, max_bytes)
         self._hooks = WorkerHooks(inputs.store, listener, lane)
         self._children = ChildRuns(inputs, max_bytes, version)
 
@@ -85,24 +91,24 @@ class Executor:
             if claim.spent.damage:  # refuse it here, so that no later step meets it
                 raise ValueError(claim.spent.damage)
             dag = self._inputs.graph(claim.digest)
-            name, policy = dag.task_name(claim.task), dag.policy(claim.task)
-            task = registered_task(dag.ref(claim.task))
+            node = claim.task if claim.task < len(dag.graph) else dag.numbering.node(claim.task)
+            name, policy = dag.task_name(claim.task), dag.policy(node)
+            task = registered_task(dag.ref(node))
             if task is None:
-                return self._absent.hand_on(claim, name, dag.ref(claim.task))
+                return self._absent.hand_on(claim, name, dag.ref(node))
             params = self._inputs.params(claim)
             mapped = dag if dag.counted and dag.is_counted(claim.task) else None
             has_called = Flag.CALLED in claim.spent.flags
             if has_called and task.cache_ttl is None:
                 return self._collected(Prepared(claim, task, name, policy, [], {}, params, mapped))
-            args = self._arguments(claim, dag, policy, params, task)
-            label = label_of(dag, claim.task, task, args) if dag.maps else ""
-            when = None if has_called else task.when
-            if when is not None and not self._should_run(claim, name, task, args, params):
+            args = self._arguments(claim, dag, policy, params)
+            label = label_of(dag, claim.task, node, task, args) if dag.maps else ""
+            if task.when is not None and not self._should_run(claim, name, task, args, params):
                 return labelled(self._skip(claim, name, args), label)
-            fixed = dag.kwargs.get(dag.numbering.node(claim.task))
-            bound: Any = {} if fixed is None else unpack(fixed)
+            bound: Any = unpack(dag.kwargs[node]) if node in dag.kwargs else {}
             kwargs = plan_for(task).keywords(len(args), params, bound)
             prepared = Prepared(claim, task, name, policy, args, kwargs, params, mapped, label)
+            prepared = self._comebacks.given(prepared)
             if task.cache_ttl is not None:
                 lookup = self._cache.find(claim, name, task, args, kwargs, params)
                 if lookup.packed is not None and not has_called:
@@ -118,22 +124,17 @@ class Executor:
         return prepared
 
     def _arguments(
-        self,
-        claim: Claim,
-        dag: CompiledDAG,
-        policy: Policy,
-        params: Mapping[str, object],
-        task: Task,
+        self, claim: Claim, dag: CompiledDAG, policy: Policy, params: Mapping[str, object]
     ) -> list[Any]:
         if policy.trigger in HOOKS:
             return [self._hooks.event(claim, dag, policy.trigger, params)]
-        return self._inputs.arguments(claim, dag, task)
+        return self._inputs.arguments(claim, dag)
 
     def _should_run(
         self, claim: Claim, name: str, task: Task, args: list[Any], params: Mapping[str, object]
     ) -> bool:
-        """Call the predicate before the first attempt only: a failed task is not skipped later."""
-        if claim.spent.failures(claim.attempt) > 1:
+        """Call the predicate before the first attempt only: a task that began is not skipped."""
+        if claim.spent.failures(claim.attempt) > 1 or not _BEGAN.isdisjoint(claim.spent.flags):
             return True
         token = enter_attempt(claim.run, name, claim.attempt, params, "", claim.task, self._lane)
         try:
@@ -162,7 +163,10 @@ class Executor:
     # -- after the call -------------------------------------------------------------------------
 
     def succeeded(self, prepared: Prepared, result: object, seconds: float) -> Outcome:
-        """Pack a result. If it cannot be stored, the task fails: a retry would not help."""
+        """Pack a result. If it cannot be stored, the task fails: a retry would not help.
+
+        A task that returned ``flowkit.again(…)`` waits.
+        """
         if PRINTED:
             end_lines()
         outcome = self._success(prepared, result, seconds)
@@ -176,9 +180,11 @@ class Executor:
         if problem is not None:
             return self._failed(claim, prepared.name, prepared.policy, problem, retry=False)
         try:
+            if type(result) is Again:
+                return self._comebacks.outcome(prepared, result)
             packed = b"" if result is None else pack(result, max_bytes=self._max_bytes)
             elements = self._elements(claim, prepared.mapped, result)
-        except BaseException as error:  # CodecError, or an error of the user's class
+        except BaseException as error:  # CodecError, an error of the user's class, no more agains
             return self._failed(claim, prepared.name, prepared.policy, error, retry=False)
         self._inputs.remember(claim, packed)
         cache = prepared.cache

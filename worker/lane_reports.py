@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from flowkit.basics.shorten import shorten
+from flowkit.events.attempts import OutcomeStale
 from flowkit.events.event import Listener
-from flowkit.events.tasks import OutcomeStale, TaskFailed
+from flowkit.events.tasks import TaskFailed
 from flowkit.protocol.outcomes import Outcome
 from flowkit.protocol.records import ErrorInfo
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from flowkit.context import Comeback
 from flowkit.core.compiled import CompiledDAG
 from flowkit.core.retry import Policy
 from flowkit.definition.task import Task
@@ -27,6 +28,7 @@ class Prepared:
     mapped: CompiledDAG | None = None  # its DAG, if other tasks are mapped over its result
     label: str = ""  # of an item
     cache: CacheEntry | None = None  # where a success stores its result
+    comeback: Comeback | None = None  # if the task has come again
 
 
 @dataclass(frozen=True, slots=True)

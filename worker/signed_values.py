@@ -1,7 +1,8 @@
 """Signing and verifying of a worker's values, each for its purpose. Without a key it does nothing.
 
-A result of None is not stored, so it is not signed. A None in the cache is the exception: it is
-signed, because otherwise any client could write an empty entry that passes for it.
+A result of None is not stored, so it is not signed. A None in the cache and a memory of None are
+exceptions: they are signed, because otherwise any client could write an empty value that passes for
+them.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from flowkit.codec.provenance import (
     Purpose,
     cache_purpose,
     elements_purpose,
+    memory_purpose,
     params_purpose,
     result_purpose,
 )
@@ -63,6 +65,19 @@ class SignedValues:
             for task, stored in zip(tasks, records, strict=True)
         ]
 
+    def memory(self, claim: Claim, times: int, packed: bytes) -> bytes:
+        """Return the bytes to store for the memory of the claimed task, also for None."""
+        if not self._has_key:
+            return packed
+        return self._provenance.sign(packed, self._memory(claim, times))
+
+    def open_memory(self, claim: Claim, times: int, stored: bytes) -> bytes:
+        """Return the packed memory of the claimed task. Raises UntrustedValue."""
+        if not self._has_key:
+            return stored
+        what = f"the memory of task {claim.task} of run {claim.run}"
+        return self._provenance.open(stored, self._memory(claim, times), what)
+
     def blocks(self, claim: Claim, items: Items, blocks: Sequence[bytes]) -> Sequence[bytes]:
         """Return the bytes to store for the elements that the claimed task returned."""
         if not self._has_key:
@@ -102,6 +117,9 @@ class SignedValues:
     def _result(self, claim: Claim, task: int) -> Purpose:
         submitted = claim.life[1].partition("/")[0]  # a resume keeps the results
         return result_purpose(self._namespace, claim.run, submitted, claim.digest, task)
+
+    def _memory(self, claim: Claim, times: int) -> Purpose:
+        return memory_purpose(self._namespace, claim.life, claim.digest, claim.task, times)
 
     def _elements(self, claim: Claim, task: int, items: Items, number: int) -> Purpose:
         # How many elements there are is part of it, since it says which of them a block has.

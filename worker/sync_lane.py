@@ -202,7 +202,7 @@ class SyncLane:
             self._slots.enter(SLOT, executor.slot_text(prepared), began + policy.timeout)
         run, task, number = claim.run, prepared.name, claim.attempt
         params, life, lane = prepared.params, claim.life[1], self._lane
-        token = enter_attempt(run, task, number, params, life, claim.task, lane)
+        token = enter_attempt(run, task, number, params, life, claim.task, lane, prepared.comeback)
         try:
             result = prepared.task.func(*prepared.args, **prepared.kwargs)
             if prepared.task.is_async:  # it was a plain function when the DAG was submitted

@@ -14,6 +14,7 @@ from ..basics.log_line import LogLine
 from ..context import waiting_for_run
 from ..core.called_run import CalledRun
 from ..core.explain import Explanation
+from ..core.mapped import Mapped
 from ..core.run_record import RunProgress, RunRecord
 from ..core.states import RUN_OVER, RunState
 from ..exceptions import (
@@ -183,6 +184,13 @@ class AsyncRunHandle:
     async def result(self, task: str, *, lenient: bool = False) -> object:
         """Return the result of one task. See ``RunHandle.result``."""
         return await self._do(RunHandle.result, task, lenient=lenient)
+
+    async def mapped(self, task: str, *, lenient: bool = False) -> Mapped[object]:
+        """Return the results of a mapped task. See ``RunHandle.mapped``.
+
+        Its reads block: use ``await asyncio.to_thread(lambda: mapped.values)``.
+        """
+        return await self._do(RunHandle.mapped, task, lenient=lenient)
 
     async def error(self) -> TaskExecutionError:
         """Return the error that made the run fail. See ``RunHandle.error``."""

@@ -17,20 +17,34 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from hashlib import blake2b
+from typing import Protocol
 
 from ..codec.digests import digest, joined
 from ..codec.packing import CodecError, unpack
 from ..configuration.own_system import own_system
 from ..context import number_submission
 from ..core.compiled import CompiledDAG
+from ..core.run_record import RunRecord
 from ..core.states import RUN_OVER, RunState
 from ..exceptions import RunAlreadyOver, WaitTimeout
 from ..protocol.graph_writer import pack_graph
 from ..settings import Settings
-from .run_handle import RunHandle
 
 STOPPING_S = 30.0  # for a run that was cancelled to end
 ID_BYTES = 10  # as random as the ids of other runs
+
+
+class Child(Protocol):
+    """What continuing a run needs of its handle."""
+
+    def record(self) -> RunRecord:
+        """Return the record of the run."""
+
+    def wait(self, timeout: float | None = None) -> RunState:
+        """Wait until the run has ended."""
+
+    def resume(self) -> None:
+        """Resume the run."""
 
 
 def child_ids(
@@ -75,7 +89,7 @@ def _digest_of_dag(dag: CompiledDAG) -> str:
     return blake2b(joined("dag", parts), digest_size=16).hexdigest()
 
 
-def continue_child(handle: RunHandle) -> None:
+def continue_child(handle: Child) -> None:
     """Resume a run that an earlier attempt submitted, if it has failed or was cancelled.
 
     Otherwise, the retries of a task whose run has failed could only fail as well. Raises

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from ..codec.packing import BrokenValue, unpack
-from ..codec.provenance import Purpose, params_purpose
+from ..codec.provenance import Provenance, Purpose, params_purpose
 from ..core.states import TaskState
 from ..definition.task_names import number_of
 from ..exceptions import TaskNotFailed, UntrustedValue
@@ -22,7 +23,15 @@ from ..protocol.list_reads import Failure
 from ..protocol.listings import DamagedItem, Listing
 from ..protocol.records import ErrorInfo
 from ..protocol.spent import Flag
-from .run_handle import RunHandle
+from .retrying import Retryable
+
+
+class Handle(Retryable, Protocol):
+    """What a letter needs of the handle of its run."""
+
+    provenance: Provenance
+    max_result_bytes: int
+
 
 NAMES_BYTES = 16 * 1024 * 1024  # names of 50 graphs of 20,000 tasks
 
@@ -85,7 +94,7 @@ def find_letters(
     return letters
 
 
-def open_letter(handle: RunHandle, task: str) -> OpenedLetter:
+def open_letter(handle: Handle, task: str) -> OpenedLetter:
     """Return one letter with all details. See ``Client.dead_letter``."""
     graph = handle.graph().graph
     number = number_of(task, graph.names, f"run {handle.run_id!r}")
@@ -111,7 +120,7 @@ def open_letter(handle: RunHandle, task: str) -> OpenedLetter:
     )
 
 
-def _params(handle: RunHandle, purpose: Purpose, stored: bytes) -> tuple[Mapping[str, object], str]:
+def _params(handle: Handle, purpose: Purpose, stored: bytes) -> tuple[Mapping[str, object], str]:
     """Return the parameters of a run, and what is wrong with them ("" if nothing is)."""
     try:
         packed = handle.provenance.open(stored, purpose, "their record")
@@ -122,7 +131,7 @@ def _params(handle: RunHandle, purpose: Purpose, stored: bytes) -> tuple[Mapping
     return (params, "") if isinstance(params, dict) else ({}, "its parameters are not a dict")
 
 
-def failed_tasks(handle: RunHandle, tasks: Sequence[str]) -> list[str]:
+def failed_tasks(handle: Handle, tasks: Sequence[str]) -> list[str]:
     """Return ``tasks`` if all of them have failed; without names, all failed tasks of the run.
 
     Raises TaskNotFoundError, TaskNotFailed.

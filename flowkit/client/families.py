@@ -12,10 +12,9 @@ from contextlib import AbstractContextManager, suppress
 from typing import TYPE_CHECKING, NamedTuple, Self
 
 from ..core.called_run import CalledRun
-from ..core.graph import Graph
 from ..core.run_record import Parent, RunRecord
 from ..core.states import RunState
-from ..definition.task_names import numbers_of
+from ..definition.task_names import names_of
 from ..exceptions import FlowkitError
 from ..protocol.client_store import ClientStore
 from ..protocol.limits import MAX_DEPTH
@@ -31,7 +30,7 @@ _UNSUCCESSFUL = (RunState.FAILED, RunState.CANCELLED)
 
 
 def read_children(
-    store: ClientStore, run: str, graph: Graph, *, most: int | None = None
+    store: ClientStore, run: str, dag: CompiledDAG, *, most: int | None = None
 ) -> list[CalledRun]:
     """Return the runs that the tasks of a run have called, by task, attempt and position."""
     found = {(item.task, item.attempt): item.calls.runs for item in store.read_calls_of(run)}
@@ -43,7 +42,7 @@ def read_children(
         part = called[at : at + READ_AT_ONCE]
         states += store.read_states_of([child.run for _, _, child in part])
     return [
-        CalledRun(child.run, child.dag_name, state, task_name(graph, task), attempt)
+        CalledRun(child.run, child.dag_name, state, task_name(dag, task), attempt)
         for (task, attempt, child), state in zip(called, states, strict=True)
     ]
 
@@ -56,13 +55,13 @@ class Family(NamedTuple):
     children: Sequence[CalledRun] = ()
 
 
-def read_family(store: ClientStore, run: RunRecord, graph: Graph) -> Family:
+def read_family(store: ClientStore, run: RunRecord, dag: CompiledDAG) -> Family:
     """Return the family of a run, with at most ``MOST_CHILDREN``."""
     parent, task, children = "", "", []
     if run.parent is not None:
         parent, task = run.parent.run, calling_task(store, run.parent)
     if run.has_children:
-        children = read_children(store, run.run, graph, most=MOST_CHILDREN)
+        children = read_children(store, run.run, dag, most=MOST_CHILDREN)
     return Family(parent, task, children)
 
 
@@ -71,12 +70,12 @@ def calling_task(store: ClientStore, parent: Parent) -> str:
     graph = None
     with suppress(FlowkitError):
         graph = store.read_graph(store.read_run(parent.run).digest)
-    return f"number {parent.task}" if graph is None else task_name(graph.graph, parent.task)
+    return f"number {parent.task}" if graph is None else task_name(graph, parent.task)
 
 
-def task_name(graph: Graph, task: int) -> str:
-    """Return the name of a task by its number."""
-    return graph.names[task] if task < len(graph.names) else f"task {task}"
+def task_name(dag: CompiledDAG, task: int) -> str:
+    """Return the name of a task or an item by its number."""
+    return dag.task_name(task) if dag.is_valid(task) else f"task {task}"
 
 
 def resume_family(store: ClientStore, run: str, tasks: Sequence[int]) -> None:
@@ -140,6 +139,10 @@ class RunFamily:
         """Return the compiled DAG that the run follows."""
         raise NotImplementedError
 
+    def _numbers(self, tasks: Sequence[str]) -> list[int]:
+        """Return the numbers of tasks and items."""
+        raise NotImplementedError
+
     def parent(self) -> Self | None:
         """Return the run of the task that has called this run, None if it was submitted.
 
@@ -154,9 +157,9 @@ class RunFamily:
 
         Raises RunNotFound, RunLost, RunDamaged.
         """
-        graph = self.graph().graph
+        dag = self.graph()
         with self._store() as store:
-            return read_children(store, self.run_id, graph)
+            return read_children(store, self.run_id, dag)
 
     def delete(self) -> bool:
         """Delete the run and all its data, before its TTL expires. It must be over.
@@ -171,16 +174,14 @@ class RunFamily:
     def resume(self, from_task: str | Sequence[str] | None = None) -> None:
         """Resume the run after a failure or a cancellation. Results of successful tasks are kept.
 
-        ``from_task``: the name of a task, or several, to run again with everything downstream, even
-        if it succeeded. With it, a run that succeeded can be resumed too.
+        ``from_task``: the name of a task or an item (``parse[7]``), or several, to run again with
+        everything downstream, even if it succeeded; of a mapped task, all items. With it, a run
+        that succeeded can be resumed too.
 
         Raises RunNotFound, TaskNotFoundError for a name that the DAG does not have, RunAlreadyOver
         if the run succeeded and no task is named, RunNotOver if the run has not ended and a task
         is named.
         """
-        numbers: list[int] = []
-        if from_task is not None:
-            names = self.graph().graph.names
-            numbers = numbers_of(from_task, names, f"run {self.run_id!r}")
+        numbers = self._numbers(names_of(from_task))
         with self._store() as store:
             resume_family(store, self.run_id, numbers)

@@ -13,17 +13,16 @@ from ..basics.log_line import LogLine
 from ..codec.provenance import Provenance
 from ..core.explain import Explanation
 from ..core.run_record import RunRecord
-from ..core.states import RunState, TaskState
-from ..definition.task_names import number_of
-from ..exceptions import FlowkitError, RunCancelled, RunLost, TaskExecutionError
+from ..core.states import RunState
+from ..exceptions import FlowkitError, RunCancelled, RunLost
 from .caller import caller
 from .explaining import leading_cause, read_explanation, read_leading_cause
 from .families import RunFamily, read_family
+from .handle_results import RunResults
 from .history import HistoryEvent
 from .retrying import Retried, retry
 from .run_history import read_history
 from .run_logs import LogCursor, LogQuery, check_number, log_query, read_logs
-from .run_results import ResultReader
 from .run_wait import Progress, RunWait
 from .status import RunStatus
 from .status_reader import read_status
@@ -34,7 +33,7 @@ if TYPE_CHECKING:
     from .shard import ShardConnection
 
 
-class RunHandle(RunFamily):
+class RunHandle(RunResults, RunFamily):
     """One run of a DAG, known by its id.
 
     ``existed``: whether the run was there before the call that returned this handle. It is false
@@ -104,7 +103,7 @@ class RunHandle(RunFamily):
             records = store.read_records(self.run_id, range(len(dag.graph)))
             waiting, _ = leading_cause(store, run, dag, records)
             status = read_status(store, run, dag, records, waiting)
-            family = read_family(store, run, dag.graph)
+            family = read_family(store, run, dag)
         return replace(status, **family._asdict())
 
     def explain(self, task: str | None = None) -> Explanation:
@@ -176,58 +175,6 @@ class RunHandle(RunFamily):
 
     def _waiting(self) -> RunWait:
         return RunWait(self.shard, self.run_id, self._accepted_at)
-
-    # -- its results ----------------------------------------------------------------------------
-
-    def results(self, *, lenient: bool = False) -> dict[str, object]:
-        """Return ``{task name: result}`` of the tasks that have succeeded so far.
-
-        Hooks are left out, and tasks with ``keep_result=False``.
-        ``lenient``: turn values of classes that this process does not know into plain data.
-        Raises RunNotFound, BrokenValue, RunLost if Redis has lost the run or its results.
-        """
-        with self.shard.run_store(self.run_id) as store:
-            records = store.read_records(self.run_id, range(len(self.graph().graph)))
-            if any(record.state is TaskState.PENDING for record in records):
-                self._waiting().progress()  # raises if the run is gone, with its records
-            return self._reader(lenient=lenient).all(store, records)
-
-    def result(self, task: str, *, lenient: bool = False) -> object:
-        """Return the result of one task, None if it was skipped.
-
-        Raises TaskNotFoundError for a name that the DAG does not have, TaskExecutionError if the
-        task failed, RunNotFound, RunLost if Redis has lost the results, UntrustedValue, and
-        FlowkitError if the task has not ended or its result was dropped (``keep_result=False``).
-        """
-        number = self._number(task)
-        with self.shard.run_store(self.run_id) as store:
-            record = store.read_records(self.run_id, [number])[0]
-            if record.state is TaskState.SKIPPED:
-                return None
-            if record.state is TaskState.SUCCEEDED:
-                return self._reader(lenient=lenient).one(store, number)
-            if record.state is TaskState.FAILED:
-                raise self._reader().error(store, number)
-            self._waiting().progress()  # raises if the run is gone, with its records
-        raise FlowkitError(
-            f"task {task!r} of run {self.run_id!r} is {record.state.value}: no result"
-        )
-
-    def _reader(self, *, lenient: bool = False) -> ResultReader:
-        limit = self.max_result_bytes
-        return ResultReader(self.run_id, self.graph(), self.provenance, limit, lenient)
-
-    def error(self) -> TaskExecutionError:
-        """Return the error that made the run fail.
-
-        Raises FlowkitError for a run that has not failed, RunNotFound.
-        """
-        record = self.record()
-        with self.shard.run_store(self.run_id) as store:
-            return self._reader().error_of_run(store, record)
-
-    def _number(self, task: str) -> int:
-        return number_of(task, self.graph().graph.names, f"run {self.run_id!r}")
 
     # -- what its tasks printed -----------------------------------------------------------------
 

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, MappingView
 from enum import Enum
 from typing import Any
 
+from ..basics.again import Again
 from .advice import arrow_advice, numpy_advice, pandas_advice
 from .classes import field_names, is_dataclass_type, is_named_tuple
 from .describe import describe
@@ -30,6 +31,7 @@ _NUMBERS = frozenset({type(None), bool, int, float})
 
 # First match wins: subclasses before their bases.
 _HINTS: tuple[tuple[type | tuple[type, ...], str], ...] = (
+    (Again, "Return it by itself, not as a part of another value: return flowkit.again(…)."),
     (io.IOBase, "Close it and return its path."),
     (types.CoroutineType, "Await it and return what it gives."),
     (memoryview, "Return bytes(value)."),

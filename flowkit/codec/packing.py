@@ -28,6 +28,7 @@ from typing import Any, cast
 
 import msgpack
 
+from ..basics.again import Again
 from ..basics.display_text import text_of
 from ..basics.shorten import shorten
 from . import arrow_values, object_arrays, polars_values, typed_frames
@@ -188,6 +189,8 @@ def _encode(value: object) -> object:
 
 @cached_by_class
 def _encoder_for(kind: type) -> Callable[[Any], object] | None:
+    if kind is Again:  # no value, but the end of an attempt
+        return None
     if issubclass(kind, Enum):
         return codec_classes.encode_enum
     if codec_classes.is_named_tuple(kind):

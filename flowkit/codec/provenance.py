@@ -9,6 +9,7 @@ ones. Rules:
 - A process without a key signs nothing and uses the bytes unchanged; `unpack` names the key when it
   gets a signed value. Signed values start with a byte that no packed value starts with.
 - Missing bytes prove nothing: results of None and of skipped tasks are not stored.
+- A memory (`flowkit.again`) counts with the number of times that its task came again.
 
     0xc1 | number of signatures | 16 bytes for each | the packed value
 
@@ -68,6 +69,18 @@ def elements_purpose(
 def cache_purpose(namespace: str, entry: str) -> Purpose:
     """Name one entry of the result cache."""
     return ("cache", namespace, entry)
+
+
+def memory_purpose(
+    namespace: str, life: tuple[str, str], digest: str, task: int, times: int
+) -> Purpose:
+    """Name what one task keeps when it comes again.
+
+    ``life``: the run, and when it was submitted and how often it was resumed: a resume forgets the
+    memory. ``times``: how often the task has come again, so that an earlier memory does not pass
+    for a later one.
+    """
+    return ("memory", namespace, *life, digest, str(task), str(times))
 
 
 class Provenance:

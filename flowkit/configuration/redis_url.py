@@ -14,9 +14,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import SplitResult, parse_qs, unquote, urlencode, urlsplit
 
+from ..basics.names import NAMESPACE
 from ..exceptions import BadRedisURL
 
-NAMESPACE = re.compile(r"[A-Za-z0-9_.\-]{1,64}")  # in a URL, the fragment names it
 EXAMPLES = (
     "write it like redis://localhost:6379/0, rediss://user:password@host:6379/0 (TLS), "
     "unix:///run/redis.sock or redis+sentinel://host1:26379,host2:26379/mymaster/0"

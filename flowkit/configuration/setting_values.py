@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 
 from ..basics.log_level import LogLevel
+from ..basics.names import NAMESPACE
 from .quantities import DAY_S, duration, size
-from .redis_url import NAMESPACE
 
 MAX_RESULT_TTL_S = 3650 * DAY_S
 # Redis refuses a longer string.

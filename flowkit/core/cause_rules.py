@@ -8,7 +8,7 @@ that is not over has exactly one primary cause:
 | --- | --- | --- | --- | --- |
 | 1 | Redis refuses | Redis refuses | Redis refuses | Redis refuses |
 | 2 | stopping | stopping | running, waits for a run | stopping |
-| 3 | a task upstream is not over | no worker, version, function | no scheduler | retry, put off |
+| 3 | a task upstream is not over | no worker, version, function | no scheduler | a delay |
 | 4 | no scheduler | workers not ready, all wait | worker lost | no scheduler |
 | 5 | scheduler lags | no entry | | due |
 | 6 | window | suspect | | |
@@ -31,7 +31,7 @@ from collections.abc import Callable, Mapping
 from .cause_view import View
 from .causes import Cause, Kind
 from .lanes import worker_of
-from .snapshot import PUT_OFF
+from .snapshot import AGAIN, PUT_OFF
 from .states import TaskState
 
 QUICK_S = 10.0  # a lane that ends an attempt that often does not count as busy
@@ -208,7 +208,7 @@ def worker_lost(view: View, task: int) -> Cause:
 # -- waiting ------------------------------------------------------------------------------------
 
 
-def retry(view: View, task: int) -> Cause | None:
+def later(view: View, task: int) -> Cause | None:
     """Its next attempt is due later."""
     item, snapshot = view.snapshot.tasks[task], view.snapshot
     due = snapshot.at(item.due_ms)
@@ -227,6 +227,8 @@ def retry(view: View, task: int) -> Cause | None:
             until_ms=due,
             function=ref,
         )
+    if item.reason == AGAIN:
+        return Cause(Kind.AGAIN, attempt=item.attempt, since_ms=since, until_ms=due)
     # The attempts that a user counts are those that failed, and the one to come.
     attempt, of = item.failures + 1, snapshot.dag.policy(task).retries + 1
     error = snapshot.errors.get(task, "")
@@ -262,5 +264,5 @@ RULES: Mapping[TaskState, tuple[Rule, ...]] = {
         queued,
     ),
     TaskState.RUNNING: (redis_refuses, running, no_scheduler, worker_lost),
-    TaskState.WAITING: (redis_refuses, stopping, retry, no_scheduler, due),
+    TaskState.WAITING: (redis_refuses, stopping, later, no_scheduler, due),
 }

@@ -240,6 +240,13 @@ def _retry(cause: Cause, named: Named) -> str:
     )
 
 
+def _again(cause: Cause, named: Named) -> str:
+    return (
+        f"Task {named.task!r} comes again{_until(cause, named)}, as it asked in attempt "
+        f"{cause.attempt}."
+    )
+
+
 def _due(cause: Cause, named: Named) -> str:
     return f"The next attempt of task {named.task!r} is due: the scheduler queues it."
 
@@ -280,6 +287,7 @@ _TEXTS: Mapping[Kind, Callable[[Cause, Named], str]] = {
     Kind.QUEUED: _queued,
     Kind.RUNNING: _running,
     Kind.RETRY: _retry,
+    Kind.AGAIN: _again,
     Kind.DUE: _due,
     Kind.LAGS: _lags,
     Kind.WINDOW: _window,

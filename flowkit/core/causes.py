@@ -42,6 +42,7 @@ class Kind(StrEnum):
     QUEUED = "queued"
     RUNNING = "running"
     RETRY = "retry"
+    AGAIN = "again"
     DUE = "due"
     LAGS = "scheduler_lags"
     WINDOW = "window"
@@ -226,6 +227,13 @@ ROWS = (
     Row(
         Kind.RETRY,
         "The last attempt failed, and the next one is due later.",
+        Mover.TIME,
+        "the next attempt is due",
+        "flowkit retry {run} {task}",
+    ),
+    Row(
+        Kind.AGAIN,
+        "The task asked to start again later (`flowkit.again`), and that is due later.",
         Mover.TIME,
         "the next attempt is due",
         "flowkit retry {run} {task}",

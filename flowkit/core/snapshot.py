@@ -17,7 +17,9 @@ from .run_record import DEFAULT_WINDOW, RunRecord
 from .states import TaskState
 from .worker_info import WorkerInfo
 
-PUT_OFF = "worker"  # the reason of a waiting task that a worker put off
+# The reasons of a waiting task that a worker put off, and of one that asked to come again.
+PUT_OFF = "worker"
+AGAIN = "again"
 
 
 class TaskView(NamedTuple):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from contextlib import suppress
 from types import SimpleNamespace, UnionType
 from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
@@ -11,12 +12,15 @@ from ..core.mapped import Mapped
 from .call_plan import plan_for
 from .task_like import TaskLike
 
+_TEXT = re.compile(r"(\w+\.)*Mapped(\[.*\])?(\s*\|\s*None)?")
+
 
 def takes_mapped(task: TaskLike, at: int) -> bool:
     """Return whether the parameter that gets the upstream result number ``at`` is a ``Mapped``.
 
-    ``Mapped``, ``Mapped[int]``, ``Mapped[int] | None`` and ``Annotated[Mapped[int], …]`` are. An
-    annotation that cannot be resolved is not.
+    ``Mapped``, ``Mapped[int]``, ``Mapped[int] | None`` and ``Annotated[Mapped[int], …]`` are. Of an
+    annotation that cannot be resolved, as its names are only imported for type checkers, the text
+    decides.
     """
     positional = plan_for(task).positional
     if at >= len(positional):
@@ -29,6 +33,8 @@ def takes_mapped(task: TaskLike, at: int) -> bool:
     with suppress(Exception):  # a user's annotation may raise anything
         names = getattr(function, "__globals__", {})
         annotation = get_type_hints(alone, names, include_extras=True)["only"]
+    if isinstance(annotation, str):
+        return _TEXT.fullmatch(annotation) is not None
     return _is_mapped(annotation)
 
 

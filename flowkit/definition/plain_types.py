@@ -47,7 +47,8 @@ class PlainTypes:
 
     ``parameters``: of the positional parameters. ``rest``: of ``*args``. ``names``: of the
     parameters. ``texts``: the annotations as the source has them, by name. ``warned``: what was
-    logged about this function.
+    logged about this function. ``elements``: of the result's elements, if it is a list, tuple,
+    range or dict.
     """
 
     parameters: tuple[Classes | None, ...] = ()
@@ -56,6 +57,7 @@ class PlainTypes:
     texts: dict[str, str] = field(default_factory=dict)
     names: tuple[str, ...] = ()
     warned: set[tuple[str, int]] = field(default_factory=set)
+    elements: Classes | None = None
 
     def parameter(self, at: int) -> Classes | None:
         """Return the classes of the parameter that gets the upstream result number ``at``."""
@@ -92,7 +94,24 @@ def plain_types(func: Callable[..., Any]) -> PlainTypes:
         classes.get("return"),
         {name: _text(annotation) for name, annotation in given.items()},
         (*positional, f"*{rest}") if rest else positional,
+        elements=elements_of(hints.get("return")),
     )
+
+
+def elements_of(annotation: Any) -> Classes | None:
+    """Return the classes of what a task gets that is mapped over such a result, None if unknown."""
+    origin, args = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return elements_of(args[0])
+    if annotation is range:
+        return frozenset({int})
+    if origin is dict:
+        return frozenset({tuple})
+    if origin not in (list, tuple) or not args:
+        return None
+    parts = [classes_of(part) for part in args if part is not Ellipsis]
+    known = [part for part in parts if part is not None]
+    return frozenset().union(*known) if len(known) == len(parts) else None
 
 
 def classes_of(annotation: object) -> Classes | None:

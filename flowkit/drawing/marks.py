@@ -4,16 +4,20 @@ A caller passes a run (its handle or its status), or a mapping from task names t
 that the drawing does not have is refused: it would not appear anywhere. A task without an entry is
 drawn without a state. Nothing here imports what needs Redis: a run's handle and status are
 recognized by their attributes.
+
+A mapped task is one mark too, with the number of its items in each state. A task of a status has
+these numbers as ``items``: ``{state: number of items}``. In a mapping from names to states, the
+same may stand for a state. While a mapped task is pending, its items say what it does.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
 from ..basics.suggestions import unknown_name
-from ..core.states import TaskState
+from ..core.states import TASK_OVER, TaskState
 from ..exceptions import TaskNotFoundError
 
 
@@ -67,17 +71,30 @@ class HasStatus(Protocol):
         ...
 
 
-States: TypeAlias = "Mapping[str, TaskState | HasState | str] | HasTasks | HasStatus"
+ItemCounts: TypeAlias = Mapping[TaskState, int]
+State: TypeAlias = "TaskState | HasState | str | Mapping[TaskState, int] | Mapping[str, int]"
+States: TypeAlias = "Mapping[str, State] | HasTasks | HasStatus"
+
+# The state of a mapped task of which only the states of its items are known: the first of these.
+_FIRST = (
+    *(TaskState.RUNNING, TaskState.WAITING, TaskState.QUEUED, TaskState.PENDING),
+    *(TaskState.FAILED, TaskState.CANCELLED, TaskState.UPSTREAM_FAILED, TaskState.SUCCEEDED),
+    TaskState.SKIPPED,
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """The state of one task. ``duration``: of its last attempt in seconds, None if unknown."""
+    """The state of one task. ``duration``: of its last attempt in seconds, None if unknown.
+
+    ``items``: of a mapped task, the number of items in each state.
+    """
 
     state: TaskState
     duration: float | None = None
     attempt: int = 0
     error: str | None = None
+    items: ItemCounts = field(default_factory=dict)
 
     @property
     def text(self) -> str:
@@ -87,6 +104,8 @@ class Mark:
             parts.append(duration_text(self.duration))
         if self.attempt > 1:
             parts.append(f"attempt {self.attempt}")
+        if self.items:
+            parts.append(_items_text(self.items))
         return " · ".join(parts)
 
 
@@ -110,7 +129,7 @@ def marks_of(dag_name: str, names: Collection[str], states: States) -> dict[str,
     return {name: _mark(name, state) for name, state in given.items()}
 
 
-def _by_name(states: States) -> Mapping[str, TaskState | HasState | str]:
+def _by_name(states: States) -> Mapping[str, State]:
     if isinstance(states, Mapping):
         return states
     read_status = getattr(states, "status", None)
@@ -124,16 +143,44 @@ def _by_name(states: States) -> Mapping[str, TaskState | HasState | str]:
     return {task.name: task for task in tasks}
 
 
-def _mark(name: str, given: TaskState | HasState | str) -> Mark:
+def _mark(name: str, given: State) -> Mark:
     if isinstance(given, str):
-        try:
-            return Mark(TaskState(given))
-        except ValueError:
-            problem = unknown_name("state", given, [state.value for state in TaskState])
-            raise ValueError(f"Task {name!r}: {problem}") from None
+        return Mark(_state(name, given))
+    if isinstance(given, Mapping):
+        items = _items(name, given)
+        return Mark(_shown(items), items=items)
     if not isinstance(getattr(given, "state", None), TaskState):
         raise TypeError(f"Task {name!r}: its state must be a TaskState or a TaskStatus: {given!r}.")
-    return Mark(given.state, given.duration, given.attempt, given.error)
+    counts = getattr(given, "items", None)  # of a status; a task that is not mapped has none
+    items = _items(name, counts) if isinstance(counts, Mapping) else {}
+    state = _shown(items) if items and given.state is TaskState.PENDING else given.state
+    return Mark(state, given.duration, given.attempt, given.error, items)
+
+
+def _shown(items: ItemCounts) -> TaskState:
+    return next((state for state in _FIRST if items.get(state)), TaskState.SUCCEEDED)
+
+
+def _items(name: str, counts: Mapping[TaskState, int] | Mapping[str, int]) -> ItemCounts:
+    return {_state(name, state): count for state, count in counts.items()}
+
+
+def _state(name: str, given: str) -> TaskState:
+    try:
+        return TaskState(given)
+    except ValueError:
+        problem = unknown_name("state", given, [state.value for state in TaskState])
+        raise ValueError(f"Task {name!r}: {problem}") from None
+
+
+def _items_text(items: ItemCounts) -> str:
+    """Return how many items are over, and how many did not succeed: "7/9 items, 1 failed"."""
+    over = sum(count for state, count in items.items() if state in TASK_OVER)
+    parts = [f"{over:,}/{sum(items.values()):,} items"]
+    for state in TaskState:
+        if items.get(state) and state in TASK_OVER and state is not TaskState.SUCCEEDED:
+            parts.append(f"{items[state]:,} {state.value.replace('_', ' ')}")
+    return ", ".join(parts)
 
 
 def duration_text(seconds: float) -> str:

@@ -10,7 +10,7 @@ Any name is safe in every kind of drawing: it cannot end its label or control a 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from ..basics.display_text import escape_text
@@ -26,7 +26,8 @@ _PLAIN = frozenset(" _-.,:()")
 class Picture:
     """What to draw. ``edges``: (upstream, downstream) numbers. ``marks``: by task.
 
-    ``order``: the edges without data, which are drawn thin or dotted.
+    ``order``: the edges without data, which are drawn thin or dotted. ``mapped``: the mapped tasks,
+    which are shown as ``NAME[]``.
     """
 
     name: str
@@ -34,10 +35,23 @@ class Picture:
     edges: Sequence[tuple[int, int]]
     marks: Sequence[Mark | None]
     order: Sequence[tuple[int, int]] = ()
+    mapped: Collection[int] = ()
+
+    def title(self, task: int) -> str:
+        """Return the name of a task as it is drawn."""
+        return f"{self.names[task]}[]" if task in self.mapped else self.names[task]
+
+    def titles(self) -> list[str]:
+        """Return the names of all tasks as they are drawn."""
+        return [self.title(task) for task in range(len(self.names))]
 
     def states(self) -> set[TaskState]:
         """Return the states of the marked tasks."""
         return {mark.state for mark in self.marks if mark is not None}
+
+    def item_states(self) -> set[TaskState]:
+        """Return the states of the items of mapped tasks."""
+        return {state for mark in self.marks if mark is not None for state in mark.items}
 
 
 def marked(
@@ -46,13 +60,18 @@ def marked(
     edges: Sequence[tuple[int, int]],
     states: States | None = None,
     order: Sequence[tuple[int, int]] = (),
+    mapped: Collection[int] = (),
 ) -> Picture:
     """Return a picture in which the tasks in ``states`` are marked.
+
+    ``mapped``: the mapped tasks, beside those whose items are in ``states``.
 
     Raises what ``marks_of`` raises.
     """
     marks = {} if states is None else marks_of(name, names, states)
-    return Picture(name, names, edges, [marks.get(task) for task in names], order)
+    in_order = [marks.get(task) for task in names]
+    known = {task for task, mark in enumerate(in_order) if mark is not None and mark.items}
+    return Picture(name, names, edges, in_order, order, known.union(mapped))
 
 
 def as_text(picture: Picture) -> str:
@@ -62,7 +81,7 @@ def as_text(picture: Picture) -> str:
     """
     if not picture.names:
         return EMPTY
-    names = [escape_text(name) for name in picture.names]
+    names = [escape_text(name) for name in picture.titles()]
     upstream, downstream = _neighbours(names, picture.edges)
     after, before = _neighbours(names, picture.order)
     lines = [f"DAG: {escape_text(picture.name)}"]
@@ -94,7 +113,7 @@ def _neighbours(
 def as_mermaid(picture: Picture) -> str:
     """Return a Mermaid flowchart."""
     lines = ["---", f"title: {json.dumps(escape_text(picture.name))}", "---", "flowchart TD"]
-    for task, (name, mark) in enumerate(zip(picture.names, picture.marks, strict=True)):
+    for task, (name, mark) in enumerate(zip(picture.titles(), picture.marks, strict=True)):
         if mark is None:
             lines.append(f'    t{task}["{_entities(name)}"]')
         else:
@@ -118,7 +137,7 @@ def as_dot(picture: Picture) -> str:
         '    node [shape=box, style="rounded,filled", fillcolor=white, fontname=Courier]',
         "    edge [color=gray50]",
     ]
-    for task, (name, mark) in enumerate(zip(picture.names, picture.marks, strict=True)):
+    for task, (name, mark) in enumerate(zip(picture.titles(), picture.marks, strict=True)):
         lines.append(f"    t{task} [{_dot_attributes(name, mark)}]")
     lines += [f"    t{source} -> t{target}" for source, target in picture.edges]
     lines += [f"    t{source} -> t{target} [style=dotted]" for source, target in picture.order]

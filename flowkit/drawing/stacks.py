@@ -49,7 +49,7 @@ def stacked(picture: Picture, layers: Layers, *, by_name: bool) -> Stacks:
     kind: Callable[[str], str] = _stem if by_name else lambda name: ""
     colors = _numbered(
         [
-            (layers.layer[task], kind(name), mark and mark.state)
+            (layers.layer[task], kind(name), mark and mark.state, task in picture.mapped)
             for task, (name, mark) in enumerate(zip(picture.names, picture.marks, strict=True))
         ]
     )
@@ -100,10 +100,10 @@ def _numbered(keys: Sequence[Hashable]) -> list[int]:
 
 def title_of(picture: Picture, members: Sequence[int]) -> str:
     """Return the name on a box: the task's own, or the common part of the names in a stack."""
-    first, last = picture.names[members[0]], picture.names[members[-1]]
+    first, last = picture.title(members[0]), picture.title(members[-1])
     if len(members) == 1:
         return first
-    stems = {_stem(picture.names[task]) for task in members}
+    stems = {_stem(picture.title(task)) for task in members}
     numbers = _NUMBER.findall(first)
     if len(stems) == 1 and len(numbers) == 1:
         return _NUMBER.sub(lambda match: _without_digits(match[0]) + "…", first)
@@ -131,6 +131,6 @@ def subtitle_of(picture: Picture, members: Sequence[int]) -> str:
 
 def shown_names(picture: Picture, members: Sequence[int]) -> list[str]:
     """Return the names of a box for its tooltip; of many, only the first ones."""
-    shown = [picture.names[task] for task in members[:_MOST_NAMES_SHOWN]]
+    shown = [picture.title(task) for task in members[:_MOST_NAMES_SHOWN]]
     left = len(members) - len(shown)
     return [*shown, f"… and {left:,} more"] if left else shown

@@ -10,6 +10,7 @@ Every rule is limited to the drawing's own class, since a notebook shows many dr
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from ..core.states import TaskState
@@ -71,13 +72,16 @@ _FIXED = f"""\
 .flowkit .plain:hover .front,.flowkit .node:hover .tint{{stroke-width:2.4}}"""
 
 
-def style_sheet(states: set[TaskState]) -> str:
-    """Return the rules for a drawing that contains these states."""
+def style_sheet(states: set[TaskState], items: Collection[TaskState] = ()) -> str:
+    """Return the rules for a drawing with these states. ``items``: of items of mapped tasks."""
     order = [state for state in TaskState if state in states]
     light = _scheme((INK, MUTED, LINE, CARD, PAGE, _CYCLE))
     dark = _scheme((_DARK_INK, _DARK_MUTED, _DARK_LINE, _DARK_CARD, _DARK_PAGE, _DARK_CYCLE))
     light += [_state_rules(state, LOOKS[state].on_light, CARD) for state in order]
     dark += [_state_rules(state, LOOKS[state].on_dark, _DARK_CARD) for state in order]
+    bars = [state for state in TaskState if state in items]
+    light += [f".flowkit .bar.{at.value}{{fill:{LOOKS[at].on_light}}}" for at in bars]
+    dark += [f".flowkit .bar.{at.value}{{fill:{LOOKS[at].on_dark}}}" for at in bars]
     inner = "\n".join(dark)
     return "\n".join([_FIXED, *light, f"@media (prefers-color-scheme:dark){{\n{inner}\n}}"])
 

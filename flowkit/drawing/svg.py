@@ -20,6 +20,7 @@ from ..basics.display_text import escape_text
 from ..core.states import TaskState
 from ..exceptions import DAGError
 from .layers import Layers, layers_of
+from .marks import Mark
 from .picture import EMPTY, Picture
 from .places import Places, Point, place
 from .stacks import Stacks, shown_names, stacked, subtitle_of, title_of, unstacked
@@ -53,7 +54,7 @@ def as_svg(picture: Picture, collapse: bool | None = None) -> str:
             f'<svg xmlns="http://www.w3.org/2000/svg" class="flowkit" width="{width:.0f}" '
             f'height="{height:.0f}" viewBox="0 0 {width:.0f} {height:.0f}" role="img" '
             f'aria-label="DAG {_text(picture.name)}, {len(picture.names)} tasks">',
-            f"<style>\n{style_sheet(picture.states())}\n</style>",
+            f"<style>\n{style_sheet(picture.states(), picture.item_states())}\n</style>",
             '<rect class="page" width="100%" height="100%" rx="10"/>',
             *top,
             f'<g transform="translate({_MARGIN:g} {_HEADER + 8:g})">',
@@ -161,7 +162,20 @@ def _box(
     if subtitle:
         kind, below, text = "said" if mark else "muted", line + 17, _text(subtitle)
         yield f'<text class="{kind}" x="{left:.1f}" y="{below:.1f}"{anchor}>{text}</text>'
+    if mark is not None and len(members) == 1:
+        yield from _bar(mark, x + 10, y + height - 6, width - 20)
     yield "</g>"
+
+
+def _bar(mark: Mark, x: float, y: float, width: float) -> Iterator[str]:
+    """Yield the bar of a mapped task: a part for each state, as wide as its share of the items."""
+    total = sum(mark.items.values())
+    for state in TaskState:
+        if count := mark.items.get(state, 0):
+            part = width * count / total
+            size = f'width="{part:.1f}" height="3"'
+            yield f'<rect class="bar {state.value}" x="{x:.1f}" y="{y:.1f}" {size}/>'
+            x += part
 
 
 def _frame(kind: str, x: float, y: float, width: float, height: float) -> str:

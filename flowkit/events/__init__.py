@@ -9,7 +9,8 @@ Each program chooses its listener in one place: ``local/environment.py``, ``work
 passes each event on to both.
 
 - ``runs.py``: events of runs.
-- ``tasks.py``: events of tasks and their attempts.
+- ``tasks.py``: events of tasks: how their attempts begin and end.
+- ``attempts.py``: events of attempts that end in another way.
 - ``workers.py``: events of workers and their processes.
 - ``schedulers.py``: events of schedulers.
 - ``redis.py``: events of the Redis that they use.

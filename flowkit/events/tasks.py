@@ -1,4 +1,4 @@
-"""Events of tasks and their attempts.
+"""Events of tasks: how their attempts begin and end. attempts.py has those of attempts on workers.
 
 ``attempt`` counts from 1, and is 0 for a task that was never attempted. ``worker``: the lane of a
 worker that made the attempt, None in a run in one process.
@@ -16,7 +16,9 @@ _NAME = frozenset({"task_name"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _OfTask(Event):
+class OfTask(Event):
+    """The fields of each of these events."""
+
     task_name: str
     run_id: str | None = None
     attempt: int | None = None
@@ -24,7 +26,7 @@ class _OfTask(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TaskStarted(_OfTask):
+class TaskStarted(OfTask):
     """An attempt begins."""
 
     event_name: ClassVar[str] = "task_start"
@@ -38,7 +40,7 @@ class TaskStarted(_OfTask):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TaskSucceeded(_OfTask):
+class TaskSucceeded(OfTask):
     """A task has succeeded."""
 
     event_name: ClassVar[str] = "task_success"
@@ -55,7 +57,7 @@ class TaskSucceeded(_OfTask):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TaskCached(_OfTask):
+class TaskCached(OfTask):
     """A task got the result of an earlier call."""
 
     event_name: ClassVar[str] = "task_cached"
@@ -69,7 +71,7 @@ class TaskCached(_OfTask):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TaskUncached(_OfTask):
+class TaskUncached(OfTask):
     """A result could not be cached."""
 
     event_name: ClassVar[str] = "task_uncached"
@@ -84,7 +86,7 @@ class TaskUncached(_OfTask):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TaskResultUnstorable(_OfTask):
+class TaskResultUnstorable(OfTask):
     """A table that a task returned works here, but a worker could not store it. One process."""
 
     event_name: ClassVar[str] = "task_result_unstorable"
@@ -99,7 +101,7 @@ class TaskResultUnstorable(_OfTask):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TaskReused(_OfTask):
+class TaskReused(OfTask):
     """A task does not run again: the result of an earlier run is reused. One process."""
 
     event_name: ClassVar[str] = "task_reused"
@@ -112,7 +114,7 @@ class TaskReused(_OfTask):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TaskSkipped(_OfTask):
+class TaskSkipped(OfTask):
     """A task is skipped."""
 
     event_name: ClassVar[str] = "task_skip"
@@ -128,7 +130,7 @@ class TaskSkipped(_OfTask):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TaskRetried(_OfTask):
+class TaskRetried(OfTask):
     """An attempt has failed and will be retried.
 
     ``attempt``: the number of failed attempts.
@@ -153,7 +155,28 @@ class TaskRetried(_OfTask):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TaskFailed(_OfTask):
+class TaskAgain(OfTask):
+    """A task asked to start again later, with `flowkit.again`.
+
+    ``times``: how often it has come again, with this time.
+    """
+
+    event_name: ClassVar[str] = "task_again"
+    level: ClassVar[LogLevel] = LogLevel.INFO
+    level_on_workers: ClassVar[LogLevel | None] = LogLevel.DEBUG
+    told: ClassVar[frozenset[str]] = frozenset({"task_name", "delay", "times"})
+
+    delay: float
+    times: int
+
+    def message(self) -> str:
+        """Return the text of the line."""
+        time = f"{self.times:,}{_ordinal_ending(self.times)} time"
+        return f"Task comes again: {self.task_name} in {seconds_text(self.delay)} ({time})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskFailed(OfTask):
     """A task has failed for good."""
 
     event_name: ClassVar[str] = "task_failure"
@@ -173,104 +196,7 @@ class TaskFailed(_OfTask):
         return {"error_type": None, **Event.fields(self)}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TaskHandedOn(_OfTask):
-    """The app does not have the task; a worker that has it claims it. Worker."""
-
-    event_name: ClassVar[str] = "task_handed_on"
-    level: ClassVar[LogLevel] = LogLevel.WARNING
-    told: ClassVar[frozenset[str]] = frozenset({"task_name", "reason"})
-
-    reason: str
-
-    def message(self) -> str:
-        """Return the text of the line."""
-        return f"Task handed on: {self.task_name}: {self.reason}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TaskTimedOut(_OfTask):
-    """A process was killed because its task timed out. Worker."""
-
-    event_name: ClassVar[str] = "task_timeout"
-    level: ClassVar[LogLevel] = LogLevel.WARNING
-    told: ClassVar[frozenset[str]] = _NAME
-
-    def message(self) -> str:
-        """Return the text of the line."""
-        return f"{_attempt(self)} took longer than its timeout: its process was killed"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TaskCancelled(_OfTask):
-    """A process was killed because its run was cancelled. Worker."""
-
-    event_name: ClassVar[str] = "task_cancelled"
-    level: ClassVar[LogLevel] = LogLevel.WARNING
-    told: ClassVar[frozenset[str]] = _NAME
-
-    def message(self) -> str:
-        """Return the text of the line."""
-        return f"{_attempt(self)} was cancelled: its process was killed"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OutcomeStale(Event):
-    """An outcome arrived after the attempt had been given to another worker. Worker.
-
-    ``task``: the number of the task, since its name is not known there.
-    """
-
-    event_name: ClassVar[str] = "outcome_stale"
-    level: ClassVar[LogLevel] = LogLevel.WARNING
-    told: ClassVar[frozenset[str]] = frozenset({"task"})
-
-    run_id: str
-    task: str
-    worker: str
-
-    def message(self) -> str:
-        """Return the text of the line."""
-        return f"Outcome of task {self.task} of run {self.run_id} came too late and was dropped"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HookFailed(_OfTask):
-    """A hook raised an exception; the run continues. One process, worker."""
-
-    event_name: ClassVar[str] = "hook_failed"
-    level: ClassVar[LogLevel] = LogLevel.WARNING
-
-    error_type: str
-    error_message: str
-
-    def message(self) -> str:
-        """Return the text of the line."""
-        return f"The on_retry hook raised for task {self.task_name}: {self.error_message}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LoopEnded(Event):
-    """A task ended the event loop (`sys.exit`, `loop.stop()`). The loop is restarted, and only that
-    task fails.
-
-    The task may be unknown. ``how``: what ended the loop.
-    """
-
-    event_name: ClassVar[str] = "loop_ended"
-    level: ClassVar[LogLevel] = LogLevel.ERROR
-    told: ClassVar[frozenset[str]] = frozenset({"how"})
-
-    how: str
-    run_id: str | None = None
-    task_name: str | None = None
-    attempt: int | None = None
-
-    def message(self) -> str:
-        """Return the text of the line."""
-        return f"A task ended the event loop ({self.how}). The loop runs again"
-
-
-def _attempt(event: _OfTask) -> str:
-    task = f"Task {event.task_name!r}" if event.task_name else "A task"  # its name may be unknown
-    return f"{task} of run {event.run_id} (attempt {event.attempt})"
+def _ordinal_ending(number: int) -> str:
+    if number % 100 in (11, 12, 13):
+        return "th"
+    return {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")

@@ -13,8 +13,8 @@ from threading import Condition, Thread
 
 from ..basics.shorten import shorten
 from ..definition.hooks import Hook, HookEvent
+from ..events.attempts import HookFailed
 from ..events.event import Listener
-from ..events.tasks import HookFailed
 from ..logging.output import plain
 from .attempt_contexts import AttemptContexts
 

@@ -19,7 +19,7 @@ from contextvars import Context
 from typing import Any, TypeVar
 
 from ..context import attempt_fields
-from ..events.tasks import LoopEnded
+from ..events.attempts import LoopEnded
 from ..logging import get_logger
 from ..logging.event_log import EventLog
 from ..logging.output import described

@@ -222,9 +222,9 @@ class Attempts:
             self._report(LocalOutcome(index, attempt, TaskState.CANCELLED))
             return None
         try:
-            args: Sequence[Any] = self._arguments(index)
-            name = context.numbered.plain_name(index)
-            enter_attempt(context.run_id, name, attempt, context.params)
+            args: Sequence[Any] = context.arguments(index)
+            about = context.run_id, context.numbered.plain_name(index), attempt, context.params
+            enter_attempt(*about, comeback=context.comebacks.of(index))
             if context.batches:
                 take_part(context.batches)
             plan = plan_for(task)
@@ -235,7 +235,7 @@ class Attempts:
                     self._report(LocalOutcome(index, attempt, TaskState.SKIPPED, why))
                     return None
             kwargs = plan.keywords(len(args), context.params, task.kwargs)
-            cached = None if self._cache is None else self._cache.find(index, args, kwargs)
+            cached = context.find_cached(index, args, kwargs)
             if task.copy_arguments and (self._processes is None or task.is_async):
                 args, kwargs = own_arguments(task, args, kwargs)
             if cached is None and task.at_most_once and context.starting is not None:
@@ -251,14 +251,6 @@ class Attempts:
             deadline = time.monotonic() + task.timeout
             self.outcomes.put(LocalOutcome(index, attempt, TaskState.RUNNING, deadline))
         return task, args, kwargs
-
-    def _arguments(self, index: int) -> list[Any]:
-        context = self._context
-        if not context.is_own(index):
-            return [context.hook_event(index)]
-        if context.items is not None:
-            return context.items.arguments(index)
-        return [context.results[upstream] for upstream in self._graph.inputs(index)]
 
     def _may_begin(self, index: int) -> bool:
         context = self._context

@@ -9,7 +9,7 @@ are in a store in memory that all runs of this process share. Rules:
 2.  Entries are text (base64 of the packed result), which every store can hold.
 3.  The threads of attempts call ``find``; the thread of the runner calls ``keep``.
 4.  A task that a resume names, or that depends on such a task, runs again: its entry is written,
-    but not read.
+    but not read. The same applies to a task that comes again, since it has begun its work.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class LocalCache:
         self._warned: set[int] = set()
 
     def find(
-        self, index: int, args: Sequence[Any], kwargs: Mapping[str, Any]
+        self, index: int, args: Sequence[Any], kwargs: Mapping[str, Any], *, reads: bool = True
     ) -> CachedResult | None:
         """See CallCache."""
         if self._tasks[index].cache_ttl is None:
@@ -72,7 +72,7 @@ class LocalCache:
         except NotCacheable as reason:
             self._warn(index, str(reason))
             return None
-        if self._node(index) in self._rerun:
+        if self._node(index) in self._rerun or not reads:
             return None
         try:
             data = self._state.get(_key(entry))

@@ -13,9 +13,9 @@ class LocalOutcome(NamedTuple):
     """How an attempt ended, or that it has begun.
 
     ``state`` and ``value``: SUCCEEDED with the result, FAILED for good with the exception, WAITING
-    for a retry with the exception, SKIPPED with the reason, CANCELLED, RUNNING with the deadline
-    (monotonic seconds), or QUEUED with the calls of runs, which the task waits for. ``duration``:
-    seconds.
+    for a retry with the exception or to come again with the ``Again``, SKIPPED with the reason,
+    CANCELLED, RUNNING with the deadline (monotonic seconds), or QUEUED with the calls of runs,
+    which the task waits for. ``duration``: seconds.
     """
 
     task: int

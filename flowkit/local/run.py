@@ -64,7 +64,10 @@ def run_here(
     runner = makers.make(dag, params, recording)
     if stopper is not None:
         stopper.attach(runner.interrupt)
-    return runner.run(timeout)
+    try:
+        return runner.run(timeout)
+    finally:
+        makers.stop()
 
 
 class _Makers:
@@ -93,6 +96,12 @@ class _Makers:
         runner = self._runner(dag, indexed, call.params, None, depth, queue)
         runner.family = self._family
         return runner
+
+    def stop(self) -> None:
+        """End the child processes of the runs that were called, which are over or given up."""
+        for _, processes in self._shared.values():
+            if processes is not None:
+                processes.stop(at_once=True)
 
     def _new_family(self, queue: SimpleQueue[Any]) -> Family:
         self._family = Family(queue, self._environment.clock, self._called)

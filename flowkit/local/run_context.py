@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from queue import SimpleQueue
 from typing import Any
@@ -13,11 +13,12 @@ from ..definition.hooks import HookEvent
 from ..definition.indexing import IndexedDAG
 from ..definition.task import Task
 from ..state.open_batches import Batches, open_batches
+from .comebacks import Comebacks
 from .items import Items
 from .numbered import Numbered
 from .outcome import LocalOutcome
 from .run_events import RunEvents
-from .storage import CallCache
+from .storage import CachedResult, CallCache
 
 
 def _no_family(queue: SimpleQueue[Any]) -> Any:
@@ -33,8 +34,9 @@ class RunContext:
     number, without the default. ``cache``: None if no task has a cache_ttl. ``starting``: called
     with the number of an at-most-once task before it starts, None if starts are not recorded.
     ``check``: see Environment. ``batches``: the batches of state stores that were open where the
-    run was started. ``depth``: how many runs are above this one. ``new_family``: begins a family
-    with the queue of the outcomes of this run, when a task first calls a run.
+    run was started. ``comebacks``: what tasks that come again keep. ``depth``: how many runs are
+    above this one. ``new_family``: begins a family with the queue of the outcomes of this run,
+    when a task first calls a run.
     """
 
     run_id: str
@@ -51,9 +53,29 @@ class RunContext:
     starting: Callable[[int], None] | None = None
     check: Callable[[Task, LocalOutcome], LocalOutcome] | None = None
     batches: Batches = field(default_factory=open_batches)
+    comebacks: Comebacks = field(default_factory=Comebacks)
     items: Items | None = None
     depth: int = 0
     new_family: Callable[[SimpleQueue[Any]], Any] = _no_family
+
+    def arguments(self, number: int) -> list[Any]:
+        """Return the upstream results of a task or an item, or the event of a hook."""
+        if not self.is_own(number):
+            return [self.hook_event(number)]
+        if self.items is not None:
+            return self.items.arguments(number)
+        return [self.results[upstream] for upstream in self.indexed.graph.inputs(number)]
+
+    def find_cached(
+        self, number: int, args: Sequence[Any], kwargs: Mapping[str, Any]
+    ) -> CachedResult | None:
+        """Return the result of an earlier equal call; None if there is none.
+
+        A task that has come again has begun its work, so it gets none.
+        """
+        if self.cache is None:
+            return None
+        return self.cache.find(number, args, kwargs, reads=self.comebacks.of(number) is None)
 
     def node(self, number: int) -> int:
         """Return the task of the graph that a number is, or is an item of."""

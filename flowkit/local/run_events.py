@@ -21,6 +21,7 @@ from ..events.runs import (
     RunSucceeded,
 )
 from ..events.tasks import (
+    TaskAgain,
     TaskCached,
     TaskFailed,
     TaskResultUnstorable,
@@ -172,6 +173,14 @@ class RunEvents:
                 error_message=message,
             )
         )
+
+    def comes_again(self, task: int, attempt: int, delay: float, times: int) -> None:
+        """A task starts again after ``delay`` seconds, for the ``times``-th time."""
+        if self.listener.wants(TaskAgain):
+            name, run = self._tasks[task].name, self.run_id
+            self.listener.hear(
+                TaskAgain(task_name=name, run_id=run, attempt=attempt, delay=delay, times=times)
+            )
 
     def uncached(self, task: int, reason: str) -> None:
         """The result of a task could not be cached."""

@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable
 from queue import Empty
 from typing import Any
 
+from ..basics.again import Again
 from ..core.commands import (
     Command,
     DropResults,
@@ -21,7 +22,6 @@ from ..core.commands import (
     StopRun,
     StopTasks,
 )
-from ..core.retry import delay_before_retry
 from ..core.run import Run
 from ..core.states import RunState, TaskState
 from ..definition.call_plan import may_retry
@@ -30,6 +30,7 @@ from .attempts import Attempts
 from .environment import Environment
 from .family_member import FamilyMember
 from .hooks import LocalHooks
+from .next_attempts import NextAttempts
 from .outcome import LocalOutcome
 from .run_context import RunContext
 from .storage import ResultStore
@@ -56,9 +57,9 @@ class Runner(FamilyMember):
         self._context, self._items = context, context.items
         self._results, self._events, self._hooks = context.results, context.events, hooks
         self._run, self._attempts, self._store = resolver, attempts, store
-        self._lane = attempts
-        self._clock, self._jitter = environment.clock, environment.jitter
+        self._lane, self._clock = attempts, environment.clock
         self._timers = Timers(environment.clock)
+        self._next = NextAttempts(context, self._timers, environment, hooks)
         self._current = [1] * len(self._tasks)  # the attempt whose outcome counts; 0: ended
         self._errors: dict[int, BaseException] = {}
         self._failed: int | None = None
@@ -179,7 +180,7 @@ class Runner(FamilyMember):
         self._attempts.begin(index, attempt)
 
     def _drop_retries(self, tasks: Collection[int]) -> list[Fact]:
-        """Cancel tasks that wait for a retry. Queued attempts cancel themselves when they begin."""
+        """Cancel tasks that wait. Queued attempts cancel themselves when they begin."""
         return [(task, TaskState.CANCELLED) for task in self._timers.drop_retries(set(tasks))]
 
     # -- outcomes and timers ---------------------------------------------------------------
@@ -249,8 +250,10 @@ class Runner(FamilyMember):
             self._call(index, attempt, value)
             return
         self.in_flight -= 1
-        if state is TaskState.WAITING and self._retry(index, attempt, value):
-            return
+        if state is TaskState.WAITING:
+            if self._waits(index, attempt, value):
+                return
+            state = TaskState.CANCELLED if type(value) is Again else TaskState.FAILED
         self._current[index] = 0
         if state is TaskState.SUCCEEDED:
             self._results[index] = value
@@ -282,18 +285,13 @@ class Runner(FamilyMember):
             state = TaskState.WAITING if may_retry(task, error) else TaskState.FAILED
             self._take(LocalOutcome(index, attempt, state, error), facts)
 
-    def _retry(self, index: int, failures: int, error: BaseException) -> bool:
+    def _waits(self, index: int, attempt: int, why: Again | BaseException) -> bool:
         """Set the timer of the next attempt; False if there is none."""
-        task = self._tasks[index]
         if self._run.outcome is not None and not self._context.continues(index):
             return False
         if self._items is not None and self._items.is_halted(index):
             return False
-        delay = delay_before_retry(task.policy, failures, self._jitter(task, failures))
-        if delay is None:
+        if not self._next.set(index, attempt, why):
             return False
-        self._current[index] = failures + 1
-        self._timers.set_retry(delay, index, failures + 1)
-        self._events.retried(index, failures, delay, error)
-        self._hooks.retried(index, failures, delay, error)
+        self._current[index] = attempt + 1
         return True

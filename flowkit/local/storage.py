@@ -24,11 +24,12 @@ class CallCache(Protocol):
     """The cached results of calls."""
 
     def find(
-        self, index: int, args: Sequence[Any], kwargs: Mapping[str, Any]
+        self, index: int, args: Sequence[Any], kwargs: Mapping[str, Any], *, reads: bool = True
     ) -> CachedResult | None:
         """Return the result of an earlier equal call, None if there is none or it must not be used.
 
-        ``index``: the number of the task. Any thread may call this; it may wait for the store.
+        ``index``: the number of the task. ``reads``: False to note only where a success stores its
+        result. Any thread may call this; it may wait for the store.
         """
 
     def was_found(self, index: int) -> bool:

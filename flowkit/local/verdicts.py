@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
+from ..basics.again import Again
 from ..codec.tables import table_fault
 from ..core.states import TaskState
 from ..definition.call_plan import may_retry
 from ..definition.calls import calls_in, has_calls
 from ..definition.functions import unfit_result
+from ..execution.again import why_not_again
 from .outcome import Key, LocalOutcome
 from .run_context import RunContext
 
 
 def outcome_of_result(context: RunContext, key: Key, value: object, seconds: float) -> LocalOutcome:
     """Return the outcome of an attempt whose function has returned ``value``."""
-    name = context.numbered.names[key[0]]
+    index, name = key[0], context.numbered.names[key[0]]
     if has_calls(value):
         try:
             calls_in(name, value)
         except (TypeError, ValueError) as error:
             return outcome_of_error(context, key, error, retry=False)
         return LocalOutcome(*key, TaskState.QUEUED, value, seconds)
+    if type(value) is Again:
+        policy, times = context.numbered.tasks[index].policy, context.comebacks.times(index)
+        refused = why_not_again(name, policy, value, times)
+        if refused is not None:
+            return outcome_of_error(context, key, refused, retry=False)
+        return LocalOutcome(*key, TaskState.WAITING, value, seconds)
     problem = unfit_result(name, value)
     if problem is not None:
         return outcome_of_error(context, key, problem, retry=False)
@@ -39,5 +47,5 @@ def outcome_of_error(
     index, attempt = key
     task = context.numbered.tasks[index]
     retryable = may_retry(task, error) if retry is None else retry
-    final = attempt > task.retries or not retryable
+    final = not retryable or context.comebacks.failures(index, attempt) > task.retries
     return LocalOutcome(index, attempt, TaskState.FAILED if final else TaskState.WAITING, error)

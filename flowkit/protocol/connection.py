@@ -104,7 +104,7 @@ def new_connection(url: str, *, name: str, read_timeout: float) -> Any:
         options |= {"socket_connect_timeout": soon, "socket_keepalive": True}
     try:
         if is_sentinel_url(check_redis_url(url)):
-            return _with_socket_of_ours(connection_to_master(url, options))
+            return _with_socket_of_ours(connection_to_master(url, options, check_certificates))
         pool = redis.ConnectionPool.from_url(url, **options)
         if is_encrypted(url):
             check_certificates(url, pool.connection_kwargs)

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import re
 
-from ..configuration.redis_url import NAMESPACE
+from ..basics.names import NAMESPACE
 
 # What an id that becomes part of a key, an entry or an event may contain. No comma and no blank:
 # they separate the parts. No dot in a worker id: it separates a worker from its lanes.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..configuration.redis_url import NAMESPACE
+from ..basics.names import NAMESPACE
 from .decoding import CorruptData, number, text_of
 from .keys import Keys
 from .link import Link

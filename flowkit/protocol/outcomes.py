@@ -1,9 +1,10 @@
 """Outcomes: how attempts ended, as workers report them to the script ``complete``.
 
-The text of an outcome, its token, is ``task,attempt,CODE``. A retry and a postponed attempt add
-``,delay (ms),ready list,level``, and calls of runs add ``,ready list,level``. A success adds
-``,entry,ttl (ms)`` if its result is cached too, and ``,#ITEMS`` if other tasks are mapped over its
-result (see ``items.py``). The outcome of an item ends with ``,=LABEL`` if it has a label.
+The text of an outcome, its token, is ``task,attempt,CODE``. A retry, a postponed attempt and one of
+a task that comes again add ``,delay (ms),ready list,level``, and calls of runs add ``,ready
+list,level``. A success adds ``,entry,ttl (ms)`` if its result is cached too, and ``,#ITEMS`` if
+other tasks are mapped over its result (see ``items.py``). The outcome of an item ends with
+``,=LABEL`` if it has a label.
 ``lua/_lib/outcome_codes.lua`` reads the same text; ``tests/protocol/test_outcomes.py`` compares the
 two.
 """
@@ -24,6 +25,7 @@ class OutcomeCode(StrEnum):
 
     ``CACHED``: a success whose result came from the cache. ``RETRY``: a failure with a retry.
     ``PUT_OFF``: the worker did not know the task; another one may, and no retry is spent.
+    ``AGAIN``: the task asked to start again later, and has no result yet.
     ``CALLED``: it has called runs, which its task waits for (see ``calls.py``).
     """
 
@@ -34,6 +36,7 @@ class OutcomeCode(StrEnum):
     CANCELLED = "C"
     RETRY = "W"
     PUT_OFF = "D"
+    AGAIN = "A"
     CALLED = "N"
 
 
@@ -42,7 +45,7 @@ _LIST = rf"[A-Za-z0-9_.\-]{{1,{MAX_QUEUE}}}(?:~async)?(?:@[0-9a-f]{{16}})?"
 _TOKEN = re.compile(
     rf"([0-9]{{1,{TASK_DIGITS}}}),([0-9]{{1,{ATTEMPT_DIGITS}}}),"
     rf"(?:([KFC])|([SH])(?:(?<=S),([0-9a-f]{{1,64}}),{_TIME})?(?:,#({PATTERN}))?"
-    rf"|(?:([WD]),{_TIME}|(N)),({_LIST}),([!0-9]))"
+    rf"|(?:([WDA]),{_TIME}|(N)),({_LIST}),([!0-9]))"
     rf"(?:,=(.{{1,{MAX_ITEM_LABEL}}}))?",
     re.DOTALL,
 )
@@ -67,9 +70,10 @@ class CacheEntry:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How an attempt ended. ``payload``: the packed result or error, empty for none.
+    """How an attempt ended. ``payload``: the packed result or error, empty for none; of the code
+    AGAIN, the memory (memories.py).
 
-    ``retry``: of RETRY, PUT_OFF and CALLED. ``cache``: of a success whose result is cached.
+    ``retry``: of RETRY, PUT_OFF, AGAIN and CALLED. ``cache``: of a success whose result is cached.
     ``items``: of a success over whose result other tasks are mapped; ``blocks``: its elements, to
     be stored before. ``label``: of an item, "" for none.
     """

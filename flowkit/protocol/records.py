@@ -58,9 +58,10 @@ MAX_RECORD = 400  # bytes, the fields of a newer release included
 class TaskRecord:
     """The state of one task of one run. Times are ms since the run was submitted.
 
-    ``reason``: why a waiting task waits: ``retry``, or ``worker`` if its last worker did not have
-    its function. ``since_ms``: since when. "" and None if an older release wrote the record.
-    ``items``: of a task that is over, None without one that is valid.
+    ``reason``: why a waiting task waits: ``retry``, ``children``, ``again`` if it asked for that,
+    or ``worker`` if its last worker did not have its function. ``since_ms``: since when. "" and
+    None if an older release wrote the record. ``items``: of a task that is over, None without one
+    that is valid.
     """
 
     state: TaskState

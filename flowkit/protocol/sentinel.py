@@ -16,7 +16,7 @@ writes.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import redis
@@ -24,7 +24,6 @@ import redis.exceptions as rx
 from redis.connection import parse_url
 
 from ..configuration.redis_url import SentinelURL, split_sentinel_url
-from .tls import check_certificates
 
 # Options for the master only.
 _MASTER_ONLY = ("username", "password", "db", "client_name", "redis_connect_func")
@@ -32,6 +31,7 @@ _MASTER_ONLY = ("username", "password", "db", "client_name", "redis_connect_func
 _HOST = re.compile(rb"(?=.{1,253}\Z)[A-Za-z0-9_\-:%]{1,63}(?:\.[A-Za-z0-9_\-:%]{1,63})*")
 _PORT = re.compile(rb"[0-9]{1,5}")
 SENTINEL_TIMEOUT_S = 1.0  # then the next sentinel is asked
+CheckTLS = Callable[[str, dict[str, Any]], None]  # completes the options of a TLS connection
 
 
 class Sentinels:
@@ -108,18 +108,18 @@ class _Encrypted(_FollowsMaster, redis.SSLConnection):
     pass
 
 
-def connection_to_master(url: str, options: Mapping[str, Any]) -> Any:
+def connection_to_master(url: str, options: Mapping[str, Any], check_tls: CheckTLS) -> Any:
     """Return a connection to the server that is the master when it is opened.
 
-    ``url``: one that ``check_redis_url`` has passed. Raises ValueError and TypeError for options in
-    the URL that do not exist.
+    ``url``: one that ``check_redis_url`` has passed. ``check_tls``: ``tls.check_certificates``.
+    Raises ValueError and TypeError for options in the URL that do not exist.
     """
     parts = split_sentinel_url(url)
     kind: Any = _Encrypted if parts.tls else _Plain
     named: dict[str, Any] = {**parse_url(parts.plain), **options}  # type: ignore[no-untyped-call]
     named.pop("connection_class", None)
     if parts.tls:
-        check_certificates(url, named)
+        check_tls(url, named)
     connection = kind(**named, redis_connect_func=_greet)
     connection.sentinels = Sentinels(parts, named)
     return connection

@@ -4,8 +4,8 @@ The text is ``deaths[/base][*put_off][flags]``. Each count has at most nine digi
 is 0.
 
 - ``deaths``: how often a worker died of the task;
-- ``base``: how many attempts were made before the run was resumed, or were lost for an unknown
-  cause;
+- ``base``: how many attempts were made before the run was resumed or the task came again last, or
+  were lost for an unknown cause;
 - ``put_off``: how many attempts were postponed because the worker did not know the task;
 - flags: each at most once and in any order. ``Flag`` has those of this release.
 
@@ -32,7 +32,8 @@ class Flag(StrEnum):
     was not observed, or with a process that executed nothing (the next time, it is a suspect).
     ``CONTINUES``: it continues when a failure stops its run. ``AT_MOST_ONCE``: it must never start
     twice. ``CACHED``: its result came from the cache. ``CALLED``: an earlier attempt has called
-    runs, which are over: their results are the task's, and its function is not called.
+    runs, which are over: their results are the task's, and its function is not called. ``AGAIN``:
+    it came again, so it has a memory.
     """
 
     SUSPECT = "!"
@@ -41,6 +42,7 @@ class Flag(StrEnum):
     AT_MOST_ONCE = "="
     CACHED = "~"
     CALLED = "&"
+    AGAIN = "^"
 
 
 _COUNT = f"[0-9]{{1,{ATTEMPT_DIGITS}}}"

@@ -25,6 +25,7 @@ from .decoding import (
 )
 from .item_store import ItemStore
 from .keys import of_function
+from .memories import decode_memory, memory_field
 from .outcomes import Outcome
 from .progress_store import ProgressStore
 from .records import parse_record
@@ -196,6 +197,13 @@ class WorkerStore(ItemStore, CallStore, ProgressStore):
         """Return the cached packed result of a task's code and arguments, None if there is none."""
         packed: bytes | None = self.link.call("GET", self.keys.cached(digest))
         return packed
+
+    def read_memory(self, run: str, task: int) -> tuple[int, bytes]:
+        """Return how often a task has come again, and the packed memory that it kept.
+
+        Raises CorruptData if it is damaged or missing.
+        """
+        return decode_memory(self.link.call("HGET", self.keys.inputs(run), memory_field(task)))
 
     def read_submitted_version(self, run: str) -> str:
         """Return the version of the app that submitted the run, "" if it is unknown."""

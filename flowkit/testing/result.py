@@ -33,6 +33,7 @@ class TaskResult:
     errors of its attempts. ``note``: why it was skipped, or where its result came from.
     ``progress``: what its last attempt reported last (``flowkit.track``, ``flowkit.progress``).
     ``label``: of an item of a mapped task.
+    ``agains``: the delay of each ``flowkit.again`` that it returned.
     """
 
     name: str
@@ -43,12 +44,15 @@ class TaskResult:
     note: str = ""
     progress: TaskProgress | None = None
     label: str = ""
+    agains: Sequence[float] = ()
 
     def __str__(self) -> str:
         text = f"{self.state.value}, {_counted(self.attempts, 'attempt')}"
         if self.delays:
             waits = " and ".join(f"{delay:.1f} s" for delay in self.delays)
             text += f", retried after {waits}"
+        if self.agains:
+            text += f", came again {_counted(len(self.agains), 'time')}"
         text += f" ({self.note})" if self.note else ""
         return f"{text}: {described(self.errors[-1])}" if self.errors else text
 

@@ -97,14 +97,17 @@ def call_task(
     attempt: int = 1,
     run_id: str = "test",
     params: Mapping[str, Any] | None = None,
+    memory: object = None,
+    times: int = 0,
     **kwargs: Any,
 ) -> Result:
     """Call a task's function once, as an attempt in a run, and return or raise what it does.
 
-    ``args``: the upstream results. ``attempt``, ``run_id``, ``params``: the values of
-    ``current_attempt()``; parameters that the function declares are also passed to it. ``kwargs``:
-    further arguments, which take precedence. Condition, retries, timeout and codec are not applied.
-    For an async task, this returns a coroutine to await.
+    ``args``: the upstream results. ``attempt``, ``run_id``, ``params``, ``memory``, ``times``: the
+    values of ``current_attempt()``; parameters that the function declares are also passed to it.
+    ``kwargs``: further arguments, which take precedence. Condition, retries, timeout and codec are
+    not applied, and ``flowkit.again(…)`` is returned as it is. For an async task, this returns a
+    coroutine to await.
     """
     if not isinstance(task, Task):
         raise TypeError(f"call_task() takes a task, not {task!r}. Is it decorated with @task?")
@@ -112,7 +115,7 @@ def call_task(
         raise ValueError(f"attempt must be at least 1, not {attempt}: attempts count from 1.")
     given = dict(params or {})
     keywords = {**plan_for(task).keywords(len(args), given, task.kwargs), **kwargs}
-    current = Attempt(run_id, task.name, attempt, given)
+    current = Attempt(run_id, task.name, attempt, given, memory, times)
     if task.is_async:
         return cast("Result", _await_task(task, current, args, keywords))
     with attempt_scope(current):

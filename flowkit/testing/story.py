@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from ..basics.again import Again
 from ..clock import Clock, FakeClock
 from ..codec.packing import pack, unpack
 from ..core.commands import EndMap, MarkTasks
@@ -110,6 +111,12 @@ class RunRecorder(RunEvents):
         self._records[task].delays.append(delay)
         self._records[task].errors.append(error)
 
+    def comes_again(self, task: int, attempt: int, delay: float, times: int) -> None:
+        """A task starts again later."""
+        super().comes_again(task, attempt, delay, times)
+        self._records[task].base = attempt
+        self._records[task].agains.append(delay)
+
     def marked(self, command: MarkTasks) -> None:
         """Tasks ended without an attempt."""
         super().marked(command)
@@ -141,10 +148,12 @@ class _Record:
     errors: list[BaseException] = field(default_factory=list)
     note: str = ""
     report: TaskProgress | None = None
+    base: int = 0  # the last attempt that asked to come again
+    agains: list[float] = field(default_factory=list)
 
     def result(self, numbered: Numbered[Task], number: int) -> TaskResult:
         found = (self.state, self.attempts, self.delays, self.errors, self.note, self.report)
-        return TaskResult(numbered.plain_name(number), *found, numbered.label(number))
+        return TaskResult(numbered.plain_name(number), *found, numbered.label(number), self.agains)
 
 
 class TestEnvironment:
@@ -214,18 +223,22 @@ class TestEnvironment:
             self._recorder.of(outcome.task).report = end_reports()
         if outcome.state in _ENDED_WITHOUT_CANCEL and self._is_overdue(task, outcome):
             error = TaskTimeout(self._name(outcome.task), task.timeout or 0.0)
-            again = outcome.attempt <= task.retries and may_retry(task, error)
-            state = TaskState.WAITING if again else TaskState.FAILED
+            retried = may_retry(task, error) and self._has_retries(task, outcome)
+            state = TaskState.WAITING if retried else TaskState.FAILED
             return outcome._replace(state=state, value=error)
-        if outcome.state is TaskState.SUCCEEDED and self._strict:
+        if self._strict and (outcome.state is TaskState.SUCCEEDED or type(outcome.value) is Again):
             try:
-                return outcome._replace(value=through_codec(outcome.value))
+                return outcome._replace(value=_as_stored(outcome.value))
             except BaseException as error:  # CodecError, or an error of a user's class
                 return outcome._replace(state=TaskState.FAILED, value=error)
         return outcome
 
     def _name(self, number: int) -> str:
         return "" if self._recorder is None else self._recorder.numbered.plain_name(number)
+
+    def _has_retries(self, task: Task, outcome: LocalOutcome) -> bool:
+        base = 0 if self._recorder is None else self._recorder.of(outcome.task).base
+        return outcome.attempt - base <= task.retries
 
     def _is_overdue(self, task: Task, outcome: LocalOutcome) -> bool:
         recorder, clock = self._recorder, self._clock
@@ -240,6 +253,13 @@ class _Copies(list[Any]):
 
     def __getitem__(self, index: Any) -> Any:
         return through_codec(super().__getitem__(index))
+
+
+def _as_stored(value: object) -> object:
+    """Return a result, or the memory of a task that comes again, as the next attempt gets it."""
+    if type(value) is Again:
+        return replace(value, memory=through_codec(value.memory, "memory"))
+    return through_codec(value)
 
 
 def through_codec(value: object, root: str = "result") -> object:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 from everywhere_app import write
 
@@ -81,7 +82,7 @@ def calls_a_frail_one() -> list[int]:
 def calls_again(diary: str | None = None) -> int:
     """Each attempt calls another run."""
     write(diary, "called")
-    tried = 0 if diary is None else sum(1 for line in open(diary) if "called" in line)
+    tried = 0 if diary is None else Path(diary).read_text().count("called")
     return frail.call({"number": 1 if tried > 2 else -1}, "refuse")
 
 

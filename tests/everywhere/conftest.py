@@ -1,8 +1,8 @@
 """One suite for all the ways to run a DAG: threads, processes, the embedded store, Redis.
 
-A test takes ``place`` and runs once per way. Its tasks stand in ``everywhere_app.py`` and
-``values_app.py``, which workers and child processes import. What tasks and hooks do beside
-returning a value they write to the file that the run parameter ``diary`` names.
+A test takes ``place`` and runs once per way. Its tasks stand in ``everywhere_app.py``,
+``values_app.py`` and ``again_app.py``, which workers and child processes import. What tasks and
+hooks do beside returning a value they write to the file that the run parameter ``diary`` names.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from real_redis import RealRedis
 from flowkit import Client
 from flowkit.system import LocalSystem
 
-NAMES = ("everywhere_app.py", "values_app.py", "calls_app.py")
-APPS = [str(Path(__file__).with_name(name)) for name in NAMES]
+FILES = ("everywhere_app.py", "values_app.py", "again_app.py", "map_app.py", "calls_app.py")
+APPS = [str(Path(__file__).with_name(name)) for name in FILES]
 
 
 def _system(url: str | None) -> Iterator[Client]:

@@ -16,7 +16,7 @@ def main() -> int:
     """Search as the options say; return 1 if something is broken."""
     parser = argparse.ArgumentParser(prog="python -m tests.explorer", description=__doc__)
     parser.add_argument("--tasks", default="diamond", choices=list(EDGES))
-    for name in ("faults", "failures", "retries", "cancels", "resumes", "hastens"):
+    for name in ("faults", "failures", "retries", "cancels", "resumes", "hastens", "agains"):
         parser.add_argument(f"--{name}", type=int, default=0)
     parser.add_argument("--batch", type=int, default=1, help="attempts that a lane claims at once")
     parser.add_argument("--pairs", type=int, default=2, help="schedulers, and workers")

@@ -23,7 +23,7 @@ from flowkit.core.causes import Cause, Kind, Mover
 from flowkit.core.explain import causes_of
 from flowkit.core.lanes import worker_of
 from flowkit.core.run_record import RunRecord
-from flowkit.core.snapshot import LaneView, LiveWorker, QueueDepth, Snapshot, TaskView
+from flowkit.core.snapshot import AGAIN, LaneView, LiveWorker, QueueDepth, Snapshot, TaskView
 from flowkit.core.states import TASK_OVER, RunState, TaskState
 from flowkit.core.worker_info import WorkerInfo
 from flowkit.protocol.records import STATE_OF
@@ -96,6 +96,7 @@ def _view(setup: Setup, keys: Keys, task: int) -> TaskView:
         record.ended if record.ended != "" else None,
         suspect=Flag.SUSPECT in spent.flags,
         continues=Flag.CONTINUES in spent.flags,
+        reason=AGAIN if Flag.AGAIN in spent.flags and spent.base == record.attempt else "",
     )
 
 

@@ -15,7 +15,7 @@ BY = "somebody"  # who submits, cancels and resumes it
 Place = tuple[str, str]  # ready list, level
 Entries = tuple[tuple[int, int], ...]  # task, attempt
 OVER = frozenset("SFUCK")
-PARTS = ("tasks", "results", "errors", "history")  # of a run
+PARTS = ("tasks", "results", "errors", "history", "inputs")  # of a run
 
 
 class Record(NamedTuple):
@@ -86,6 +86,7 @@ class Keys(NamedTuple):
     versions: tuple[tuple[str, str], ...] = ()  # app → version of its code
     history: tuple[tuple[tuple[str, str], ...], ...] = ()  # of the run
     terms: tuple[tuple[str, str], ...] = ()  # term → scheduler
+    memories: tuple[tuple[int, str], ...] = ()  # of tasks that come again
 
     def field(self, name: str) -> str:
         """Return a field of the run's hash, '' for none."""
@@ -155,6 +156,7 @@ class Draft:
         self.abouts, self.apps = dict(keys.abouts), dict(keys.apps)
         self.functions, self.versions = dict(keys.functions), dict(keys.versions)
         self.history, self.terms = list(keys.history), list(keys.terms)
+        self.memories = dict(keys.memories)
 
     def field(self, name: str) -> str:
         return (self.run or {}).get(name, "")
@@ -215,6 +217,7 @@ class Draft:
             tuple(sorted(self.versions.items())),
             tuple(self.history),
             tuple(self.terms),
+            tuple(sorted(self.memories.items())),
         )
 
 
@@ -248,6 +251,7 @@ def render(keys: Keys, dag: str, total: int) -> dict[str, Any]:
         result[f"run:{RUN}:tasks"] = {str(task): item.text() for task, item in keys.tasks}
         result[f"run:{RUN}:results"] = {str(task): text for task, text in keys.results}
         result[f"run:{RUN}:errors"] = {str(task): text for task, text in keys.errors}
+        result[f"run:{RUN}:inputs"] = {f"{task}^": text for task, text in keys.memories}
         result[f"run:{RUN}:history"] = [dict(entry) for entry in keys.history]
         result["runs"] = {RUN: keys.submitted}
         result[f"graph:{DIGEST}"] = "graph"

@@ -120,6 +120,19 @@ def _has_lost(keys: Keys, results: dict[int, str], task: int) -> bool:
     return record is not None and record.code == "S" and task not in results
 
 
+def who_comes_again_has_a_memory(setup: Setup, keys: Keys) -> str | None:
+    """A task that may start with the flag of its memory finds it; one that begins anew has none."""
+    memories = dict(keys.memories)
+    for task, record in keys.tasks:
+        if record.code in "QRW" and ("^" in record.spent) != (task in memories):
+            return f"task {task} is {record.text()}, and its memory is {memories.get(task)!r}"
+        if record.code == "P" and task in memories:
+            return f"task {task} is pending and has the memory {memories[task]!r}"
+    if memories and not keys.field("inputs"):
+        return "there is a memory, and the run does not say so"
+    return None
+
+
 def outcomes_stay(setup: Setup, state: State, move: Move) -> str | None:
     """A finished task never changes, nor does its result, but for a resume."""
     before, after = state.keys, move.state.keys
@@ -217,6 +230,7 @@ RULES: tuple[Rule, ...] = (
     who_runs_is_watched,
     versions_are_noted,
     results_are_there_while_needed,
+    who_comes_again_has_a_memory,
 )
 CHANGES: tuple[Change, ...] = (
     outcomes_stay,

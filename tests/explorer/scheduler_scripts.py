@@ -209,6 +209,7 @@ def reset(d: Draft, scheduler: str, term: int, last: bool, tasks: tuple[int, ...
         d.tasks[task] = Record("P", record.attempt, "", "0")
         d.results.pop(task, None)
         d.errors.pop(task, None)
+        d.memories.pop(task, None)
     d.count_results()
     if last:
         del d.run["resuming"]

@@ -70,7 +70,8 @@ class Setup:
 
     ``apps``: how many functions of the plan the app of each worker has, () if they do not say.
     ``versions``: the version of each of these apps, () for none.
-    ``shaky``: tasks whose attempts may fail, at most ``failures`` times in all. ``batch``: how many
+    ``shaky``: tasks whose attempts may fail, at most ``failures`` times in all, and ask to come
+    again, at most ``agains`` times. ``batch``: how many
     attempts a lane claims at once. ``hastens``: how often a client makes a task that waits for a
     retry due, which it must if there is a ``delay`` and no ``clock``. ``clock``: whether time
     passes until the next delayed attempt is due. ``faults``: how many, of ``kinds``. ``named``: a
@@ -88,6 +89,7 @@ class Setup:
     cancels: int = 0
     resumes: int = 0
     hastens: int = 0
+    agains: int = 0
     clock: bool = False
     named: str = ""
     most_deaths: int = 2
@@ -119,7 +121,7 @@ class Client(NamedTuple):
 
 
 class State(NamedTuple):
-    """The whole system. ``faults`` and ``failures``: how many may still happen."""
+    """The whole system. ``faults``, ``failures`` and ``agains``: how many may still happen."""
 
     keys: Keys
     schedulers: tuple[Scheduler, ...]
@@ -127,6 +129,7 @@ class State(NamedTuple):
     client: Client
     faults: int
     failures: int
+    agains: int = 0
 
 
 class Move(NamedTuple):

@@ -32,6 +32,7 @@ def first(setup: Setup) -> State:
         Client(setup.cancels, setup.resumes, setup.hastens),
         setup.faults,
         setup.failures,
+        setup.agains,
     )
 
 

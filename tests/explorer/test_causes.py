@@ -8,10 +8,10 @@ from flowkit.core import explain
 from flowkit.core.cause_rules import (
     RULES,
     Rule,
+    later,
     no_function,
     no_scheduler,
     not_listed,
-    retry,
     upstream,
     window,
 )
@@ -33,6 +33,9 @@ MORE = {
     "a task, two deaths": setup("one", pairs=1, faults=2, kinds=frozenset({"death"})),
     "a task with a retry that is due later, a cancel": setup(
         "one", pairs=1, retries=1, failures=1, delay=100, clock=True, cancels=1
+    ),
+    "a task that comes again later, a cancel": setup(
+        "one", pairs=1, agains=1, delay=100, clock=True, cancels=1
     ),
     "a task with a retry that is due later, lost hints or leases": setup(
         "one",
@@ -83,7 +86,7 @@ def test_each_cause_names_who_can_change_it_and_all_causes_come_up() -> None:
         ("a task, two lost leases or replies, from the start", "pending", no_scheduler, "lags"),
         ("a task that one of two apps lacks, from the start", "queued", no_function, "not_ready"),
         ("a task, two deaths", "running", no_scheduler, "lost"),
-        ("a task with a retry that is due later, a cancel", "waiting", retry, "due"),
+        ("a task with a retry that is due later, a cancel", "waiting", later, "due"),
         ("a fan-out of which one task may be dispatched at a time", "pending", window, "lags"),
         ("a diamond with a retry, a cancel and a resume", "pending", upstream, "lags"),
     ],

@@ -20,6 +20,7 @@ SETUPS = {
     "dropped": setup("dropped", retries=1, cancels=1, resumes=3, **BUDGET),
     "named": setup("two", retries=1, resumes=4, named="0", **BUDGET),
     "hastened": setup("wide", retries=2, cancels=1, resumes=2, hastens=6, batch=2, **BUDGET),
+    "again": setup("wide", retries=1, cancels=1, resumes=3, hastens=3, agains=9, batch=2, **BUDGET),
     "turns": setup("wide", retries=2, cancels=1, resumes=3, batch=3, small=0, **BUDGET),
     "apps": setup("wide", retries=2, resumes=3, batch=3, others="bd", apps=(2, 1), **BUDGET),
     "both": setup(
@@ -34,12 +35,13 @@ WALKS = [
     ("diamond", 9), ("cleanup", 4), ("wide", 13), ("wide", 15), ("wide", 19), ("wide", 20),
     ("once", 16), ("named", 2), ("turns", 6), ("turns", 7), ("apps", 6), ("apps", 7), ("both", 2),
     ("both", 3), ("versions", 1), ("versions", 2), ("dropped", 6), ("hastened", 13),
+    ("again", 1), ("again", 2),
 ]  # fmt: skip
 LENGTH = 250
 # One walk through each setup; the others are slow.
 SAMPLE = [
     ("diamond", 9), ("cleanup", 4), ("wide", 19), ("once", 16), ("named", 2), ("turns", 6),
-    ("apps", 7), ("both", 2), ("versions", 2), ("dropped", 6), ("hastened", 13),
+    ("apps", 7), ("both", 2), ("versions", 2), ("dropped", 6), ("hastened", 13), ("again", 1),
 ]  # fmt: skip
 
 

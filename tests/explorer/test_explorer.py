@@ -32,6 +32,18 @@ SYSTEMS = {
     "a task that waits and is hastened, a cancel and a fault": setup(
         "one", pairs=1, retries=1, failures=1, hastens=1, cancels=1, faults=1, delay=500
     ),
+    "a task that comes again, a fault, a failure, a cancel and a resume": setup(
+        "one", pairs=1, retries=1, agains=1, faults=1, failures=1, cancels=1, resumes=1
+    ),
+    "a task that comes again, a failure and a resume": setup(
+        "one", pairs=1, retries=1, agains=2, failures=2, resumes=1
+    ),
+    "a task that comes again, a lost lease or reply": setup(
+        "one", pairs=1, agains=2, faults=1, kinds=frozenset({"lapse", "reply"})
+    ),
+    "a task that comes again, is hastened and cancelled": setup(
+        "one", pairs=1, agains=2, hastens=2, cancels=1, delay=500
+    ),
     "a chain with a task that must not start twice": setup("once", pairs=1, failures=1, faults=1),
     "a tree with results that are dropped, a failure and a resume": setup(
         "dropped", pairs=1, failures=1, resumes=1
@@ -58,6 +70,7 @@ LARGE = {
     "a diamond, one fault",
     "a task, a fault, a failure, a cancel and a resume",
     "a diamond with a clean-up, a retry and a cancel",
+    "a task that comes again, a fault, a failure, a cancel and a resume",
     "a chain under two versions of its app, one fault",
     "a chain with turns, its end lacking in one of two apps, a fault",
 }
@@ -193,6 +206,34 @@ def test_a_hastened_task_that_is_not_entered_anew_is_found(
     plant("hasten", hasten)
     which = setup("one", pairs=1, retries=1, failures=1, hastens=1, delay=500)
     assert "no end can be reached" in found(which)[0]
+
+
+def test_a_memory_that_outlives_a_resume_is_found(plant: Callable[[str, Any], None]) -> None:
+    def reset(d: Draft, *args: Any) -> Reply:
+        memories = dict(d.memories)
+        reply = before(d, *args)
+        d.memories = memories
+        return reply
+
+    before = scripts.reset
+    plant("reset", reset)
+    wrong, last = found(setup("one", pairs=1, agains=1, failures=1, resumes=1))
+    assert wrong == "who_comes_again_has_a_memory"
+    assert "reset" in last
+
+
+def test_a_memory_that_is_not_kept_is_found(plant: Callable[[str, Any], None]) -> None:
+    def complete(d: Draft, *args: Any) -> Reply:
+        memories = dict(d.memories)
+        reply = before(d, *args)
+        d.memories = memories
+        return reply
+
+    before = scripts.complete
+    plant("complete", complete)
+    wrong, last = found(setup("one", pairs=1, agains=1))
+    assert wrong == "who_comes_again_has_a_memory"
+    assert "complete" in last
 
 
 def test_an_attempt_that_is_lost_when_it_is_handed_on_is_found(

@@ -80,7 +80,7 @@ def _record_outcomes(d: Draft, lane: str, outcomes: tuple[tuple[str, str], ...])
             stale.append(f"{RUN},{task}")
         elif record.code == "R":
             written = _settle(d, task, record, code, later, payload)
-            if payload:
+            if payload and code != "A":
                 (d.results if written == "S" else d.errors)[task] = payload
             if payload and written == "S":
                 d.count_results()
@@ -93,11 +93,17 @@ def _record_outcomes(d: Draft, lane: str, outcomes: tuple[tuple[str, str], ...])
     return stale
 
 
+# Why a task waits after such an outcome, and how the history calls it.
+WAITS = {"W": ("retry", "retry"), "D": ("worker", "put_off"), "A": ("again", "again")}
+
+
 def _settle(d: Draft, task: int, record: Record, asked: str, later: list[str], payload: str) -> str:
     """Write the record of an outcome; return its code."""
     code, when, spent = asked, d.now, record.spent
     if asked in "WD":
         code = "F" if stopped(d.field("stop"), spent) else "W"
+    if asked == "A":
+        code = "C" if stopped(d.field("stop"), spent) else "F" if "=" in spent else "W"
     if asked == "W" and "=" in spent:
         code = "F"
     if code == "W":
@@ -106,11 +112,17 @@ def _settle(d: Draft, task: int, record: Record, asked: str, later: list[str], p
     if asked == "D":
         head, count, tail = re.fullmatch(r"([\d/]*)\*?(\d*)(.*)", spent).groups()  # type: ignore[union-attr]
         spent = f"{head}*{int(count or 0) + 1}{tail}"
+    if asked == "A" and code == "W":
+        spent = f"0/{record.attempt}{spent.lstrip('0123456789/*').replace('^', '')}^"
+        d.memories[task] = payload
+        if d.run is not None:
+            d.run["inputs"] = "1"
     now = d.now - d.submitted
     ended = record._replace(code=code, spent=spent, ended=when - d.submitted)
     if code == "W":
-        ended = ended._replace(reason="retry" if asked == "W" else "worker", since=now)
-        d.remember("retry" if asked == "W" else "put_off", f"{task} {ended.text()}", payload)
+        reason, verb = WAITS[asked]
+        ended = ended._replace(reason=reason, since=now)
+        d.remember(verb, f"{task} {ended.text()}", "" if asked == "A" else payload)
     d.tasks[task] = ended
     return code
 

@@ -217,6 +217,11 @@ def _ends(setup: Setup, state: State, lane: str, held: Held) -> list[tuple[str, 
         policy, failures = plan.dag.policy(task), Spent.decode(spent).failures(attempt)
         again = f"{head},W,{setup.delay},{LIST},{plan.places[task][0]}"
         ends.append((again if failures <= policy.retries else f"{head},F", "e"))
+    if plan.names[task] in setup.shaky and state.agains:
+        # Its memory is the number of times that it has come again. A resume may have deleted it,
+        # if the attempt was taken back.
+        times = int(dict(state.keys.memories).get(task, 0)) if "^" in spent else 0
+        ends.append((f"{head},A,{setup.delay},{LIST},{plan.places[task][0]}", str(times + 1)))
     if (task, attempt) in state.keys.stops_of(lane):
         ends.append((f"{head},C", ""))
     return ends
@@ -228,8 +233,12 @@ def _exchange(setup: Setup, state: State, at: int, lane: Lane, call: Call) -> It
 
     def behind(found: State, its: Lane) -> State:
         failed = sum(token.split(",")[2] in "WF" for token, _ in _outcomes(call))
-        spent = failed if lane.again is None else 0  # a call that is sent again fails no more
-        found = found._replace(failures=max(0, found.failures - spent))
+        again = sum(token.split(",")[2] == "A" for token, _ in _outcomes(call))
+        if lane.again is not None:  # a call that is sent again fails no more
+            failed = again = 0
+        found = found._replace(
+            failures=max(0, found.failures - failed), agains=max(0, found.agains - again)
+        )
         return with_(found, at, me._replace(lane=its))
 
     def after(found: State, reply: Reply) -> State:

@@ -12,6 +12,7 @@ import flowkit
 
 PUBLIC = {
     "DAG",
+    "Again",
     "AsyncClient",
     "Client",
     "DAGCycleError",
@@ -28,6 +29,7 @@ PUBLIC = {
     "TaskExecutionError",
     "TaskNotFoundError",
     "__version__",
+    "again",
     "configure_logging",
     "current_attempt",
     "get_logger",

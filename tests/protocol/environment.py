@@ -160,8 +160,8 @@ class Environment:
 
 
 def done(task: int, code: str = "S", attempt: int = 1, run: str = "r1", **more: Any) -> Outcome:
-    """An outcome of an attempt; for W and D with ``delay`` (ms) and ``level``."""
+    """An outcome of an attempt; for W, D and A with ``delay`` (ms) and ``level``."""
     token = f"{task},{attempt},{code}"
-    if code in "WD":
+    if code in "WDA":
         token += f",{more.get('delay', 500)},{LIST},{more.get('level', '5')}"
     return Outcome.decode(run, token, more.get("payload", b""))

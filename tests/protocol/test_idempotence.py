@@ -154,6 +154,16 @@ CASES = {
         b"OK",
         b"OK",
     ),
+    "apply, mapped": Case(
+        led,
+        "apply",
+        lambda env: ("s1", 1, "", "mapped", "r1", 1, "S", 3, "", *QUEUE_ALL),
+        b"OK",
+        b"OK",
+    ),
+    "apply, mapped, with an error": Case(
+        led, "apply", lambda env: ("s1", 1, "", "mapped", "r1", 1, "F", 0, "error"), b"OK", b"OK"
+    ),
     "apply, drop": Case(
         succeeded_and_running,
         "apply",
@@ -198,7 +208,7 @@ CASES = {
         f"complete, {code}": Case(
             lambda env: env.running(0), "complete", complete_args(code), b"OK", b"OK"
         )
-        for code in "SHFKWD"
+        for code in "SHFKWDA"
     },
     "claim, from a backlog": Case(
         waits_for_a_turn, "claim", lambda env: ("W.0", 1, 1, 1, "", LIST), b"OK", b"OK"

@@ -16,7 +16,7 @@ from flowkit.protocol.items import Items
 from flowkit.protocol.outcomes import CacheEntry, Outcome, OutcomeCode, Retry
 
 PIECES = Path(keys.__file__).parent / "lua" / "_lib"
-LATER = (OutcomeCode.RETRY, OutcomeCode.PUT_OFF)
+LATER = (OutcomeCode.RETRY, OutcomeCode.PUT_OFF, OutcomeCode.AGAIN)
 
 
 RUNTIME = lua.LuaRuntime()
@@ -105,6 +105,7 @@ def test_the_scheduler_is_told_the_number_of_elements(items: Items) -> None:
             "3,2,W,500,gpu~async,5",
         ),
         (Outcome("r", 3, 2, OutcomeCode.PUT_OFF, retry=Retry(0, "a.b", "!")), "3,2,D,0,a.b,!"),
+        (Outcome("r", 3, 2, OutcomeCode.AGAIN, retry=Retry(7, "a.b", "5")), "3,2,A,7,a.b,5"),
         (Outcome("r", 3, 2, OutcomeCode.CALLED, retry=Retry(0, "a.b", "5")), "3,2,N,a.b,5"),
         (Outcome("r", 3, 2, OutcomeCode.SUCCEEDED, cache=CacheEntry("c0", 7)), "3,2,S,c0,7"),
         (
@@ -131,7 +132,8 @@ def test_each_form(outcome: Outcome, token: str) -> None:
         *("", "3", "3,2", "3,2,", "3,2,X", "3,2,P", "3,2,SS", "3,2,S,", "-3,2,S", "3,2,s"),
         "3,2,S\n",
         *("3,2,W", "3,2,W,5", "3,2,W,5,default", "3,2,W,,default,5", "3,2,W,5,,5", "3,2,W,5,a,55"),
-        *("3,2,F,5,default,5", "3,2,D,5,a b,5", "3,2,D,5,~async,5", "3,2,D,5,default,x"),
+        *("3,2,A", "3,2,A,5,default", "3,2,F,5,default,5", "3,2,A,5,a,55"),
+        *("3,2,D,5,a b,5", "3,2,D,5,~async,5", "3,2,D,5,default,x"),
         *("3,2,N", "3,2,N,a", "3,2,N,5,a,5", "3,2,N,a b,5", "3,2,N,a,x"),
         *("3,2,S,c0", "3,2,S,xyz,5", "3,2,S,c0,5,6", "3,2,H,c0,5", f"3,2,S,{'a' * 65},5"),
         *("3,2,F,#5", "3,2,S,#", "3,2,S,#5/", "3,2,S,#05", "3,2,S,#5/513", "3,2,S,#12345678"),
@@ -156,10 +158,12 @@ def test_the_state_that_each_outcome_leads_to(
         assert settled == "S"
     elif kind not in (*LATER, OutcomeCode.CALLED):
         assert settled == kind
+    elif kind is OutcomeCode.AGAIN and (stop == "cancelled" or (stop and "+" not in spent)):
+        assert settled == "C"
     else:
         stops = stop == "cancelled" or (stop == "failed" and "+" not in spent)
         if kind is OutcomeCode.CALLED:
             assert settled == ("C" if stops else "W")
             return
-        never_again = kind is OutcomeCode.RETRY and "=" in spent
+        never_again = kind is not OutcomeCode.PUT_OFF and "=" in spent
         assert settled == ("F" if stops or never_again else "W")

@@ -26,7 +26,7 @@ from flowkit.protocol.spent import UNSPENT, Flag, Spent, encode_flags
 PIECE = (Path(module.__file__).parent / "lua" / "_lib" / "spent.lua").read_text("utf-8")
 WORDS = (
     "is_suspect was_lost continues at_most_once stopped one_more spent_before with_death "
-    "uncounted with_put_off with_suspicion with_loss from_cache UNSPENT"
+    "uncounted with_put_off with_suspicion with_loss from_cache with_comeback UNSPENT"
 )
 
 
@@ -55,14 +55,14 @@ EVERY = [
 ]
 ORDERS = ["0" + "".join(flags) for flags in permutations(flag.value for flag in Flag)]
 OLDER = ["", "0", "2", "0/3", "0*2", "1/1!", "1/4*2!", "0/1?", "0/2?!", "0+", "0=", "0+=", "0~"]
-NEWER = [f"{head}{flag}{tail}" for head in ("0", "1/2*3!") for flag in "^&@" for tail in ("", "=")]
+NEWER = [f"{head}{flag}{tail}" for head in ("0", "1/2*3!") for flag in "&@|" for tail in ("", "=")]
 HOSTILE = [
     *("x", "-1", "1*", "1/", "/", "*", "1!2", "!!", "??", "0~~", "1*2/3", "1/2/3", "1*2*3", "1 "),
     *(" 1", "1\n", "\0", "0x10", "1e5", "inf", "1.5", "\u0661", "\xff", "9" * 400, "0/" + "9" * 70),
     *(f"{MOST + 1}", f"0/{MOST + 1}", f"0*{MOST + 1}", "!?+=~" * 3, "*1/2!", "+0", "=0", "0!=!"),
 ]
 TEXTS = [*EVERY, *ORDERS, *OLDER, *NEWER, *HOSTILE]
-ANY = st.text(max_size=20) | st.text("0123456789/*!?+~=^", max_size=12)
+ANY = st.text(max_size=20) | st.text("0123456789/*!?+~=^&", max_size=12)
 
 
 def decoded(text: str) -> Spent | None:
@@ -113,6 +113,11 @@ def check_text(text: str) -> None:
         else:
             assert decoded(made) == expected, (name, text)
             assert set(made) >= set(text) - set("0123456789"), "a flag was lost"
+    if spent is not None:
+        again = LUA.with_comeback(text, "7")
+        assert decoded(again) == Spent(base=7, flags=spent.flags | {Flag.AGAIN})
+        assert set(again) >= set(text) - set("0123456789*"), "a flag was lost"
+        assert LUA.with_comeback(again, "8") == again.replace("0/7", "0/8")
 
 
 def test_both_sides_read_and_change_each_text_alike() -> None:

@@ -114,7 +114,8 @@ class _Child:
         run_id, params = self._run_id, self._params
         if call.params is not None:
             run_id, params = call.run_id, MappingProxyType(dict(call.params))
-        enter_attempt(run_id, call.task_name, call.attempt, params)
+        about = run_id, call.task_name, call.attempt, params
+        enter_attempt(*about, comeback=call.comeback)
         begun = time.perf_counter()
         try:
             value = func(*call.args, **call.kwargs)

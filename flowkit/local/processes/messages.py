@@ -89,8 +89,9 @@ class Messages:
         task, name = self._tasks[index], self._context.numbered.plain_name(index)
         number = self._cargo.number_of(task)
         code = None if number in known else self._cargo.code.get(number)
+        comeback = self._context.comebacks.of(index)
+        call = Call(number, code, name, attempt, args, dict(kwargs), comeback, *self._other_run)
         try:
-            call = Call(number, code, name, attempt, args, dict(kwargs), *self._other_run)
             packed = pack(call, whole=self._whole)
         except Exception as error:
             raise ChildFailure(self._unsendable(index, args, kwargs, error), retry=False) from None
@@ -106,6 +107,8 @@ class Messages:
             for upstream, value in zip(graph.inputs(self._context.node(index)), args, strict=False)
         }
         named = {f"its argument {name!r}": value for name, value in kwargs.items()}
+        if comeback := self._context.comebacks.of(index):
+            named["what it kept with flowkit.again(memory=…)"] = comeback.memory
         what = self._first_unsendable({**results, **named}) or "one of its arguments"
         return IllegalValue(
             f"Task {self._names[index]!r} of DAG {self._dag_name!r}: {what} cannot be sent to "

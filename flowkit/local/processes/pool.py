@@ -97,6 +97,8 @@ class Processes:
 
     def stop(self, *, at_once: bool) -> None:
         """End all children. ``at_once``: even those that are making a call."""
+        if self._stopped:
+            return
         self._stopped = True
         self._child_pool.close(at_once=at_once)
 

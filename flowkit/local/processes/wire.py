@@ -19,6 +19,8 @@ from io import BytesIO
 from multiprocessing.reduction import ForkingPickler
 from typing import Any, NamedTuple
 
+from ...context import Comeback
+
 
 class Hello(NamedTuple):
     """The first message to a child: what all calls share. ``refs``: by function number."""
@@ -40,7 +42,8 @@ class Ready(NamedTuple):
 class Call(NamedTuple):
     """One attempt. ``code``: the packed function, if this child has not received it before.
 
-    ``run_id``, ``params``: of another run than that of the first message, else "" and None.
+    ``comeback``: if the task has come again. ``run_id``, ``params``: of another run than that of
+    the first message, else "" and None.
     """
 
     function: int
@@ -49,6 +52,7 @@ class Call(NamedTuple):
     attempt: int
     args: Sequence[Any]
     kwargs: Mapping[str, Any]
+    comeback: Comeback | None = None
     run_id: str = ""
     params: Mapping[str, Any] | None = None
 

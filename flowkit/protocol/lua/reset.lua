@@ -6,13 +6,13 @@
 --        6 error of a cancelled at-most-once task   7 items that the resume named with their task
 --        8… tasks, at most 1,000
 -- REPLY  OK | FENCED
--- KEEPS  a pending task has neither result nor error; `resuming` is deleted when all tasks to
+-- KEEPS  a pending task has neither result, error nor memory; `resuming` is deleted when all tasks to
 --        rerun are pending. An at-most-once task that may have started keeps its state unless
 --        the resume names it; if it was cancelled, it has failed.
 
 if not leads(ARGV[2], ARGV[3]) then return {'FENCED'} end
 local run = ARGV[4]
-local resuming = field_of(run_key(run), 'resuming')
+local resuming, has_inputs = unpack(fields_of(run_key(run), 'resuming', 'inputs') or {})
 if not resuming then return {'OK'} end
 
 local named = resuming .. ' ' .. ARGV[7] .. ' '
@@ -26,7 +26,7 @@ end
 
 local records = #ARGV > 7 and fields_of(unpack(args_from({tasks_key(run)}, 8, #ARGV)))
 if records then
-  local writes, gone = {'HSET', tasks_key(run)}, {}
+  local writes, gone, memories = {'HSET', tasks_key(run)}, {}, {}
   for i = 8, #ARGV do
     local record = records[i - 7]
     local state, attempt, lane = read_record(record)
@@ -40,6 +40,7 @@ if records then
       writes[#writes + 1] = ARGV[i]
       writes[#writes + 1] = 'P' .. attempt .. ',,' .. UNSPENT .. ',,'
       gone[#gone + 1] = ARGV[i]
+      memories[#gone] = ARGV[i] .. '^'
       if lane ~= '' then remember(run, 'rerun', ARGV[i] .. ' ' .. record, state == 'F' and field_of(errors_key(run), ARGV[i])) end
       if state == 'F' then try('ZREM', P .. 'dead', run .. ',' .. ARGV[i]) end
     end
@@ -48,6 +49,7 @@ if records then
     call(unpack(writes))
     drop_results(run, gone)
     try('HDEL', errors_key(run), unpack(gone))
+    if has_inputs then try('HDEL', inputs_key(run), unpack(memories)) end
   end
 end
 if ARGV[5] == '2' then count_results(run) end

@@ -2,16 +2,18 @@
 -- An outcome is a text, its token: flowkit/protocol/outcomes.py has its grammar.
 
 -- Patterns for: the attempt, the code and a comma if more follows; the delay, ready list and level
--- of a retry or of a postponed attempt; the cache entry of a success and its TTL; ITEMS of a success.
+-- of an attempt that another one will replace; the cache entry of a success and its TTL; ITEMS of a
+-- success.
 local OUTCOME = '^%d+,(%d+),(%u)(,?)'
-local RETRY = '^%d+,%d+,[WD],(%d+),([^,]*),(.)'
+local RETRY = '^%d+,%d+,[WDA],(%d+),([^,]*),(.)'
 local CACHE_ENTRY = '^%d+,%d+,S,(%x+),(%d+)'
 local ITEMS = '^%d+,%d+,[SH][%x,]*,#([%w!_./]+)'
 
--- Returns the state code to record: in a stopping run, only tasks that continue are retried.
+-- Returns the state code to record: in a stopping run, only tasks that continue start again.
 local function settled(code, stop, spent)
   if code == 'W' and at_most_once(spent) then return 'F' end
   if code == 'W' or code == 'D' then return stopped(stop, spent) and 'F' or 'W' end
+  if code == 'A' then return stopped(stop, spent) and 'C' or at_most_once(spent) and 'F' or 'W' end
   if code == 'N' then return stopped(stop, spent) and 'C' or 'W' end
   if code == 'H' then return 'S' end
   return code

@@ -44,13 +44,14 @@ local function record_outcomes(lane, run, first, count, stale)
     end
     if spent then
       local when, code = now, settled(asked, stop, spent)
-      if code == 'W' and asked ~= 'N' then when = wait_for_retry(run, task, attempt, token, now) end
+      if code == 'W' and asked ~= 'N' then when = wait_for_next(run, task, attempt, token, now) end
       writes[#writes + 1] = task
       if asked == 'N' and code == 'W' then call_runs(run, task, attempt, token, payload) end
       if asked == 'N' then payload = '' end
       if asked == 'W' then spent = without_calls(spent) end
       if asked == 'D' then spent = with_put_off(spent) end
       if asked == 'H' then spent = from_cache(spent) end
+      if asked == 'A' then spent, payload = come_again(run, task, attempt, code, spent, payload), '' end
       local items = more ~= '' and note_more(task, asked, token, payload, labels)
       local text = fence .. spent .. ',' .. started .. ',' .. string.format('%d', when - submitted) .. queued
       if queued == '' and (items or code == 'W') then text = text .. ',' end

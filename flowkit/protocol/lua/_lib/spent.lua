@@ -50,3 +50,10 @@ local function lasting_flags(spent) return (string.gsub(spent, '[^+=]', '')) end
 -- Whether a task waits for runs that it has called; only their ends wake it.
 local function waits_for_runs(record) return string.find(record, ',children,', 1, true) ~= nil end
 local function from_cache(spent) return spent .. '~' end
+
+-- Of a task that comes again after this attempt. Nothing before counts as a failure.
+local function with_comeback(spent, attempt)
+  local flags = string.match(spent, '^[%d/*]*(.*)$')
+  if not string.find(flags, '^', 1, true) then flags = flags .. '^' end
+  return spent_before(attempt) .. flags
+end

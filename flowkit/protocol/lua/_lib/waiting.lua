@@ -1,7 +1,7 @@
--- waiting: ends an attempt that another one will replace: a retry, a postponed attempt, or one that
--- has called runs.
+-- waiting: ends an attempt that another one will replace: a retry, a postponed attempt, one that has
+-- called runs, or one of a task that comes again.
 
-local function wait_for_retry(run, task, attempt, token, now)
+local function wait_for_next(run, task, attempt, token, now)
   local delay, list, level = string.match(token, RETRY)
   local due = now + delay
   local entry = run .. ',' .. task .. ',' .. string.format('%d', attempt + 1) .. ',' .. list .. ',' .. level
@@ -15,7 +15,15 @@ local function replaced(run, task, asked, text, ended, error)
   local reason, verb = 'retry', 'retry'
   if asked == 'D' then reason, verb = 'worker', 'put_off' end
   if asked == 'N' then reason, verb = 'children', 'called' end
+  if asked == 'A' then reason, verb = 'again', 'again' end
   text = text .. ',' .. reason .. ',' .. string.format('%d', ended)
   remember(run, verb, task .. ' W' .. text, error)
   return text
+end
+
+-- Keeps the memory of a task that comes again, unless it ends with `code`. Returns what it has spent.
+local function come_again(run, task, attempt, code, spent, memory)
+  if code ~= 'W' then return spent end
+  keep_inputs(run, {'HSET', inputs_key(run), task .. '^', memory})
+  return with_comeback(spent, attempt)
 end
