@@ -128,6 +128,18 @@ def hastened() -> Scenario:
     return Scenario("hastened", ((run, dag),), steps, {run: RunState.SUCCEEDED})
 
 
+def comes_again() -> Scenario:
+    """Tasks come again, then a resume makes one of them begin anew."""
+    dag, run = crash_app.AGAIN, "again"
+
+    def anew(env: Environment, client: Client) -> None:
+        with _or_done_before(env):
+            client.run(run).resume(from_task="comes_again")
+
+    steps = (_submit(run, dag), _when_over(run, anew), _read(run))
+    return Scenario("comes_again", ((run, dag),), steps, {run: RunState.SUCCEEDED})
+
+
 def cached() -> Scenario:
     """Of two runs the second finds the result of the first; then a task is run again."""
     dag = crash_app.CACHED
@@ -209,6 +221,18 @@ def dropped() -> Scenario:
     return Scenario("dropped", ((run, dag),), steps, {run: RunState.SUCCEEDED})
 
 
+def mapped() -> Scenario:
+    """Lists become items, item by item; then one item is run again with what is behind it."""
+    dag, run = crash_app.MAPPED, "mapped"
+
+    def again(env: Environment, client: Client) -> None:
+        with _or_done_before(env):
+            client.run(run).resume(from_task="piece[0]")
+
+    steps = (_submit(run, dag), _when_over(run, again), _read(run))
+    return Scenario("mapped", ((run, dag),), steps, {run: RunState.SUCCEEDED})
+
+
 def deleted() -> Scenario:
     """A run that is over is deleted, and submitted again under its id."""
     dag, run = crash_app.DROPPED, "deleted"
@@ -229,6 +253,7 @@ SCENARIOS: dict[str, Callable[[], Scenario]] = {
             mixed,
             resumed,
             hastened,
+            comes_again,
             cached,
             deaths,
             careful,
@@ -236,6 +261,7 @@ SCENARIOS: dict[str, Callable[[], Scenario]] = {
             handed_on,
             missing,
             dropped,
+            mapped,
             deleted,
         ),
     )

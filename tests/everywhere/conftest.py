@@ -17,10 +17,8 @@ from real_redis import RealRedis
 from flowkit import Client
 from flowkit.system import LocalSystem
 
-APPS = [
-    str(Path(__file__).with_name(name))
-    for name in ("everywhere_app.py", "values_app.py", "again_app.py")
-]
+FILES = ("everywhere_app.py", "values_app.py", "again_app.py", "map_app.py")
+APPS = [str(Path(__file__).with_name(name)) for name in FILES]
 
 
 def _system(url: str | None) -> Iterator[Client]:

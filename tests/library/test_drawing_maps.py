@@ -29,6 +29,7 @@ with DAG("d") as DRAWN:
 COUNTS: Any = {"parse": {"succeeded": 5, "failed": 1, "running": 2, "pending": 4}}
 
 
+@pytest.mark.promise("map-15")
 def test_the_name_shows_that_it_is_mapped() -> None:
     assert DRAWN.visualize().splitlines()[2:4] == ["files", "  Upstream: (none)"]
     assert "  Downstream: parse[]" in DRAWN.visualize()
@@ -39,6 +40,7 @@ def test_the_name_shows_that_it_is_mapped() -> None:
     assert DRAWN.picture().names == ["files", "parse"]
 
 
+@pytest.mark.promise("map-15")
 def test_items_are_counted_by_state() -> None:
     text = "running · 6/12 items, 1 failed"
     assert f"  State: {text}" in DRAWN.visualize(COUNTS)

@@ -391,7 +391,7 @@ def test_hooks_of_the_dag_see_items() -> None:
     with pytest.raises(ValueError, match="bad row 0"):
         dag.run(max_workers=1)
     assert ("task_retry", "each[0]") in events
-    assert events[-1] == ("run_failed", "each[0]")
+    assert ("run_failed", "each[0]") in events
 
 
 def test_with_all_over_items_behind_failures_run() -> None:
@@ -416,6 +416,7 @@ def test_a_run_over_its_timeout_stops_its_items() -> None:
 # -- logging -----------------------------------------------------------------------------------
 
 
+@pytest.mark.promise("map-13")
 def test_lines_name_items_with_their_labels(capsys: pytest.CaptureFixture[str]) -> None:
     mapped_dag([0, 1], fails_at(1), failures="collect", label="row {item}").run(max_workers=1)
     printed = capsys.readouterr().out

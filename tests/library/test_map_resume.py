@@ -68,6 +68,7 @@ def test_a_finished_run_reuses_all_items() -> None:
     }
 
 
+@pytest.mark.promise("map-14")
 def test_only_items_that_failed_run_again_and_what_follows_them() -> None:
     pipeline = Pipeline()
     pipeline.broken = {"b"}
@@ -97,6 +98,7 @@ def test_each_item_is_recorded_under_its_name() -> None:
     assert pipeline.state.get_metadata("d/parse")["items"] == 3
 
 
+@pytest.mark.promise("map-14")
 def test_a_remade_upstream_makes_new_items() -> None:
     pipeline = Pipeline()
     pipeline.run(resume=False)
