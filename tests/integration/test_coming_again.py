@@ -50,7 +50,7 @@ def test_while_it_waits_it_holds_no_worker_and_says_when_it_comes(client: Client
     (task,) = run.status().tasks
     assert task.state is TaskState.WAITING
     why = run.explain("comes_again")
-    assert [group.kind for group in why.causes] == [Kind.AGAIN]
+    assert [group.cause for group in why.causes] == [Kind.AGAIN]
     assert "comes again in 59 min" in why.sentence
     assert why.command == f"flowkit retry {run.run_id} comes_again"
     (event,) = (event for event in run.history() if event.task == "comes_again")
