@@ -59,7 +59,7 @@ def test_while_it_waits_it_holds_no_worker_and_says_when_it_comes(client: Client
     (event,) = (event for event in run.history() if event.task == "comes_again")
     assert (event.attempt, event.outcome, event.error) == (1, "again", None)
     assert "asked to come again" in str(event)
-    assert "next attempt 1 h 0 min later" in str(event)
+    assert "next attempt 1 h 00 min later" in str(event)
 
 
 def test_a_retry_starts_it_at_once_with_its_memory(client: Client) -> None:
