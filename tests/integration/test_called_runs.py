@@ -141,6 +141,7 @@ def test_a_thousand_children_of_one_task(running: System) -> None:
         assert "returned 1,001 calls; the limit is 1,000" in str(run.error())
 
 
+@pytest.mark.promise("call-7")
 def test_a_resume_resumes_what_a_task_has_called(running: System) -> None:
     with running.client() as client:
         run = client.submit(app.outer("calls_frail"), params={"gate": "better"})
