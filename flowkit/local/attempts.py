@@ -69,6 +69,7 @@ class Attempts:
         self._context, self._cache = context, context.cache
         self._processes = processes
         self._tasks, self._graph = context.numbered.tasks, context.indexed.graph
+        self._items, self._name_of = context.items, context.numbered.namer()
         self._bounded, self._lanes = lanes.bounded, lanes
         self._contexts, self._loop = lanes.contexts, lanes.loop
         self._lock = Lock()
@@ -223,7 +224,7 @@ class Attempts:
             return None
         try:
             args: Sequence[Any] = context.arguments(index)
-            about = context.run_id, context.numbered.plain_name(index), attempt, context.params
+            about = context.run_id, self._name_of(index), attempt, context.params
             enter_attempt(*about, comeback=context.comebacks.of(index))
             if context.batches:
                 take_part(context.batches)
@@ -253,10 +254,9 @@ class Attempts:
         return task, args, kwargs
 
     def _may_begin(self, index: int) -> bool:
-        context = self._context
-        if self._closed or (context.items is not None and context.items.is_halted(index)):
+        if self._closed or (self._items is not None and self._items.is_halted(index)):
             return False
-        return not self._stopping or context.continues(index)
+        return not self._stopping or self._context.continues(index)
 
     def _report_result(self, key: Key, value: object, seconds: float) -> bool:
         return self._report(outcome_of_result(self._context, key, value, seconds))

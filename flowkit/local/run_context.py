@@ -60,11 +60,12 @@ class RunContext:
 
     def arguments(self, number: int) -> list[Any]:
         """Return the upstream results of a task or an item, or the event of a hook."""
-        if not self.is_own(number):
+        indexed = self.indexed
+        if (number if self.items is None else self.node(number)) >= indexed.own:
             return [self.hook_event(number)]
         if self.items is not None:
             return self.items.arguments(number)
-        return [self.results[upstream] for upstream in self.indexed.graph.inputs(number)]
+        return [self.results[upstream] for upstream in indexed.graph.inputs(number)]
 
     def find_cached(
         self, number: int, args: Sequence[Any], kwargs: Mapping[str, Any]
