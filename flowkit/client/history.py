@@ -40,6 +40,7 @@ _OUTCOMES = {
     "upstream_failed": "did not run: a task before it failed",
     "retry": "failed and is retried",
     "again": "asked to come again",
+    "called": "has called runs, and waits for them",
     "put_off": "was put off: its worker does not have the function",
     "died": "ended with its worker process",
     "suspect": "ended with its worker process, and may be the cause",

@@ -53,6 +53,7 @@ QUICK = [name for name in [*SYSTEMS, *MORE] if name not in LARGE]
 # attempts that a worker of an older release puts off. ``tests/core/test_explain.py`` has.
 ELSEWHERE = {
     *(Kind.REDIS_REFUSES, Kind.ALL_WAIT, Kind.WAITS_FOR_RUN, Kind.PUT_OFF),
+    Kind.CHILDREN,  # tests/integration/test_called_runs.py
     *(Kind.ITEMS, Kind.ITEM_LIMIT),  # tests/core/test_map_causes.py
 }
 
