@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
+from collections.abc import Sized
 
 from flowkit import DAG, Task, task
 
@@ -79,6 +80,17 @@ def count(*results: object) -> int:
 
 
 @task
+def numbers(count: int) -> range:
+    """Return a list for maps. As a result it takes three numbers, and each element two bytes."""
+    return range(count)
+
+
+@task
+def count_list(results: Sized) -> int:
+    return len(results)
+
+
+@task
 def hop(seed: object = None) -> None:
     """A no-op for chains."""
 
@@ -88,6 +100,18 @@ def fan_out(tasks: int, of: Task = leaf, name: str = "fan_out") -> DAG:
     with DAG(name) as dag:
         middle = [of.bind(f"{of.name}_{number}") for number in range(tasks)]
         begin >> middle >> count
+    return dag
+
+
+def mapped(items: int, maps: int, name: str) -> DAG:
+    """Return a list, this many maps one behind the other, and a task that takes all results."""
+    with DAG(name) as dag:
+        last: Task = numbers.bind("numbers", count=items)
+        for number in range(maps):
+            following = hop.map(name=f"map_{number}")
+            last >> following
+            last = following
+        last >> count_list
     return dag
 
 

@@ -43,6 +43,13 @@ METRICS = {
     ),
     "chain": Metric("chain, per hop", "ms", floors={Store.REDIS: 1.0, Store.EMBEDDED: 6.0}),
     "layered": Metric("DAG in layers of 100", "tasks/s", True, {Store.REDIS: 12_500}),
+    "map": Metric("map over a list", "tasks/s", True, {Store.REDIS: 16_000}),
+    "map-chain": Metric("three maps, one behind the other", "tasks/s", True, {Store.REDIS: 12_000}),
+    "map-memory": Metric(
+        "Redis memory per item of a finished map", "bytes", floors={Store.REDIS: 250}
+    ),
+    "map-beside": Metric("chain beside a large map, per hop", "ms"),
+    "map-beside-alone": Metric("the same chain alone, per hop", "ms"),
     "cpu": Metric("tasks of 10 ms of CPU", "% of ideal", True, {Store.REDIS: 90}),
     "sleeps": Metric(
         "async sleeps of 1 s, 1,000 at once in a process", "% of ideal", True, {Store.REDIS: 80}

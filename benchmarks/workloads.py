@@ -20,7 +20,7 @@ import redis
 from flowkit import DAG, LogLevel, RunHandle, configure_logging
 from flowkit.core.states import RunState
 
-from . import app, shards
+from . import app, maps, shards
 from .daemons import BrokenSystemError
 from .metrics import Store
 from .system import Setup, System
@@ -248,6 +248,23 @@ def in_process(bench: Bench, tasks: int) -> Figures:
     return {"in-process": (tasks + 2) / seconds}
 
 
+def mapped(bench: Bench, items: int) -> Figures:
+    """One run with a map over a list, and one with three maps, one behind the other."""
+    return maps.measure(bench.system, items, _new_name())
+
+
+def map_memory(bench: Bench, items: int) -> Figures:
+    """The memory that Redis needs for an item of a finished map whose results are None."""
+    before = settled_memory(bench.system.url)
+    maps.measure_one(bench.system, items, _new_name())
+    return {"map-memory": (settled_memory(bench.system.url) - before) / items}
+
+
+def map_beside(bench: Bench, items: int) -> Figures:
+    """A hop of chains while a map expands and runs, and without one."""
+    return maps.beside(bench.system, items, _new_name())
+
+
 def on_shards(bench: Bench, tasks: int) -> Figures:
     """The same work on 1, 2 and 4 servers, and its cost for each role."""
     return shards.measure(bench.setup, tasks)
@@ -269,6 +286,9 @@ WORKLOADS = {
     "round-trip": Workload(round_trip, {Store.REDIS: 500, Store.EMBEDDED: 100}, "runs"),
     "runs": Workload(many_runs, {Store.REDIS: 5_000, Store.EMBEDDED: 500}, "runs"),
     "turns": Workload(turns, {Store.REDIS: 20_000, Store.EMBEDDED: 2_000}, "tasks"),
+    "map": Workload(mapped, {Store.REDIS: 20_000, Store.EMBEDDED: 2_000}, "items"),
+    "map-memory": Workload(map_memory, {Store.REDIS: 20_000}, "items"),
+    "map-beside": Workload(map_beside, {Store.REDIS: 50_000}, "items"),
     "memory": Workload(memory, {Store.REDIS: 20_000}, "tasks"),
     "idle": Workload(idle, {Store.REDIS: 10, Store.EMBEDDED: 10}, "seconds"),
     "start-up": Workload(start_up, {Store.REDIS: 1, Store.EMBEDDED: 1}, "starts"),

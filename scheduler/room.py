@@ -25,7 +25,7 @@ from .active import Active
 MOST_BYTES = 512 * 1024 * 1024
 SMALL = 1000  # tasks of a run that is always admitted
 GRAPH_BYTES, RUN_BYTES, TRIGGER_BYTES = 100, 4, 75  # per task: once per DAG, and per run
-ITEM_BYTES = 60  # per item of a mapped task
+ITEM_BYTES = 40  # per item of a mapped task; up to 4 unless it is mapped over another one
 DROPPING_BYTES = 4  # per task, in a run that does not keep all results
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 5.0, 300.0
 

@@ -91,21 +91,21 @@ class Executor:
             if claim.spent.damage:  # refuse it here, so that no later step meets it
                 raise ValueError(claim.spent.damage)
             dag = self._inputs.graph(claim.digest)
-            name, policy = dag.task_name(claim.task), dag.policy(claim.task)
-            task = registered_task(dag.ref(claim.task))
+            node = claim.task if claim.task < len(dag.graph) else dag.numbering.node(claim.task)
+            name, policy = dag.task_name(claim.task), dag.policy(node)
+            task = registered_task(dag.ref(node))
             if task is None:
-                return self._absent.hand_on(claim, name, dag.ref(claim.task))
+                return self._absent.hand_on(claim, name, dag.ref(node))
             params = self._inputs.params(claim)
             mapped = dag if dag.counted and dag.is_counted(claim.task) else None
             has_called = Flag.CALLED in claim.spent.flags
             if has_called and task.cache_ttl is None:
                 return self._collected(Prepared(claim, task, name, policy, [], {}, params, mapped))
-            args = self._arguments(claim, dag, policy, params, task)
-            label = label_of(dag, claim.task, task, args) if dag.maps else ""
+            args = self._arguments(claim, dag, policy, params)
+            label = label_of(dag, claim.task, node, task, args) if dag.maps else ""
             if task.when is not None and not self._should_run(claim, name, task, args, params):
                 return labelled(self._skip(claim, name, args), label)
-            fixed = dag.kwargs.get(dag.numbering.node(claim.task))
-            bound: Any = {} if fixed is None else unpack(fixed)
+            bound: Any = unpack(dag.kwargs[node]) if node in dag.kwargs else {}
             kwargs = plan_for(task).keywords(len(args), params, bound)
             prepared = Prepared(claim, task, name, policy, args, kwargs, params, mapped, label)
             prepared = self._comebacks.given(prepared)
@@ -124,16 +124,11 @@ class Executor:
         return prepared
 
     def _arguments(
-        self,
-        claim: Claim,
-        dag: CompiledDAG,
-        policy: Policy,
-        params: Mapping[str, object],
-        task: Task,
+        self, claim: Claim, dag: CompiledDAG, policy: Policy, params: Mapping[str, object]
     ) -> list[Any]:
         if policy.trigger in HOOKS:
             return [self._hooks.event(claim, dag, policy.trigger, params)]
-        return self._inputs.arguments(claim, dag, task)
+        return self._inputs.arguments(claim, dag)
 
     def _should_run(
         self, claim: Claim, name: str, task: Task, args: list[Any], params: Mapping[str, object]

@@ -11,7 +11,6 @@ from types import MappingProxyType
 from flowkit.codec.packing import unpack
 from flowkit.core.compiled import CompiledDAG
 from flowkit.core.dag_cache import DAGCache
-from flowkit.definition.task import Task
 from flowkit.exceptions import RedisUnavailable, StoreError
 from flowkit.protocol.call_store import ChildEnd
 from flowkit.protocol.worker_store import Claim, WorkerStore
@@ -98,8 +97,9 @@ class Inputs(Results):
         """Keep a result of this lane if other tasks get it: the lane may run them too."""
         self.apply_notices()
         dag = self._graphs.get(claim.digest)
-        if dag is None or dag.graph.has_consumers(dag.numbering.node(claim.task)):
-            self.hold(claim, packed)
+        if dag is not None and not _is_taken_alone(dag, claim.task):
+            return
+        self.hold(claim, packed)
 
     def prefetch(self, claims: Iterable[Claim]) -> None:
         """Read what several claims need in one round trip per run, if it is not much.
@@ -129,13 +129,13 @@ class Inputs(Results):
         if items:
             self._items.prefetch(items)
 
-    def arguments(self, claim: Claim, dag: CompiledDAG, task: Task) -> list[object]:
+    def arguments(self, claim: Claim, dag: CompiledDAG) -> list[object]:
         """Return what a task gets from its upstream tasks, in the order of their edges.
 
         Raises BrokenValue, UntrustedValue, StoreError, and RunLost if Redis has lost values.
         """
         if dag.maps:
-            return self._items.arguments(claim, dag, task)
+            return self._items.arguments(claim, dag)
         return self.upstream(claim, dag.graph.inputs(claim.task))
 
     def elements(self, claim: Claim, dag: CompiledDAG, value: object) -> PackedItems:
@@ -157,3 +157,11 @@ class Inputs(Results):
         except StoreError:
             return None
         return dag if dag.is_valid(claim.task) else None
+
+
+def _is_taken_alone(dag: CompiledDAG, number: int) -> bool:
+    """Return whether another task or item gets the result of this one, not with many others."""
+    if number < len(dag.graph):
+        return dag.graph.has_consumers(number)
+    node = dag.numbering.node(number)
+    return any(node in spec.over and not spec.flatten for spec in dag.maps.values())

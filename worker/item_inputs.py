@@ -13,21 +13,17 @@ from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
-from weakref import WeakKeyDictionary
 
 from flowkit.codec.packing import unpack
 from flowkit.core.compiled import CompiledDAG
-from flowkit.core.graph import Graph
-from flowkit.core.numbering import NODE
 from flowkit.core.states import TaskState
-from flowkit.definition.mapped_parameters import takes_mapped
-from flowkit.definition.task import Task
 from flowkit.exceptions import RedisUnavailable, RunLost, StoreError
 from flowkit.protocol.decoding import CorruptData, in_parts
 from flowkit.protocol.items import Items
 from flowkit.protocol.records import TaskRecord
 from flowkit.protocol.worker_store import Claim
 
+from .item_plans import Kind, Plans
 from .items import Block, BrokenBlock
 from .mapped_results import MappedResults
 from .results import Life, Results
@@ -86,7 +82,7 @@ class ItemInputs:
         self._blocks: OrderedDict[tuple[Life, int, int], Block] = OrderedDict()
         self._bytes = 0
         self._mapped = MappedResults(results.store, results.signed, results.max_bytes)
-        self._lazily: WeakKeyDictionary[Graph, dict[int, frozenset[int]]] = WeakKeyDictionary()
+        self._plans = Plans()
 
     def forget(self) -> None:
         """Drop what was read from Redis, which may have lost it."""
@@ -97,42 +93,34 @@ class ItemInputs:
 
     # -- arguments -----------------------------------------------------------------------------
 
-    def results_of(self, dag: CompiledDAG, number: int) -> list[int]:
+    def results_of(self, dag: CompiledDAG, number: int) -> Sequence[int]:
         """Return the tasks and items whose results a task or an item gets, one by one."""
         node, index = dag.numbering.split(number)
-        found = (_result_of(dag, node, index, source) for source in dag.graph.inputs(node))
-        return [number for number in found if number is not None]
+        plan = self._plans.plan(dag, node, index)
+        return () if plan.only is not None else plan.numbers(dag, index)
 
-    def arguments(self, claim: Claim, dag: CompiledDAG, task: Task) -> list[object]:
+    def arguments(self, claim: Claim, dag: CompiledDAG) -> list[object]:
         """Return what the claimed task or item gets. Raises what ``Inputs.arguments`` raises."""
         node, index = dag.numbering.split(claim.task)
-        sources = dag.graph.inputs(node)
-        numbers = [_result_of(dag, node, index, source) for source in sources]
-        results = iter(
-            self._results.upstream(claim, [number for number in numbers if number is not None])
-        )
+        plan = self._plans.plan(dag, node, index)
+        if plan.only is not None:
+            return [self._element(claim, dag, self._place(claim, dag, plan.only, index))]
+        results = iter(self._results.upstream(claim, plan.numbers(dag, index)))
         arguments: list[object] = []
-        for source, number in zip(sources, numbers, strict=True):
-            if number is not None:
-                arguments.append(next(results))
-            elif index != NODE and source in dag.maps[node].over:
-                arguments.append(
-                    self._element(claim, dag, self._place(claim, dag, node, index, source))
-                )
-            else:
-                lazily = source in self._taken_lazily(dag, node, task)
-                arguments.append(self._whole(claim, dag, source, lazily=lazily))
+        for kind, source in plan.sources:
+            match kind:
+                case Kind.RESULT | Kind.ITEM:
+                    arguments.append(next(results))
+                case Kind.ELEMENT:
+                    place = self._place(claim, dag, source, index)
+                    arguments.append(self._element(claim, dag, place))
+                case Kind.FLAT:
+                    place = self._place_in_flat(claim, dag, source, index)
+                    arguments.append(self._element(claim, dag, place))
+                case _:
+                    lazily = kind is Kind.MAPPED
+                    arguments.append(self._whole(claim, dag, source, lazily=lazily))
         return arguments
-
-    def _taken_lazily(self, dag: CompiledDAG, node: int, task: Task) -> frozenset[int]:
-        """Return the mapped tasks whose results a task takes as ``Mapped``."""
-        known = self._lazily.setdefault(dag.graph, {})
-        if node not in known:
-            inputs = enumerate(dag.graph.inputs(node))
-            known[node] = frozenset(
-                source for at, source in inputs if source in dag.maps and takes_mapped(task, at)
-            )
-        return known[node]
 
     def _whole(
         self, claim: Claim, dag: CompiledDAG, mapped: int, *, lazily: bool
@@ -148,27 +136,27 @@ class ItemInputs:
 
     # -- elements ------------------------------------------------------------------------------
 
-    def _place(self, claim: Claim, dag: CompiledDAG, node: int, index: int, source: int) -> _Place:
-        """Return where the element of an item is. Raises StoreError."""
-        if dag.maps[node].flatten:
-            place = self._flat(claim, dag, source).place(index)
-            if place is None:
-                raise CorruptData(
-                    f"the items of {dag.task_name(source)!r} returned no element {index}"
-                )
-            return place
-        items = self._source(claim, dag, source)
+    def _place(self, claim: Claim, dag: CompiledDAG, source: int, index: int) -> _Place:
+        """Return where an element of a list is. Raises StoreError."""
+        items = self._sources.get((claim.life, source))
+        if items is None:
+            items = self._source(claim, dag, source)
         if index >= items.count:
-            raise CorruptData(f"the result of {dag.task_name(source)!r} has no element {index}")
+            raise _no_element(dag, source, index)
         return _Place(source, items, index)
 
+    def _place_in_flat(self, claim: Claim, dag: CompiledDAG, source: int, index: int) -> _Place:
+        """Return where an element of the lists of all items is. Raises StoreError."""
+        place = self._flat(claim, dag, source).place(index)
+        if place is None:
+            raise _no_element(dag, source, index)
+        return place
+
     def _source(self, claim: Claim, dag: CompiledDAG, task: int) -> Items:
-        items = self._sources.get((claim.life, task))
-        if items is None:
-            (record,) = self._store.read_records(claim.run, [task])
-            items = self._sources[claim.life, task] = _stored_items(dag, task, record)
-            if len(self._sources) > SOURCES_KEPT:
-                self._sources.popitem(last=False)
+        (record,) = self._store.read_records(claim.run, [task])
+        items = self._sources[claim.life, task] = _stored_items(dag, task, record)
+        if len(self._sources) > SOURCES_KEPT:
+            self._sources.popitem(last=False)
         return items
 
     def _flat(self, claim: Claim, dag: CompiledDAG, mapped: int) -> _Flat:
@@ -190,13 +178,14 @@ class ItemInputs:
                 yield _stored_items(dag, number, record) if succeeded else Items(0)
 
     def _element(self, claim: Claim, dag: CompiledDAG, place: _Place) -> object:
-        block = self._blocks.get((claim.life, place.number, place.block))
+        number, at = divmod(place.element, place.items.block)
+        block = self._blocks.get((claim.life, place.number, number))
         if block is None:
             (block,) = self._read(claim, dag, [place])
             if block is None:
                 task = dag.task_name(place.number)
                 raise RunLost(claim.run, ELEMENTS_GONE.format(task=task, run=claim.run))
-        packed = block.element(place.element % place.items.block)
+        packed = block.element(at)
         return unpack(packed, max_bytes=self._results.max_bytes) if packed else None
 
     def _read(self, claim: Claim, dag: CompiledDAG, places: Sequence[_Place]) -> list[Block | None]:
@@ -232,17 +221,20 @@ class ItemInputs:
     def prefetch(self, claims: Iterable[tuple[Claim, CompiledDAG]]) -> None:
         """Read the blocks that several claims need, in one round trip per run."""
         wanted: dict[Life, tuple[Claim, CompiledDAG, dict[tuple[int, int], _Place]]] = {}
+        before = None
         for claim, dag in claims:
             try:
-                places = list(self._places(claim, dag))
+                places = self._places(claim, dag)
             except RedisUnavailable:
                 raise
             except StoreError:
                 continue
             for place in places:
-                if (claim.life, place.number, place.block) not in self._blocks:
+                key = (claim.life, place.number, place.block)
+                if key != before and key not in self._blocks:
                     group = wanted.setdefault(claim.life, (claim, dag, {}))
                     group[2][place.number, place.block] = place
+                before = key
         for claim, dag, missing in wanted.values():
             try:
                 self._read(claim, dag, list(missing.values()))
@@ -251,27 +243,23 @@ class ItemInputs:
             except (StoreError, ValueError):
                 continue
 
-    def _places(self, claim: Claim, dag: CompiledDAG) -> Iterator[_Place]:
+    def _places(self, claim: Claim, dag: CompiledDAG) -> Sequence[_Place]:
+        """Return where the elements are that an item gets. Raises StoreError."""
         node, index = dag.numbering.split(claim.task)
-        if index == NODE:
-            return
-        for source in dag.maps[node].over:
-            if _result_of(dag, node, index, source) is None:
-                yield self._place(claim, dag, node, index, source)
+        plan = self._plans.plan(dag, node, index)
+        if plan.only is not None:
+            return (self._place(claim, dag, plan.only, index),)
+        places: list[_Place] = []
+        for kind, source in plan.sources:
+            if kind is Kind.ELEMENT:
+                places.append(self._place(claim, dag, source, index))
+            elif kind is Kind.FLAT:
+                places.append(self._place_in_flat(claim, dag, source, index))
+        return places
 
 
-def _result_of(dag: CompiledDAG, node: int, index: int, source: int) -> int | None:
-    """Return the task or item whose result is what an item gets from an upstream task.
-
-    None if it gets an element of a list, or a task gets the results of all items.
-    """
-    spec = dag.maps.get(node) if index != NODE else None
-    is_over = spec is not None and source in spec.over
-    if source not in dag.maps:
-        return None if is_over else source
-    if spec is not None and is_over and not spec.flatten:
-        return dag.numbering.item(source, index)
-    return None
+def _no_element(dag: CompiledDAG, source: int, index: int) -> CorruptData:
+    return CorruptData(f"{dag.task_name(source)!r} has returned no element {index}")
 
 
 def _items_in(dag: CompiledDAG, task: int, record: TaskRecord) -> Items:

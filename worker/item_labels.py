@@ -11,19 +11,20 @@ from dataclasses import replace
 
 from flowkit.core.compiled import CompiledDAG
 from flowkit.core.mapping import FUNCTION
-from flowkit.core.numbering import NODE
 from flowkit.definition.call_plan import plan_for
 from flowkit.definition.labels import Label, label_text
 from flowkit.definition.task import Task, registered_task
 from flowkit.protocol.outcomes import Outcome
 
 
-def label_of(dag: CompiledDAG, number: int, task: Task, args: Sequence[object]) -> str:
-    """Return the label of an item, "" for none. ``args``: what it gets from its upstream tasks."""
-    node, index = dag.numbering.split(number)
-    spec = dag.maps.get(node)
-    if spec is None or index == NODE or not spec.label:
+def label_of(dag: CompiledDAG, number: int, node: int, task: Task, args: Sequence[object]) -> str:
+    """Return the label of an item of the task ``node``, "" for none.
+
+    ``args``: what it gets from its upstream tasks.
+    """
+    if number == node or not dag.maps[node].label:
         return ""
+    spec = dag.maps[node]
     label: Label = spec.label
     if spec.label.startswith(FUNCTION):
         named = registered_task(spec.label.removeprefix(FUNCTION))

@@ -56,15 +56,24 @@ class CompiledDAG:
 
     def policy(self, number: int) -> Policy:
         """Return the policy of a task, or of an item. Raises IndexError."""
-        return self.policies[self.policy_of[self.numbering.node(number)]]
+        try:  # tasks come first, so that they cost no more than without items
+            return self.policies[self.policy_of[number]]
+        except IndexError:
+            return self.policies[self.policy_of[self.numbering.node(number)]]
 
     def ref(self, number: int) -> str:
         """Return the reference of the function that a task or an item calls. Raises IndexError."""
-        return self.refs[self.ref_of[self.numbering.node(number)]]
+        try:
+            return self.refs[self.ref_of[number]]
+        except IndexError:
+            return self.refs[self.ref_of[self.numbering.node(number)]]
 
     def task_name(self, number: int) -> str:
         """Return the name of a task, or of an item, such as ``parse[7]``. Raises IndexError."""
-        return self.numbering.name(self.graph.names, number)
+        try:
+            return self.graph.names[number]
+        except IndexError:
+            return self.numbering.name(self.graph.names, number)
 
     def is_valid(self, number: int) -> bool:
         """Return whether a number can be that of a task or of an item in a run."""

@@ -19,6 +19,7 @@ from running import ROOT, run_module
 from flowkit import Task
 
 TINY = {"fan-out": 12, "chain": 4, "round-trip": 3, "runs": 5, "memory": 12, "idle": 1}
+TINY |= {"map": 12, "map-memory": 12, "map-beside": 200}
 TINY |= {"layered": 130, "cpu": 4, "sleeps": 3, "in-process": 12, "shards": 16, "turns": 2000}
 OF_A_SYSTEM = {
     "fan-out",
@@ -36,7 +37,10 @@ OF_A_SYSTEM = {
     "idle/worker orphan killer",
     "idle/worker log collector",
     "start-up",
+    "map",
+    "map-chain",
 }
+OF_MAPS = {"map-memory", "map-beside", "map-beside-alone"}
 
 
 @pytest.fixture
@@ -68,11 +72,11 @@ def measured(store: str, *options: str) -> dict[str, dict[str, Any]]:
 @pytest.mark.slow
 def test_every_workload_is_measured_on_a_redis_server() -> None:
     figures = measured("redis", "--redis-server", next(iter(executables().values())))
-    assert set(figures) == OF_A_SYSTEM | {"cpu", "sleeps", "memory", "memory-result"}
+    assert set(figures) == OF_A_SYSTEM | {"cpu", "sleeps", "memory", "memory-result"} | OF_MAPS
     assert 0 < figures["cpu"]["median"] <= 100
     assert 0 < figures["sleeps"]["median"] <= 100
     # At this size the server's own housekeeping can outweigh what the tasks take in memory.
-    timed = [figure for name, figure in figures.items() if not name.startswith("memory")]
+    timed = [figure for name, figure in figures.items() if "memory" not in name]
     assert all(figure["median"] >= 0 for figure in timed)
     assert figures["fan-out"]["median"] > 0
 

@@ -118,6 +118,27 @@ def passed_over(*values: object) -> int:
     return 0
 
 
+@task
+def enumerate_to(*values: object, count: int = 2) -> list[int]:
+    """Return a list to map over."""
+    note()
+    return list(range(count))
+
+
+@task(retries=1, delay=1.1)
+def piece(value: int) -> int:
+    """Be an item, of which the second is tried twice."""
+    if note() == 1 and value == 1:
+        raise ValueError("the first attempt is meant to fail")
+    return value + 10
+
+
+@task
+def polish(value: int) -> int:
+    note()
+    return value * 2
+
+
 @task(trigger="all_succeeded")
 def needs_all(*values: object) -> int:
     note()
@@ -248,7 +269,17 @@ def dropped() -> DAG:
     return dag
 
 
+def mapped() -> DAG:
+    """Draw two maps, one behind the other, and one over nothing."""
+    with DAG("mapped") as dag:
+        numbers = enumerate_to.bind("numbers")
+        mapped = piece.map(label="piece {item}")
+        numbers >> mapped >> polish.map() >> listed.bind("end")
+        numbers >> enumerate_to.bind("nothing", count=0) >> polish.map(name="of_nothing")
+    return dag
+
+
 # Drawn on import, as in any app: the hook of a run is registered with its DAG.
 MIXED, CANCELLED, CACHED, DEATHS = mixed(), cancelled(), cached(), deaths()
-CAREFUL, DROPPED, HASTENED = careful(), dropped(), hastened()
+CAREFUL, DROPPED, HASTENED, MAPPED = careful(), dropped(), hastened(), mapped()
 REGISTERED, TASKS = dict(Task._by_ref), list(Task._all_tasks)

@@ -23,6 +23,7 @@ from schema import strays, violations
 
 from flowkit import Client
 from flowkit.codec.packing import unpack
+from flowkit.core.numbering import split_name
 from flowkit.core.states import RunState, TaskState
 from flowkit.protocol.client_store import ClientStore
 from flowkit.protocol.history_reads import ReplacedAttempt
@@ -94,9 +95,12 @@ def play_once(
 def _read(env: Environment, played: Played) -> None:
     store = ClientStore(env.link, env.namespace)
     for run, dag in env.scenario.runs:
-        names = dag.compile().graph.names
-        records = store.read_records(run, range(len(names)))
-        packed = store.read_results(run, range(len(names)))
+        compiled = dag.compile()
+        numbers = sorted({*range(len(compiled.graph)), *_with_records(store, run)})
+        mapped = {compiled.task_name(number) for number in compiled.maps}
+        names = [compiled.task_name(number) for number in numbers]
+        records = store.read_records(run, numbers)
+        packed = store.read_results(run, numbers)
         played.states[run] = {name: item.state for name, item in zip(names, records, strict=True)}
         played.attempts[run] = {
             name: item.attempt for name, item in zip(names, records, strict=True)
@@ -111,17 +115,23 @@ def _read(env: Environment, played: Played) -> None:
         told = {(name, item.attempt) for name, item in zip(names, records, strict=True)}
         for entry in store.read_history(run, result.submitted_ms):
             if isinstance(entry, ReplacedAttempt):
-                told.add((names[entry.task], entry.record.attempt))
+                told.add((compiled.task_name(entry.task), entry.record.attempt))
         for of, name, attempt in env.starts[env.forgotten.get(run, 0) :]:
             if of == run and (name, attempt) not in told and not _may_be_untold(env):
                 played.problems.append(f"{run}: {name} ran attempt {attempt}, which is not told")
         for name, item in zip(names, records, strict=True):
             ran = item.state is TaskState.SUCCEEDED and Flag.CACHED not in item.spent.flags
             may_not_start = (env.scenario.once, env.scenario.missing)
+            ran = ran and name not in mapped  # a mapped task itself has no attempt
             ran = ran or (item.state is TaskState.FAILED and name not in may_not_start)
             if ran and (run, name, item.attempt) not in env.starts:
                 text = f"{run}: {name} is {item.state.value} in attempt {item.attempt}, not started"
                 played.problems.append(text)
+
+
+def _with_records(store: ClientStore, run: str) -> list[int]:
+    """Return the tasks and items that have a record."""
+    return list(map(int, store.link.call("HKEYS", store.keys.tasks(run))))
 
 
 def _may_be_untold(env: Environment) -> bool:
@@ -151,6 +161,8 @@ def _judge_lines(env: Environment, played: Played) -> None:
                 kept[f"{run} {item.task} {item.attempt}: {item.text}"] += 1
     may_miss = env.fault is not None and _may_lose_lines(env.scenario, env.fault, env.calls)
     for number, (run, name, attempt) in enumerate(env.starts):
+        if split_name(name):  # an item, whose lines are kept like those of tasks
+            continue
         line = f"{run} {name} {attempt}: start {number}"
         times = kept.pop(line, 0)
         is_due = number >= env.forgotten.get(run, 0) and not may_miss

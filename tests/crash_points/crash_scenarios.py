@@ -209,6 +209,18 @@ def dropped() -> Scenario:
     return Scenario("dropped", ((run, dag),), steps, {run: RunState.SUCCEEDED})
 
 
+def mapped() -> Scenario:
+    """Lists become items, item by item; then one item is run again with what is behind it."""
+    dag, run = crash_app.MAPPED, "mapped"
+
+    def again(env: Environment, client: Client) -> None:
+        with _or_done_before(env):
+            client.run(run).resume(from_task="piece[0]")
+
+    steps = (_submit(run, dag), _when_over(run, again), _read(run))
+    return Scenario("mapped", ((run, dag),), steps, {run: RunState.SUCCEEDED})
+
+
 def deleted() -> Scenario:
     """A run that is over is deleted, and submitted again under its id."""
     dag, run = crash_app.DROPPED, "deleted"
@@ -236,6 +248,7 @@ SCENARIOS: dict[str, Callable[[], Scenario]] = {
             handed_on,
             missing,
             dropped,
+            mapped,
             deleted,
         ),
     )

@@ -89,6 +89,9 @@ class Watch:
     ) -> None:
         now = list(watched.states)
         for task, record in zip(flat[::2], flat[1::2], strict=True):
+            missing = int(task) + 1 - len(now)  # the items of mapped tasks come behind the tasks
+            now += [_PENDING] * missing
+            watched.states += [_PENDING] * missing
             now[int(task)] = parse_record(record).state
         state, stop, failed = (None if part is None else part.decode() for part in meta)
         if watched.run in RUN_OVER and state == "running":
@@ -113,9 +116,9 @@ class Watch:
         queued: list[int] = []
         marks: list[Command] = []
         for task, (old, new) in enumerate(zip(watched.states, now, strict=True)):
-            name = watched.dag.graph.names[task]
             if old is new:
                 continue
+            name = watched.dag.task_name(task)
             if old in TASK_OVER and new is not _PENDING:
                 self.problems.append(f"{run}: {name} was {old.value} and became {new.value}")
             elif old is _PENDING and new in TASK_OVER:
@@ -146,6 +149,11 @@ class Watch:
         watched.run = None
 
     def _check(self, run: str, watched: Watched, now: list[TaskState]) -> None:
+        if watched.dag.maps:  # what a trace of items must look like is tested with the core
+            open_ones = [task for task, state in enumerate(now) if state not in TASK_OVER]
+            exist = [task for task in open_ones if task < len(watched.dag.graph)]
+            self.problems += [f"{run}: task {task} is not over at the end" for task in exist]
+            return
         messages = {task for entry in watched.trace for task in _tasks_of(entry)}
         kept: list[Any] = []
         for task in watched.dag.graph.order():

@@ -154,6 +154,16 @@ CASES = {
         b"OK",
         b"OK",
     ),
+    "apply, mapped": Case(
+        led,
+        "apply",
+        lambda env: ("s1", 1, "", "mapped", "r1", 1, "S", 3, "", *QUEUE_ALL),
+        b"OK",
+        b"OK",
+    ),
+    "apply, mapped, with an error": Case(
+        led, "apply", lambda env: ("s1", 1, "", "mapped", "r1", 1, "F", 0, "error"), b"OK", b"OK"
+    ),
     "apply, drop": Case(
         succeeded_and_running,
         "apply",

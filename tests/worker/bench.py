@@ -133,7 +133,7 @@ class FakeInputs:
         self.asked_for.append(list(tasks))
         return self.args
 
-    def arguments(self, claim: Claim, dag: CompiledDAG, task: Task) -> list[object]:
+    def arguments(self, claim: Claim, dag: CompiledDAG) -> list[object]:
         return self.upstream(claim, dag.graph.inputs(claim.task))
 
     def params(self, claim: Claim) -> dict[str, object]:

@@ -194,6 +194,13 @@ def test_results_of_order_edges_are_neither_read_nor_kept() -> None:
     ]
 
 
+def test_results_of_order_edges_are_no_arguments() -> None:
+    dag = dag_of(*make_tasks(3), edges=[(0, 2)], order=[(1, 2)])
+    archive = Archive(dag, {0: "zero", 1: "one"})
+    assert inputs_of(archive).arguments(claim_of(2), dag) == ["zero"]
+    assert archive.read == [("r1", [0])]
+
+
 # -- reading ahead --------------------------------------------------------------------------------
 
 

@@ -1,0 +1,327 @@
+"""Mapped tasks, turn by turn: a real scheduler and a real lane on a real or embedded server."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from whole_run import WholeRun
+
+from flowkit import DAG, Mapped, current_attempt, task
+from flowkit.core.states import TaskState
+from flowkit.protocol.items import Items
+
+Runs = Callable[..., WholeRun]
+KEY = b"k" * 32
+
+
+@pytest.fixture
+def start(server_url: str, namespace: str) -> Iterator[Runs]:
+    made: list[WholeRun] = []
+
+    def start(dag: DAG, **options: Any) -> WholeRun:
+        made.append(WholeRun(server_url, namespace, dag, **options))
+        return made[-1]
+
+    yield start
+    for run in made:
+        run.close()
+
+
+CALLS: list[Any] = []
+
+
+@pytest.fixture(autouse=True)
+def no_calls() -> None:
+    CALLS.clear()
+
+
+@task
+def given(value: Any = None) -> Any:
+    return value
+
+
+@task
+def more(also: Any = None) -> Any:
+    return also
+
+
+@task
+def double(number: Any) -> Any:
+    CALLS.append(number)
+    return 2 * number
+
+
+@task
+def pair(first: Any, second: Any) -> Any:
+    return (first, second)
+
+
+@task
+def collect(found: list[Any]) -> Any:
+    return found
+
+
+@task
+def even_only(number: int) -> int:
+    if number % 2:
+        raise ValueError(f"{number} is odd")
+    return number
+
+
+@task(when=lambda number: number % 2 == 0)
+def even_or_skipped(number: int) -> int:
+    return number
+
+
+@task
+def up_to(number: int) -> list[int]:
+    return list(range(number))
+
+
+def simple(label: Any = None, **options: Any) -> DAG:
+    with DAG("simple") as dag:
+        given >> double.map(label=label, **options) >> collect
+    return dag
+
+
+class TestValues:
+    @pytest.mark.parametrize(
+        ("value", "result"),
+        [
+            ([1, 2, 3], [2, 4, 6]),
+            ((1, 2), [2, 4]),
+            (range(3), [0, 2, 4]),
+            ({"a": 1}, [("a", 1, "a", 1)]),
+            ([], []),
+            (["x" * 70_000, [1]], ["x" * 140_000, [1, 1]]),
+            (list(range(2000)), list(range(0, 4000, 2))),
+        ],
+        ids=["list", "tuple", "range", "dict", "empty", "large", "many"],
+    )
+    def test_what_can_be_mapped(self, start: Runs, value: object, result: object) -> None:
+        run = start(simple(), params={"value": value})
+        assert run.finish() == "succeeded"
+        assert run.result("collect") == result
+        assert run.record("double").items == Items(len(result))  # type: ignore[arg-type]
+        assert run.record("double").state is TaskState.SUCCEEDED
+
+    @pytest.mark.parametrize("value", ["text", None, 5, {1, 2}, b"bytes"])
+    def test_what_cannot_be_mapped_fails_with_a_sentence(self, start: Runs, value: object) -> None:
+        run = start(simple(), params={"value": value})
+        assert run.finish() == "failed"
+        assert run.states()["double"] == "failed"
+        error = run.error("double")
+        assert error is not None
+        assert str(error) == (
+            "MapError: Task 'double' is mapped over the result of 'given', which is of type "
+            f"{type(value).__name__}. Return a list, tuple, range or dict."
+        )
+        assert CALLS == []
+
+    def test_none_is_an_element_and_a_result(self, start: Runs) -> None:
+        with DAG("nones") as dag:
+            given >> more.bind("same").map() >> collect
+        run = start(dag, params={"value": [None, None]})
+        assert run.finish() == "succeeded"
+        assert run.result("collect") == [None, None]
+
+    def test_each_item_unpacks_its_own_element(self, start: Runs) -> None:
+        @task
+        def append(number: list[int]) -> list[int]:
+            number.append(1)
+            return number
+
+        with DAG("own") as dag:
+            given >> append.map() >> collect
+        run = start(dag, params={"value": [[0], [0]]})
+        assert run.finish() == "succeeded"
+        assert run.result("collect") == [[0, 1], [0, 1]]
+
+    def test_signed_elements(self, start: Runs) -> None:
+        run = start(simple(), params={"value": [1, 2, 3]}, keys=[KEY])
+        assert run.finish() == "succeeded"
+        assert all(value[:1] == b"\xc1" for value in run.inputs().values())
+
+    def test_a_cached_list_is_mapped_too(self, start: Runs) -> None:
+        @task(cache_ttl=60)
+        def numbers() -> list[int]:
+            CALLS.append("made")
+            return [1, 2]
+
+        with DAG("cached") as dag:
+            numbers >> double.map() >> collect
+            numbers.bind("numbers_again").after(numbers) >> double.map(name="again")
+        run = start(dag)
+        assert run.finish() == "succeeded"
+        assert CALLS.count("made") == 1
+        assert run.record("again").items == Items(2)
+
+
+class TestShapes:
+    def test_map_behind_map_goes_item_by_item(self, start: Runs) -> None:
+        with DAG("chain") as dag:
+            given >> double.map(name="one") >> double.map(name="two") >> collect
+        run = start(dag, params={"value": [1, 2, 3]}, window=1)
+        run.turn()
+        run.turn(limit=1)
+        run.turn(limit=1)
+        assert run.states_of("one") == ["succeeded", "queued"]
+        assert run.states_of("two") == ["succeeded"]
+        assert run.finish() == "succeeded"
+        assert run.result("collect") == [4, 8, 12]
+
+    def test_several_lists_together_and_others_whole(self, start: Runs) -> None:
+        @task
+        def three(a: Any, b: Any, c: Any) -> Any:
+            return (a, b, c)
+
+        with DAG("zipped") as dag:
+            xs, ys = given.bind("xs", value=[1, 2]), more.bind("ys", also=("a", "b"))
+            whole = more.bind("whole", also=[9])
+            zipped = three.map(over=(xs, ys))
+            [xs, ys, whole] >> zipped >> collect
+        run = start(dag)
+        assert run.finish() == "succeeded"
+        assert run.result("collect") == [(1, "a", [9]), (2, "b", [9])]
+
+    def test_lists_of_different_lengths_fail(self, start: Runs) -> None:
+        with DAG("uneven") as dag:
+            xs, ys = given.bind("xs", value=[1, 2]), more.bind("ys", also=[1, 2, 3])
+            [xs, ys] >> pair.map(over=(xs, ys))
+        run = start(dag)
+        assert run.finish() == "failed"
+        assert str(run.error("pair")) == (
+            "MapError: Task 'pair' takes the elements of several results together, and there are "
+            "2 of 'xs' and 3 of 'ys'. Return results of the same length."
+        )
+
+    def test_flatten(self, start: Runs) -> None:
+        with DAG("flat") as dag:
+            given >> up_to.map() >> double.map(flatten=True) >> collect
+        run = start(dag, params={"value": [2, 0, 3]})
+        assert run.finish() == "succeeded"
+        assert run.result("collect") == [0, 2, 0, 2, 4]
+
+    def test_flatten_over_an_item_that_returned_no_list(self, start: Runs) -> None:
+        with DAG("flat") as dag:
+            given >> more.bind("same").map(name="lists") >> double.map(flatten=True)
+        run = start(dag, params={"value": [[1], "ab", [2]]})
+        assert run.finish() == "failed"
+        assert str(run.error("double")) == (
+            "MapError: Task 'double' is mapped over the result of 'lists[1]', which is of type "
+            "str. Return a list, tuple, range or dict."
+        )
+
+    def test_more_elements_than_numbers(self, start: Runs) -> None:
+        run = start(simple(), params={"value": range(10**9)})
+        assert run.finish() == "failed"
+        assert "the 9,999,999 or more elements of 'given'" in str(run.error("double"))
+        assert run.inputs() == {}
+
+    def test_mapped_reads_lazily(self, start: Runs) -> None:
+        found: list[Any] = []
+
+        @task
+        def look(items: Mapped[int]) -> int:
+            found.append((len(items), items[1], list(items), items.values, items.states))
+            found.append(items.failures)
+            return len(items)
+
+        with DAG("lazy") as dag:
+            given >> even_only.map(failures="collect", label="n {item}") >> look
+        run = start(dag, params={"value": [0, 1, 2]})
+        assert run.finish() == "succeeded"
+        states = [TaskState.SUCCEEDED, TaskState.FAILED, TaskState.SUCCEEDED]
+        assert found[0] == (3, None, [0, None, 2], [0, None, 2], states)
+        (failure,) = found[1]
+        assert (failure.index, failure.label) == (1, "n 1")
+        assert failure.error == "ValueError: 1 is odd"
+
+
+class TestEnds:
+    def test_a_failed_item_fails_the_run(self, start: Runs) -> None:
+        with DAG("strict") as dag:
+            given >> even_only.map() >> collect
+        run = start(dag, params={"value": [0, 1, 2]}, window=2)
+        assert run.finish() == "failed"
+        assert run.states()["even_only"] == "failed"
+        assert run.states()["collect"] in ("cancelled", "upstream_failed")
+        assert str(run.error("even_only[1]")) == "ValueError: 1 is odd"
+
+    def test_skipped_items_are_none(self, start: Runs) -> None:
+        with DAG("skips") as dag:
+            given >> even_or_skipped.map() >> collect
+        run = start(dag, params={"value": [0, 1, 2]})
+        assert run.finish() == "succeeded"
+        assert run.result("collect") == [0, None, 2]
+
+    def test_a_skipped_list_skips_the_mapped_task(self, start: Runs) -> None:
+        @task(when=lambda: False)
+        def never() -> list[int]:
+            return [1]
+
+        with DAG("skipped") as dag:
+            never >> double.map() >> collect
+        run = start(dag)
+        assert run.finish() == "succeeded"
+        assert run.states()["double"] == "skipped"
+        assert run.result("collect") is None
+
+    def test_cancel(self, start: Runs) -> None:
+        run = start(simple(), params={"value": [1, 2, 3]}, window=1)
+        run.turn()
+        run.turn(limit=1)
+        run.client.cancel(run.run)
+        assert run.finish() == "cancelled"
+        assert run.states()["double"] == "cancelled"
+
+    @pytest.mark.parametrize("restarts", [False, True])
+    def test_schedulers_take_over_at_any_time(self, start: Runs, restarts: bool) -> None:
+        with DAG("restarted") as dag:
+            given >> up_to.map() >> double.map(flatten=True, name="one") >> double.map() >> collect
+        run = start(dag, params={"value": [2, 3, 0, 1]}, window=2)
+        assert run.finish(restarts=restarts, limit=1) == "succeeded"
+        assert run.result("collect") == [0, 4, 0, 4, 8, 0]
+        assert len(CALLS) == 12
+
+
+class TestLabels:
+    @pytest.mark.parametrize(
+        ("label", "shown"),
+        [
+            ("number {item}", "number 1"),
+            (lambda item: f"f{item}", "f1"),
+            (None, ""),
+            (lambda item: 1 / 0, "? ZeroDivisionError: division by zero"),
+            (lambda item: "x" * 1000, "x" * 99 + "…"),
+        ],
+    )
+    def test_labels_are_stored_with_outcomes(self, start: Runs, label: Any, shown: str) -> None:
+        run = start(simple(label), params={"value": [1]})
+        assert run.finish() == "succeeded"
+        assert run.label("double[0]") == shown
+
+    def test_a_label_that_ends_the_process_is_none(self, start: Runs) -> None:
+        def leave(item: int) -> str:
+            raise SystemExit(1)
+
+        run = start(simple(leave), params={"value": [1]})
+        assert run.finish() == "succeeded"
+        assert run.label("double[0]") == ""
+
+
+class TestNames:
+    def test_events_and_attempts_name_items(self, start: Runs) -> None:
+        @task
+        def who(number: int) -> str:
+            return current_attempt().task
+
+        with DAG("names") as dag:
+            given >> who.map() >> collect
+        run = start(dag, params={"value": [1, 2]})
+        assert run.finish() == "succeeded"
+        assert [event.task_name for event in run.heard.named("TaskSucceeded")] == [  # type: ignore[attr-defined]
+            *("given", "who[0]", "who[1]", "collect")
+        ]
