@@ -5,16 +5,15 @@ that the drawing does not have is refused: it would not appear anywhere. A task 
 drawn without a state. Nothing here imports what needs Redis: a run's handle and status are
 recognized by their attributes.
 
-A mapped task is one mark too, with the number of its items in each state. A status has these
-numbers as ``item_counts``: ``{task name: {state: number of items}}``, for the mapped tasks that
-have expanded. In a mapping from names to states, ``{state: number of items}`` may stand for a
-state.
+A mapped task is one mark too, with the number of its items in each state. A task of a status has
+these numbers as ``items``: ``{state: number of items}``. In a mapping from names to states, the
+same may stand for a state. While a mapped task is pending, its items say what it does.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
 from ..basics.suggestions import unknown_name
@@ -64,15 +63,6 @@ class HasTasks(Protocol):
         ...
 
 
-class HasItemCounts(HasTasks, Protocol):
-    """The attributes of a ``RunStatus`` of a run with mapped tasks."""
-
-    @property
-    def item_counts(self) -> Mapping[str, ItemCounts]:
-        """The number of items in each state, by the name of the mapped task."""
-        ...
-
-
 class HasStatus(Protocol):
     """The methods of a ``RunHandle`` that a drawing needs."""
 
@@ -83,7 +73,7 @@ class HasStatus(Protocol):
 
 ItemCounts: TypeAlias = Mapping[TaskState, int]
 State: TypeAlias = "TaskState | HasState | str | Mapping[TaskState, int] | Mapping[str, int]"
-States: TypeAlias = "Mapping[str, State] | HasTasks | HasItemCounts | HasStatus"
+States: TypeAlias = "Mapping[str, State] | HasTasks | HasStatus"
 
 # The state of a mapped task of which only the states of its items are known: the first of these.
 _FIRST = (
@@ -127,7 +117,7 @@ def marks_of(dag_name: str, names: Collection[str], states: States) -> dict[str,
     is not in ``names``, TypeError or ValueError for an invalid state, and what ``RunHandle.status``
     raises.
     """
-    given, items = _by_name(states)
+    given = _by_name(states)
     known = set(names)
     for name in given:
         if name not in known:
@@ -136,13 +126,12 @@ def marks_of(dag_name: str, names: Collection[str], states: States) -> dict[str,
                 f"DAG {dag_name!r}: states has an {problem} To draw a run of an earlier version "
                 "of a DAG, ask the run: RunHandle.status().to_svg()."
             )
-    marks = {name: _mark(name, state) for name, state in given.items()}
-    return {name: replace(mark, items=items.get(name, mark.items)) for name, mark in marks.items()}
+    return {name: _mark(name, state) for name, state in given.items()}
 
 
-def _by_name(states: States) -> tuple[Mapping[str, State], Mapping[str, ItemCounts]]:
+def _by_name(states: States) -> Mapping[str, State]:
     if isinstance(states, Mapping):
-        return states, {}
+        return states
     read_status = getattr(states, "status", None)
     status = read_status() if callable(read_status) else states
     tasks = getattr(status, "tasks", None)
@@ -151,19 +140,29 @@ def _by_name(states: States) -> tuple[Mapping[str, State], Mapping[str, ItemCoun
             "states must be a mapping from task names to states, a RunStatus or a RunHandle, "
             f"not {states!r}."
         )
-    return {task.name: task for task in tasks}, getattr(status, "item_counts", None) or {}
+    return {task.name: task for task in tasks}
 
 
 def _mark(name: str, given: State) -> Mark:
     if isinstance(given, str):
         return Mark(_state(name, given))
     if isinstance(given, Mapping):
-        items = {_state(name, state): count for state, count in given.items()}
-        shown = next((state for state in _FIRST if items.get(state)), TaskState.SUCCEEDED)
-        return Mark(shown, items=items)
+        items = _items(name, given)
+        return Mark(_shown(items), items=items)
     if not isinstance(getattr(given, "state", None), TaskState):
         raise TypeError(f"Task {name!r}: its state must be a TaskState or a TaskStatus: {given!r}.")
-    return Mark(given.state, given.duration, given.attempt, given.error)
+    counts = getattr(given, "items", None)  # of a status; a task that is not mapped has none
+    items = _items(name, counts) if isinstance(counts, Mapping) else {}
+    state = _shown(items) if items and given.state is TaskState.PENDING else given.state
+    return Mark(state, given.duration, given.attempt, given.error, items)
+
+
+def _shown(items: ItemCounts) -> TaskState:
+    return next((state for state in _FIRST if items.get(state)), TaskState.SUCCEEDED)
+
+
+def _items(name: str, counts: Mapping[TaskState, int] | Mapping[str, int]) -> ItemCounts:
+    return {_state(name, state): count for state, count in counts.items()}
 
 
 def _state(name: str, given: str) -> TaskState:

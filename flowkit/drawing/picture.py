@@ -64,12 +64,14 @@ def marked(
 ) -> Picture:
     """Return a picture in which the tasks in ``states`` are marked.
 
+    ``mapped``: the mapped tasks, beside those whose items are in ``states``.
+
     Raises what ``marks_of`` raises.
     """
     marks = {} if states is None else marks_of(name, names, states)
-    return Picture(
-        name, names, edges, [marks.get(task) for task in names], order, frozenset(mapped)
-    )
+    in_order = [marks.get(task) for task in names]
+    known = {task for task, mark in enumerate(in_order) if mark is not None and mark.items}
+    return Picture(name, names, edges, in_order, order, known.union(mapped))
 
 
 def as_text(picture: Picture) -> str:

@@ -111,8 +111,6 @@ def test_none_stands_for_an_item_without_a_result(place: Place) -> None:
 
 @promise("map-7")
 def test_a_mapped_parameter_reads_results_states_and_failures(place: Place) -> None:
-    if place.on_redis:
-        pytest.skip("workers pass a list so far")
     dag = mapped_over([1, 2], app.not_two, app.read, failures="collect", label="row {item}")
     states, failures = ["succeeded", "failed"], [[1, "row 2", "ValueError: it is two"]]
     values = [1, None]

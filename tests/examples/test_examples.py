@@ -17,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flowkit import Task
+from flowkit.testing import run_dag
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = ROOT / "examples"
@@ -39,6 +40,7 @@ report = load("stdlib_report")
 etl = load("etl")
 approval = load("approval")
 fan_out = load("fan_out")
+tree_crawler = load("tree_crawler")
 
 
 def run_python(*arguments: str, folder: Path) -> str:
@@ -97,9 +99,56 @@ def test_fan_out_counts_each_prime_once(below: int, primes: int) -> None:
     assert len([name for name in results if name.startswith("count_")]) == fan_out.PARTS
 
 
+def test_the_tree_crawler_finds_equal_files(tmp_path: Path) -> None:
+    contents = {"a.txt": "same", "sub/b.txt": "same", "sub/deep/c.txt": "other", "sub/empty": ""}
+    for name, content in contents.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(content)
+    (tmp_path / "link.txt").symlink_to(tmp_path / "a.txt")
+    results = tree_crawler.dag.run(params={"root": str(tmp_path)})
+    assert results["report"] == {
+        "files": 3,
+        "unreadable": 0,
+        "wasted": 4,
+        "equal": [[str(tmp_path / "a.txt"), str(tmp_path / "sub" / "b.txt")]],
+    }
+    assert [len(paths) for paths in results["list_folder"]] == [1, 1, 1]
+
+
+def test_the_tree_crawler_counts_files_that_it_cannot_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).write_text(name)
+    found = run_dag(tree_crawler.dag, params={"root": str(tmp_path)})
+    assert found.results["report"]["unreadable"] == 0
+    monkeypatch.setattr(tree_crawler.digests, "func", refuses("b", tree_crawler.digest.func))
+    found = run_dag(tree_crawler.dag, params={"root": str(tmp_path)}).assert_succeeded()
+    assert (found.results["report"]["files"], found.results["report"]["unreadable"]) == (1, 1)
+    found.assert_failed("digest[1]", PermissionError)
+    assert found.items("digest")[1].label == str(tmp_path / "b")
+
+
+def refuses(name: str, func: Any) -> Any:
+    """Return the function, which cannot read that file."""
+
+    def digest(path: str) -> Any:
+        if Path(path).name == name:
+            raise PermissionError(path)
+        return func(path)
+
+    return digest
+
+
+def test_the_tree_crawler_refuses_what_is_no_folder() -> None:
+    with pytest.raises(NotADirectoryError, match="root: '/no/such' is no folder"):
+        tree_crawler.dag.run(params={"root": "/no/such"})
+
+
 @pytest.mark.parametrize(
     ("name", "printed"),
     [
+        ("tree_crawler", ["0 groups of equal files waste 0 bytes"]),
         ("etl", ["{'customers': 2, 'orders': 4, 'cents': 10250}"]),
         (
             "approval",

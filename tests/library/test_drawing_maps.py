@@ -78,9 +78,8 @@ def test_the_state_of_items_alone(counts: dict[str, int], state: str) -> None:
 
 def test_a_status_has_the_counts_beside_the_states() -> None:
     one = SimpleNamespace(name="parse", state=TaskState.FAILED, duration=2.0, attempt=0, error=None)
-    status: Any = SimpleNamespace(
-        tasks=[one], item_counts={"parse": {TaskState.SUCCEEDED: 3, TaskState.FAILED: 1}}
-    )
+    one.items = {"succeeded": 3, "failed": 1}
+    status: Any = SimpleNamespace(tasks=[one])
     assert "State: failed · 2.00 s · 4/4 items, 1 failed" in DRAWN.visualize(status)
 
 
