@@ -25,8 +25,9 @@ from ..client.stall_notice import done_of
 from ..core.estimate import Pace, first_within, rate, seconds_left
 from ..core.states import RUN_OVER
 from ..exceptions import FlowkitError
+from .bar import glyphs_for
 from .display import Display, named
-from .live_view import ASCII, UNICODE, View, lines_of
+from .live_view import View, lines_of
 
 if TYPE_CHECKING:
     from ..client.run_handle import RunHandle
@@ -52,7 +53,7 @@ class LiveDisplay(Display):
         super().__init__(stdout_is_taken=stdout_is_taken)
         self._console = Console(stderr=True) if console is None else console
         self._monotonic = monotonic
-        self._glyphs = UNICODE if "utf" in self._console.encoding.lower() else ASCII
+        self._glyphs = glyphs_for(self._console.encoding)
         self._view: View | None = None
         self._running: RunningTasks | None = None
         self._handle: RunHandle | None = None

@@ -21,32 +21,13 @@ from rich.text import Text
 from ..basics.display_text import escape_text
 from ..client.running import Running, RunningTask
 from ..core.task_progress import TaskProgress
+from .bar import UNICODE, Glyphs, sizes_in
 from .output import STATE_STYLES, cut
 
 MOST_ROWS, ROWS_BESIDE = 20, 4  # lines of the terminal that are left for what scrolls above
 WIDE, MEDIUM = 100, 60
 _NAME, _TEXT = 40, 40  # most characters of a name, and of what a task reports
 _NUMBER = re.compile(r"[0-9]+|(?<=\[)[^\[\]]*(?=\])")
-# In the order of the bar. What is left of it has not started.
-_IN_BAR = ("succeeded", "skipped", "failed", "upstream_failed", "cancelled", "running")
-_SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
-
-
-@dataclass(frozen=True, slots=True)
-class Glyphs:
-    """The characters of the lines."""
-
-    full: str = "━"
-    part: str = "╍"
-    empty: str = "─"
-    dot: str = "·"
-    more: str = "…"
-    times: str = "×"
-    spinner: str = _SPINNER
-
-
-ASCII = Glyphs("=", "~", "-", "|", "...", "x", "|/-\\")
-UNICODE = Glyphs()
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,13 +190,7 @@ def _append_bar(
     line: Text, states: Mapping[str, int], total: int, cells: int, glyphs: Glyphs
 ) -> None:
     """Append a bar, in which each state that has any task gets a cell."""
-    sizes = {
-        state: max(1, cells * states[state] // max(1, total))
-        for state in _IN_BAR
-        if states.get(state)
-    }
-    while sum(sizes.values()) > cells:
-        sizes[max(sizes, key=lambda state: sizes[state])] -= 1
+    sizes = sizes_in(states, total, cells)
     for state, size in sizes.items():
         glyph = glyphs.part if state == "running" else glyphs.full
         line.append(glyph * size, STATE_STYLES[state])

@@ -8,19 +8,28 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..basics.suggestions import unknown_name
+from ..core.numbering import MOST_NUMBERS
 from ..core.states import TaskState
 from ..daemon.options import redis_options
 from .connect import connect_to_run
 from .inputs import json_option, run_argument
+from .status_items import (
+    ALL_STATES,
+    command_for_all,
+    find_items,
+    item_states,
+    items_text,
+    show_items,
+    shown_state,
+    state_names,
+)
 
 if TYPE_CHECKING:
     from ..client.status import RunStatus, TaskStatus
     from ..core.called_run import CalledRun
-    from ..core.task_progress import TaskProgress
-    from .documents.runs import ProgressEntry, Status, TaskEntry
 
 MOST_ROWS = 50
+MOST_ITEMS = 10_000
 _HEADERS = ["STATE", "ATTEMPT", "DURATION", "WORKER", "VERSION", "ERROR"]
 # Trouble first, then executing tasks, then those to come, then those that are done.
 _ORDER = (
@@ -38,12 +47,7 @@ _ORDER = (
 
 def _states(ctx: click.Context, param: click.Parameter, value: str | None) -> list[TaskState]:
     """Return the states in a list with commas. A click callback. Raises BadParameter."""
-    names = [] if value is None else [name.strip() for name in value.split(",")]
-    known = [state.value for state in TaskState]
-    for name in names:
-        if name not in known:
-            raise click.BadParameter(unknown_name("state of a task", name, known))
-    return [TaskState(name) for name in names]
+    return [] if value is None else [TaskState(name) for name in state_names(value)]
 
 
 @click.command()
@@ -64,12 +68,23 @@ def _states(ctx: click.Context, param: click.Parameter, value: str | None) -> li
     help="Only this task; * stands for any text. Repeatable.",
 )
 @click.option(
+    "--items",
+    "items",
+    is_flag=False,
+    flag_value=ALL_STATES,
+    metavar="[STATE,…]",
+    callback=item_states,
+    help="Show the items of mapped tasks instead of tasks: all, or those in these states, such as "
+    "failed. --task names the mapped tasks.",
+)
+@click.option(
     "--limit",
     type=click.IntRange(min=1),
     metavar="N",
-    help=f"Show at most N tasks. Without it, {MOST_ROWS}, and all with --json.",
+    help=f"Show at most N tasks or items. Without it, {MOST_ROWS}; with --json, all tasks, and "
+    f"{MOST_ITEMS:,} items.",
 )
-@click.option("--all", "show_all", is_flag=True, help="Show all tasks.")
+@click.option("--all", "show_all", is_flag=True, help="Show all tasks, or items.")
 @json_option
 @redis_options
 @click.pass_context
@@ -85,22 +100,33 @@ def status(
     """Show the state of a run and its tasks, failed ones first, and what the run waits for."""
     from .documents.document import print_document
     from .output import note
+    from .status_document import status_document
 
-    states, patterns, limit = (options.pop(name) for name in ("states", "patterns", "limit"))
+    words = ("states", "patterns", "limit", "items")
+    states, patterns, limit, of_items = (options.pop(name) for name in words)
     if limit is not None and show_all:
         raise click.UsageError("--limit and --all contradict each other: give one.")
-    run_status = connect_to_run(ctx, options, run_id).status()
+    if of_items is not None and (states or not tasks):
+        raise click.UsageError("--items takes the states of items: omit --state and --no-tasks.")
+    handle = connect_to_run(ctx, options, run_id)
+    run_status = handle.status()
     matching = _matching(run_status.tasks if tasks else (), states, patterns)
     most = limit if limit is not None or as_json or show_all else MOST_ROWS
+    items = None
+    if of_items is not None:
+        some = MOST_NUMBERS if show_all else limit or (MOST_ITEMS if as_json else MOST_ROWS)
+        items = find_items(handle, matching, of_items, some)
     if as_json:
-        print_document(_document(run_status, matching, most, with_tasks=tasks))
+        print_document(status_document(run_status, matching, most, with_tasks=tasks, items=items))
         return
     _show_run(run_status)
-    if matching:
+    if items is not None:
+        show_items(*items, command_for_all(handle.run_id, of_items, patterns))
+    elif matching:
         _show_tasks(matching[:most], len(matching))
     elif tasks and (states or patterns):
         note("\nNo task matches.")
-    if run_status.children and not (states or patterns):
+    if run_status.children and not (states or patterns or items):
         _show_children(run_status.children, MOST_ROWS if most is not None else None)
 
 
@@ -153,13 +179,15 @@ def _show_tasks(rows: list[TaskStatus], total: int) -> None:
     say("")
     # Only a running task has a progress, so most tables need no column for it.
     reports = any(task.progress for task in rows)
+    mapped = any(task.items is not None for task in rows)
     print_table(
-        ["TASK", *["PROGRESS"] * reports, *_HEADERS],
+        ["TASK", *["ITEMS"] * mapped, *["PROGRESS"] * reports, *_HEADERS],
         [
             [
                 task.name,
+                *[items_text(task)] * mapped,
                 *[_shortened(str(task.progress or ""), 40)] * reports,
-                task.state.value + (" (cached)" if task.cached else ""),
+                shown_state(task),
                 str(task.attempt or ""),
                 seconds(task.duration),
                 task.worker,
@@ -193,65 +221,3 @@ def _shortened(text: str, limit: int = 80) -> str:
     from .output import cut
 
     return cut(text.split("\n", 1)[0], limit)
-
-
-def _document(
-    run_status: RunStatus, matching: list[TaskStatus], most: int | None, *, with_tasks: bool
-) -> Status:
-    from .documents.runs import ChildEntry, Status
-    from .output import rounded, utc
-
-    return Status(
-        run_id=run_status.run_id,
-        dag=run_status.dag_name,
-        state=run_status.state.value,
-        stopping=run_status.stopping,
-        submitted=utc(run_status.submitted),
-        finished=utc(run_status.finished),
-        duration=rounded(run_status.duration),
-        total=run_status.total,
-        counts=run_status.counts,
-        memory=run_status.memory,
-        waiting_for=run_status.waiting_for,
-        submitted_by=run_status.submitted_by,
-        submitted_version=run_status.submitted_version,
-        pinned_version=run_status.pinned_version,
-        app_versions=run_status.app_versions,
-        mixed_versions=run_status.mixed_versions,
-        tasks=[_entry(task) for task in matching[:most]] if with_tasks else None,
-        matching=len(matching),
-        more=most is not None and len(matching) > most,
-        parent=run_status.parent_run or None,
-        parent_task=run_status.parent_task or None,
-        children=[
-            ChildEntry(child.run_id, child.dag_name, child.state, child.task, child.attempt)
-            for child in run_status.children
-        ],
-    )
-
-
-def _progress_entry(progress: TaskProgress | None) -> ProgressEntry | None:
-    from .documents.runs import ProgressEntry
-    from .output import utc
-
-    if progress is None:
-        return None
-    return ProgressEntry(progress.done, progress.total, progress.text, utc(progress.at))
-
-
-def _entry(task: TaskStatus) -> TaskEntry:
-    from .documents.runs import TaskEntry
-    from .output import rounded, utc
-
-    return TaskEntry(
-        name=task.name,
-        state=task.state.value,
-        attempt=task.attempt,
-        worker=task.worker,
-        started=utc(task.started),
-        duration=rounded(task.duration),
-        error=task.error,
-        cached=task.cached,
-        app_version=task.app_version,
-        progress=_progress_entry(task.progress),
-    )

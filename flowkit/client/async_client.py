@@ -27,7 +27,8 @@ from ..definition.dag import DAGDefinition
 from ..protocol.listings import Listing
 from ..settings import Settings, load_settings
 from .activity import SystemActivity
-from .async_handle import AsyncRunHandle, wait_all
+from .async_handle import AsyncRunHandle
+from .async_waiting import wait_all
 from .checks import check_handles, check_settings
 from .client import PATIENCE_S, Client
 from .dead_letters import DeadLetter, OpenedLetter

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import nullcontext, suppress
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
@@ -16,7 +16,7 @@ from ..core.called_run import CalledRun
 from ..core.explain import Explanation
 from ..core.mapped import Mapped
 from ..core.run_record import RunProgress, RunRecord
-from ..core.states import RUN_OVER, RunState
+from ..core.states import RUN_OVER, RunState, TaskState
 from ..exceptions import (
     RedisUnavailable,
     RunCancelled,
@@ -24,13 +24,14 @@ from ..exceptions import (
     TaskExecutionError,
     WaitTimeout,
 )
+from ..protocol.listings import Listing
 from .history import HistoryEvent
 from .retrying import Retried
 from .run_handle import RunHandle
 from .run_logs import Tail, log_query
 from .run_wait import Progress, continues_without, run_lost, too_late
 from .run_watch import Look, RunWatch, Watched
-from .status import RunStatus
+from .status import RunStatus, TaskStatus
 
 if TYPE_CHECKING:
     from ..core.compiled import CompiledDAG
@@ -74,6 +75,16 @@ class AsyncRunHandle:
     async def status(self) -> RunStatus:
         """Return the state of the run and of each task. See ``RunHandle.status``."""
         return await self._do(RunHandle.status)
+
+    async def items(
+        self,
+        task: str | None = None,
+        *,
+        states: Iterable[TaskState | str] | None = None,
+        limit: int = 100,
+    ) -> Listing[TaskStatus]:
+        """Return items of mapped tasks. See ``RunHandle.items``."""
+        return await self._do(RunHandle.items, task, states=states, limit=limit)
 
     async def explain(self, task: str | None = None) -> Explanation:
         """Return why the run, or a task of it, is not over. See ``RunHandle.explain``."""
@@ -268,27 +279,3 @@ def _reason(handle: RunHandle) -> str:
     with suppress(RedisUnavailable), handle.shard.until(time.monotonic()):
         return handle._leading_cause()[0]
     return ""
-
-
-async def wait_all(runs: Sequence[AsyncRunHandle], timeout: float | None) -> list[RunState]:
-    """Wait until all of these runs have ended. See ``AsyncClient.wait_all``."""
-    timeout = check_timeout(timeout)
-    waits = [asyncio.ensure_future(run._wait_for_end(timeout, tell_why=False)) for run in runs]
-    try:
-        return list(await asyncio.gather(*waits))
-    except WaitTimeout as error:
-        left = sum(1 for wait in waits if not (wait.done() and not _failed(wait)))
-        reason = await next(run for run in runs if run.run_id == error.run_id)._why()
-        text = (
-            f"{left} of {len(runs)} runs had not ended after {timeout or 0.0:g} s; they continue. "
-            f"One of them is {error.run_id!r}"
-        )
-        raise WaitTimeout(error.run_id, f"{text}. {reason}" if reason else text) from None
-    finally:
-        for wait in waits:
-            wait.cancel()
-        await asyncio.gather(*waits, return_exceptions=True)
-
-
-def _failed(wait: asyncio.Future[Any]) -> bool:
-    return wait.cancelled() or wait.exception() is not None

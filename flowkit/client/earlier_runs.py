@@ -32,7 +32,7 @@ def earlier_paces(shard: ShardConnection, record: RunRecord) -> list[Pace]:
         run
         for run in newest
         if run.state is RunState.SUCCEEDED
-        and (run.dag_name, run.total) == (record.dag_name, record.total)
+        and (run.dag_name, run.graph_total) == (record.dag_name, record.graph_total)
         and run.run != record.run
     ]
     for run in like[:MOST_RUNS]:

@@ -96,11 +96,8 @@ class RunResults:
         Raises TaskNotFoundError for a name that the run does not have, FlowkitError if the task is
         not mapped or not over, RunNotFound, RunLost. Its reads raise what ``results`` raises.
         """
-        number, dag = self._number(task), self.graph()
-        if number not in dag.maps:
-            raise FlowkitError(
-                f"task {task!r} of run {self.run_id!r} is not mapped: call result({task!r})"
-            )
+        dag = self.graph()
+        number = RunShape(dag).mapped(task, self._whose)
         with self._store() as store:
             record = store.read_records(self.run_id, [number])[0]
             if record.state not in TASK_OVER:
@@ -125,13 +122,18 @@ class RunResults:
         limit = self.max_result_bytes
         return ResultReader(self.run_id, self.graph(), self.provenance, limit, lenient)
 
+    @property
+    def _whose(self) -> str:
+        """The run as errors name it."""
+        return f"run {self.run_id!r}"
+
     def _number(self, task: str) -> int:
         """Return the number of a task or an item. Raises TaskNotFoundError."""
         return self._numbers([task])[0]
 
     def _numbers(self, tasks: Sequence[str]) -> list[int]:
         """Return the numbers of tasks and items. Raises TaskNotFoundError."""
-        dag, whose = self.graph(), f"run {self.run_id!r}"
+        dag, whose = self.graph(), self._whose
         shape = RunShape(dag)
         if dag.maps and any(isinstance(task, str) and split_name(task) for task in tasks):
             with self._store() as store:

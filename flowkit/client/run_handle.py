@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ..arguments import check_timeout
+from ..arguments import check_limit, check_timeout
 from ..basics.log_line import LogLine
 from ..codec.provenance import Provenance
 from ..core.explain import Explanation
 from ..core.run_record import RunRecord
-from ..core.states import RunState
+from ..core.states import RunState, TaskState
 from ..exceptions import FlowkitError, RunCancelled, RunLost
+from ..protocol.listings import Listing
 from .caller import caller
 from .explaining import leading_cause, read_explanation, read_leading_cause
 from .families import RunFamily, read_family
@@ -23,9 +24,11 @@ from .history import HistoryEvent
 from .retrying import Retried, retry
 from .run_history import read_history
 from .run_logs import LogCursor, LogQuery, check_number, log_query, read_logs
+from .run_shape import read_shape
+from .run_tasks import read_tasks
 from .run_wait import Progress, RunWait
-from .status import RunStatus
-from .status_reader import read_status
+from .status import RunStatus, TaskStatus
+from .status_reader import read_items, read_status
 
 if TYPE_CHECKING:
     from ..core.compiled import CompiledDAG
@@ -100,11 +103,33 @@ class RunHandle(RunResults, RunFamily):
         with self.shard.run_store(self.run_id) as store:
             run = store.read_run(self.run_id)
             dag = self.graph(run)
-            records = store.read_records(self.run_id, range(len(dag.graph)))
-            waiting, _ = leading_cause(store, run, dag, records)
-            status = read_status(store, run, dag, records, waiting)
+            tasks = read_tasks(store, self.run_id, dag)
+            waiting, _ = leading_cause(store, run, dag, tasks)
+            status = read_status(store, run, dag, tasks, waiting)
             family = read_family(store, run, dag)
         return replace(status, **family._asdict())
+
+    def items(
+        self,
+        task: str | None = None,
+        *,
+        states: Iterable[TaskState | str] | None = None,
+        limit: int = 100,
+    ) -> Listing[TaskStatus]:
+        """Return items of mapped tasks, in their order: each with its label, attempt and error.
+
+        ``task``: of this mapped task only. ``states``: only items in these states. ``limit``: how
+        many; ``more`` of the list says whether there are others. ``status`` counts them.
+
+        Raises RunNotFound, RunDamaged, TaskNotFoundError for a name that the run does not have,
+        FlowkitError for a task that is not mapped, TypeError and ValueError for invalid arguments.
+        """
+        wanted, most = frozenset(map(TaskState, states or TaskState)), check_limit(limit)
+        with self.shard.run_store(self.run_id) as store:
+            run = store.read_run(self.run_id)
+            shape = read_shape(store, self.run_id, self.graph(run))
+            chosen = sorted(shape.lengths) if task is None else [shape.mapped(task, self._whose)]
+            return read_items(store, run, shape, chosen, wanted, most)
 
     def explain(self, task: str | None = None) -> Explanation:
         """Return why the run, or a task of it, is not over, or how it ended.

@@ -20,7 +20,7 @@ from ..core.mapping import MapSpec
 from ..core.numbering import NODE, split_name
 from ..core.states import TASK_OVER, TaskState
 from ..definition.task_names import number_of
-from ..exceptions import TaskNotFoundError
+from ..exceptions import FlowkitError, TaskNotFoundError
 from ..protocol.decoding import PART, CorruptData
 from ..protocol.records import TaskRecord
 
@@ -90,6 +90,13 @@ class RunShape:
         if task is None or task[0] not in names:
             return number_of(name, names, whose)
         raise TaskNotFoundError(f"{whose} has no task {name!r}: {self._why(task[0])}")
+
+    def mapped(self, name: str, whose: str) -> int:
+        """Return the number of a mapped task. Raises what ``number`` raises, and FlowkitError."""
+        number = self.number(name, whose)
+        if number not in self.dag.maps:
+            raise FlowkitError(f"task {name!r} of {whose} is not mapped, so it has no items")
+        return number
 
     def _why(self, name: str) -> str:
         """Return why a task has no such item."""

@@ -29,7 +29,7 @@ class RunVersions:
     mixed: bool
 
 
-def fields_of(records: Sequence[TaskRecord]) -> list[str]:
+def fields_of(records: Iterable[TaskRecord]) -> list[str]:
     """Return the fields of the run that ``versions_of`` needs, see ``lua/_lib/versions.lua``."""
     notes = (note for record in records if record.lane for note in _notes(record.lane))
     return ["code", "ran", "mixed", *dict.fromkeys(notes)]
@@ -41,12 +41,15 @@ def _notes(lane: str) -> tuple[str, str]:
 
 
 def versions_of(
-    known: Mapping[str, str], dag: CompiledDAG, records: Sequence[TaskRecord]
+    known: Mapping[str, str], dag: CompiledDAG, records: Mapping[int, TaskRecord]
 ) -> RunVersions:
-    """Return the versions of a run. ``known``: those of ``fields_of`` that exist."""
-    of_lane = versions_of_lanes(known, records)
+    """Return the versions of a run. ``known``: those of ``fields_of`` that exist.
+
+    ``records``: by number.
+    """
+    of_lane = versions_of_lanes(known, records.values())
     by_module: dict[str, set[str]] = {}
-    for task, record in enumerate(records):
+    for task, record in records.items():
         version = of_lane.get(record.lane, "")
         if version:
             by_module.setdefault(dag.ref(task).partition(":")[0], set()).add(version)
@@ -57,7 +60,7 @@ def versions_of(
     return RunVersions(known.get("code", ""), of_lane, sorted(ran), mixed)
 
 
-def versions_of_lanes(known: Mapping[str, str], records: Sequence[TaskRecord]) -> dict[str, str]:
+def versions_of_lanes(known: Mapping[str, str], records: Iterable[TaskRecord]) -> dict[str, str]:
     """Return the version that each lane ran, "" if it is unknown. ``known``: as above."""
     of_lane: dict[str, str] = {}
     for lane in {record.lane for record in records if record.lane}:

@@ -77,22 +77,19 @@ class RunningTasks:
         return self._last
 
     def _look(self, record: RunRecord, now: float) -> Running:
-        names = self._handle.graph(record).graph.names
+        dag = self._handle.graph(record)
         with self._handle.shard.run_store(record.run) as store:
             if now - self._lanes_at >= LANES_S:
                 self._lanes, self._is_whole = store.read_lanes()
                 self._lanes_at = now
-            claimed = [
-                task for task in store.read_claimed(record.run, self._lanes) if task < len(names)
-            ]
-            claimed.sort()
+            claimed = sorted(filter(dag.is_valid, store.read_claimed(record.run, self._lanes)))
             shown = claimed[:MOST_SHOWN]
             records = dict(zip(shown, store.read_records(record.run, shown), strict=True))
             progress = store.read_task_progress(record.run, records)
             since_ms = store.redis_now_ms() - record.submitted_ms
         tasks = [
             RunningTask(
-                names[task],
+                dag.task_name(task),
                 item.attempt,
                 item.lane,
                 max(0.0, (since_ms - (item.started_ms or since_ms)) / 1000),
@@ -104,5 +101,5 @@ class RunningTasks:
         over = len(shown) - len(tasks)  # they have ended between the two reads
         tasks.sort(key=lambda task: -task.elapsed)  # stable: else in the order of the DAG
         total = len(claimed) - over
-        others = tuple(names[task] for task in claimed[MOST_SHOWN:])
+        others = tuple(map(dag.task_name, claimed[MOST_SHOWN:]))
         return Running(tuple(tasks), total, self._is_whole, now, since_ms / 1000, others)

@@ -5,7 +5,7 @@ Reading it costs a round trip per thousand tasks; ``RunHandle.record`` is cheape
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ..basics.counted import counted
@@ -19,7 +19,7 @@ from ..drawing.picture import Picture, as_dot, as_mermaid, as_text, marked
 
 @dataclass(frozen=True, slots=True)
 class TaskStatus:
-    """The state of one task. Times are in seconds; None if the task has not got that far."""
+    """The state of one task or item. Times are in seconds; None if it has not got that far."""
 
     name: str
     state: TaskState
@@ -31,6 +31,13 @@ class TaskStatus:
     cached: bool = False  # it did not run: the result of an earlier run was reused
     app_version: str = ""  # of the code that its last attempt ran, "" if unknown
     progress: TaskProgress | None = None  # what a running task has reported, see flowkit.track
+    label: str = ""  # of an item: what its task's ``label`` made of it
+    items: Mapping[str, int] | None = None  # of a mapped task: its items by state
+
+    @property
+    def total_items(self) -> int:
+        """The number of items of a mapped task, 0 of another."""
+        return sum((self.items or {}).values())
 
 
 @dataclass(frozen=True, slots=True)

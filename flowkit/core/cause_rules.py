@@ -8,11 +8,12 @@ that is not over has exactly one primary cause:
 | --- | --- | --- | --- | --- |
 | 1 | Redis refuses | Redis refuses | Redis refuses | Redis refuses |
 | 2 | stopping | stopping | running, waits for a run | stopping |
-| 3 | a task upstream is not over | no worker, version, function | no scheduler | a delay |
+| 3 | upstream, items not over | no worker, version, function | no scheduler | a delay |
 | 4 | no scheduler | workers not ready, all wait | worker lost | no scheduler |
 | 5 | scheduler lags | no entry | | due |
-| 6 | window | suspect | | |
-| 7 | scheduler lags | lanes busy, else queued | | |
+| 6 | `max_active` | suspect | | |
+| 7 | window | lanes busy, else queued | | |
+| 8 | scheduler lags | | | |
 
 Reasons for the order:
 
@@ -78,12 +79,19 @@ def upstream(view: View, task: int) -> Cause | None:
     """A task that this one waits for is not over."""
     if not view.waits_upstream(task):
         return None
-    return Cause(Kind.UPSTREAM, root=view.root_of(task))
+    kind = Kind.ITEMS if view.has_items(task) else Kind.UPSTREAM
+    return Cause(kind, root=view.root_of(task))
 
 
 def lags(view: View, task: int) -> Cause | None:
     """The scheduler has facts to handle first."""
     return Cause(Kind.LAGS, number=view.snapshot.lag) if view.snapshot.lag else None
+
+
+def item_limit(view: View, task: int) -> Cause | None:
+    """As many items of its task are dispatched as ``max_active`` permits."""
+    before = view.item_before(task)
+    return None if before is None else Cause(Kind.ITEM_LIMIT, number=before[0], root=before[1])
 
 
 def window(view: View, task: int) -> Cause | None:
@@ -248,6 +256,7 @@ RULES: Mapping[TaskState, tuple[Rule, ...]] = {
         upstream,
         no_scheduler,
         lags,
+        item_limit,
         window,
         undecided,
     ),

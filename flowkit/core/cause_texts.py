@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from ..basics.counted import counted
 from ..basics.shorten import shorten
 from .causes import Cause, Kind
+from .spans import span
 
 MOST_ERROR = 300  # characters of an error in a sentence
 
@@ -45,22 +46,6 @@ def command(cause: Cause, named: Named) -> str:
         "version": named.pinned,
     }
     return cause.row.command.format_map(words)
-
-
-def span(ms: int) -> str:
-    """Return a duration as "45 s", "5 min 3 s", "2 h 5 min" or "3 d 4 h"."""
-    seconds = max(0, round(ms / 1000))
-    minutes, hours, days = seconds // 60, seconds // 3600, seconds // 86400
-    if minutes < 1:
-        return f"{seconds} s"
-    if hours < 1:
-        return f"{minutes} min {seconds % 60} s"
-    return f"{hours} h {minutes % 60} min" if days < 1 else f"{days} d {hours % 24} h"
-
-
-def length(ms: int) -> str:
-    """Return how long an attempt took: as a span, or as "45 ms" if it took less than a second."""
-    return f"{ms} ms" if 0 <= ms < 1000 else span(ms)
 
 
 def why_leaderless(left_ms: int | None) -> str:
@@ -265,6 +250,17 @@ def _window(cause: Cause, named: Named) -> str:
     )
 
 
+def _item_limit(cause: Cause, named: Named) -> str:
+    return (
+        f"Item {named.task!r} may start, but {_many(cause.number, 'item')} of its task are queued, "
+        f"running or waiting, as many as max_active permits. It waits for {named.root!r}."
+    )
+
+
+def _items(cause: Cause, named: Named) -> str:
+    return f"Task {named.task!r} waits for its items, such as {named.root!r}."
+
+
 def _upstream(cause: Cause, named: Named) -> str:
     return f"Task {named.task!r} waits for task {named.root!r}."
 
@@ -290,6 +286,8 @@ _TEXTS: Mapping[Kind, Callable[[Cause, Named], str]] = {
     Kind.AGAIN: _again,
     Kind.DUE: _due,
     Kind.LAGS: _lags,
+    Kind.ITEM_LIMIT: _item_limit,
     Kind.WINDOW: _window,
+    Kind.ITEMS: _items,
     Kind.UPSTREAM: _upstream,
 }

@@ -13,6 +13,7 @@ from .states import TASK_OVER, RunState, TaskState
 from .triggers import AFTER_FAILURE, HOOKS, NEEDS_NO_FAILURE, OF_THE_RUN, Trigger
 
 MOST_VERSIONS = 1000  # characters of live versions that a cause names
+OVER_OR_ABSENT = frozenset({*TASK_OVER, None})
 _BLOCKING = frozenset({TaskState.FAILED, TaskState.UPSTREAM_FAILED})
 
 
@@ -21,6 +22,7 @@ class View:
 
     def __init__(self, snapshot: Snapshot, own: Callable[[View, int], Cause]) -> None:
         self.snapshot = snapshot
+        self._edges = snapshot.edges
         self._own = own
         self._serving: dict[tuple[int, int, bool], Serving] = {}
         self._roots: dict[int, int] = {}
@@ -60,7 +62,7 @@ class View:
         item = self.snapshot.tasks.get(task)
         if item is not None:
             return not item.continues
-        return self._triggers.get(task) not in AFTER_FAILURE
+        return self._trigger(task) not in AFTER_FAILURE
 
     @cached_property
     def alive(self) -> dict[str, LiveWorker]:
@@ -72,7 +74,8 @@ class View:
     def serving(self, task: int) -> Serving:
         """Return who can take the attempts of a task."""
         dag, item = self.snapshot.dag, self.snapshot.tasks.get(task)
-        key = dag.policy_of[task], dag.ref_of[task], item is not None and item.suspect
+        node = dag.numbering.node(task)
+        key = dag.policy_of[node], dag.ref_of[node], item is not None and item.suspect
         serving = self._serving.get(key)
         if serving is None:
             serving = self._serving[key] = Serving(self.snapshot, *key)
@@ -100,12 +103,45 @@ class View:
     def _triggers(self) -> dict[int, Trigger]:
         return self.snapshot.dag.triggers()
 
+    def _trigger(self, number: int) -> Trigger:
+        """Return the trigger of a task, or of the task of an item."""
+        if not self._triggers:
+            return Trigger.NONE_FAILED
+        node = self.snapshot.dag.numbering.node(number)
+        return self._triggers.get(node, Trigger.NONE_FAILED)
+
+    def has_items(self, task: int) -> bool:
+        """Return whether a task is mapped and has expanded."""
+        return self._edges.has_items(task)
+
+    @cached_property
+    def _dispatched_items(self) -> dict[int, list[int]]:
+        """The items that are queued, running or waiting, by mapped task."""
+        items: dict[int, list[int]] = {}
+        for number in self.dispatched if self.snapshot.lengths else ():
+            if self._edges.is_item(number):
+                items.setdefault(self.snapshot.dag.numbering.node(number), []).append(number)
+        return items
+
+    def item_before(self, number: int) -> tuple[int, int] | None:
+        """Return (``max_active``, one of these items) if an item waits for such items to end."""
+        if not self._edges.is_item(number):
+            return None
+        task = self.snapshot.dag.numbering.node(number)
+        most, active = self.snapshot.dag.maps[task].max_active, self._dispatched_items.get(task, [])
+        worst = self._worst(active) if 0 < most <= len(active) else None
+        return None if worst is None else (most, worst)
+
     def waits_upstream(self, task: int) -> bool:
         """Return whether a pending task waits for others that are not over."""
-        states, trigger = self.snapshot.states, self._triggers.get(task, Trigger.NONE_FAILED)
+        states, trigger = self.snapshot.states, self._trigger(task)
+        if self.has_items(task):
+            return any(states[item] not in TASK_OVER for item in self._edges.above(task))
         if trigger in OF_THE_RUN:
+            if self._edges.is_item(task):  # the run was over when its task expanded
+                return False
             return self._worst_of_run is not None
-        above = self.snapshot.dag.graph.upstream(task)
+        above = self._edges.above(task)
         if trigger in NEEDS_NO_FAILURE and any(states[other] in _BLOCKING for other in above):
             return False  # it is blocked: the scheduler only has to record that
         return any(states[other] not in TASK_OVER for other in above)
@@ -118,7 +154,7 @@ class View:
         others = [
             task
             for task, state in enumerate(states)
-            if state not in TASK_OVER and task not in hooks
+            if state not in OVER_OR_ABSENT and self._edges.dag.numbering.node(task) not in hooks
         ]
         return self._worst([self.root_of(task) for task in others])
 
@@ -128,7 +164,7 @@ class View:
         Of several, the one whose cause has the lowest rank. Each task is visited once, without
         recursion, since a chain may have a million tasks.
         """
-        if self._triggers.get(task) in OF_THE_RUN and self._worst_of_run is not None:
+        if self._waits_for_run(task) and self._worst_of_run is not None:
             return self._worst_of_run
         walk = [task]
         while walk:
@@ -151,13 +187,17 @@ class View:
         states = self.snapshot.states
         if states[task] is not TaskState.PENDING or not self._waits_for_graph(task):
             return []
-        above = self.snapshot.dag.graph.upstream(task)
-        return [other for other in above if states[other] not in TASK_OVER]
+        return [other for other in self._edges.above(task) if states[other] not in TASK_OVER]
 
     def _waits_for_graph(self, task: int) -> bool:
         if self.snapshot.refuses or self.is_stopped(task):
             return False
-        return self._triggers.get(task) not in OF_THE_RUN and self.waits_upstream(task)
+        return not self._waits_for_run(task) and self.waits_upstream(task)
+
+    def _waits_for_run(self, task: int) -> bool:
+        """Return whether a task waits for the end of all others: a hook that has not expanded."""
+        expanded = self._edges.is_item(task) or self.has_items(task)
+        return not expanded and self._trigger(task) in OF_THE_RUN
 
     def _worst(self, tasks: Iterable[int]) -> int | None:
         """Return the task whose cause has the lowest rank, of those the one with the lowest

@@ -45,7 +45,9 @@ class Kind(StrEnum):
     AGAIN = "again"
     DUE = "due"
     LAGS = "scheduler_lags"
+    ITEM_LIMIT = "item_limit"
     WINDOW = "window"
+    ITEMS = "items"
     UPSTREAM = "upstream"
 
 
@@ -251,10 +253,22 @@ ROWS = (
         "the scheduler handles the events that are before it",
     ),
     Row(
+        Kind.ITEM_LIMIT,
+        "The item may start, and as many items of its task are dispatched as `max_active` permits.",
+        Mover.ROOT,
+        "one of these items ends",
+    ),
+    Row(
         Kind.WINDOW,
         "The task may start, and the run has as many dispatched tasks as it may have at a time.",
         Mover.ROOT,
         "a dispatched task ends",
+    ),
+    Row(
+        Kind.ITEMS,
+        "The task is mapped, and some of its items are not over.",
+        Mover.ROOT,
+        "the last of its items ends",
     ),
     Row(
         Kind.UPSTREAM,

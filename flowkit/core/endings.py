@@ -6,10 +6,11 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .cause_texts import length, span
+from ..basics.counted import counted
 from .cause_view import View
-from .graph import Graph
+from .run_edges import RunEdges
 from .snapshot import Snapshot, TaskView
+from .spans import length, span
 from .states import RunState, TaskState
 from .triggers import HOOKS
 
@@ -36,17 +37,23 @@ class Failure:
 
 
 def first_failed(snapshot: Snapshot) -> int | None:
-    """Return the task that began the failure of a run: as recorded, else the first that ended."""
+    """Return what began the failure of a run: as recorded, else the first that ended.
+
+    A mapped task that failed with an item did not begin it.
+    """
     recorded = snapshot.run.failed_task
-    if recorded is not None and recorded < len(snapshot.states):
-        return recorded
-    triggers = snapshot.dag.triggers()
+    if recorded is not None and recorded < len(snapshot.states) and snapshot.states[recorded]:
+        item = failed_item(snapshot, recorded)
+        return recorded if item is None else item
+    triggers, node = snapshot.dag.triggers(), snapshot.dag.numbering.node
     failed = [
-        (item.due_ms or 0, task)
+        (item.due_ms or 0, failed_item(snapshot, task) is not None, task)
         for task, item in snapshot.tasks.items()
-        if item.state is TaskState.FAILED and triggers.get(task) not in HOOKS
+        if item.state is TaskState.FAILED
+        and triggers.get(node(task)) not in HOOKS
+        and not (snapshot.edges.is_item(task) and snapshot.dag.maps[node(task)].collect)
     ]
-    return min(failed)[1] if failed else None
+    return min(failed)[2] if failed else None
 
 
 def failure_of(snapshot: Snapshot) -> Failure | None:
@@ -57,7 +64,7 @@ def failure_of(snapshot: Snapshot) -> Failure | None:
     item = snapshot.tasks.get(task, _UNKNOWN) if task is not None else _UNKNOWN
     ended, count = snapshot.at(item.due_ms), _counts(snapshot)
     return Failure(
-        task="" if task is None else snapshot.dag.graph.names[task],
+        task="" if task is None else snapshot.name(task),
         error="" if task is None else snapshot.errors.get(task, ""),
         attempts=item.attempt,
         worker=item.lane.partition(".")[0],
@@ -73,7 +80,14 @@ _UNKNOWN = TaskView(TaskState.FAILED, attempt=0)
 
 
 def _counts(snapshot: Snapshot) -> dict[TaskState, int]:
-    return {state: snapshot.states.count(state) for state in TaskState}
+    """Return how many tasks and items are in each state.
+
+    A mapped task that failed with items is left out, since they count.
+    """
+    counts = {state: snapshot.states.count(state) for state in TaskState}
+    failed = [task for task in snapshot.lengths if snapshot.states[task] is TaskState.FAILED]
+    counts[TaskState.FAILED] -= sum(failed_item(snapshot, task) is not None for task in failed)
+    return counts
 
 
 def _resume(snapshot: Snapshot, failed: int | None) -> str:
@@ -86,7 +100,7 @@ def _resume(snapshot: Snapshot, failed: int | None) -> str:
     command = f"flowkit resume {snapshot.run.run}"
     if failed is None or not snapshot.dag.policy(failed).at_most_once:
         return command
-    return f"{command} --from-task {shlex.quote(snapshot.dag.graph.names[failed])}"
+    return f"{command} --from-task {shlex.quote(snapshot.name(failed))}"
 
 
 def _retry(snapshot: Snapshot, name: str) -> str:
@@ -146,21 +160,42 @@ def _ago(snapshot: Snapshot, when_ms: int) -> str:
 def task_ending(view: View, task: int) -> tuple[str, str]:
     """Return how a task ended and why, as a sentence, and the command that helps."""
     snapshot = view.snapshot
-    name, item = snapshot.dag.graph.names[task], snapshot.tasks[task]
+    name, item = snapshot.name(task), snapshot.tasks[task]
     when = snapshot.at(item.due_ms)
     ago = "" if when is None else f" {_ago(snapshot, when)}"
     match item.state:
         case TaskState.SUCCEEDED:
+            if task in snapshot.dag.maps:
+                items = snapshot.lengths.get(task, 0)
+                return f"Task {name!r} succeeded{ago}, with {counted(items, 'item')}.", ""
             return _succeeded(view, name, item, ago), ""
         case TaskState.FAILED:
-            error = snapshot.errors.get(task, "").rstrip(".")
-            text = f"Task {name!r} failed{ago}, at attempt {item.attempt}"
-            return f"{text}: {error}." if error else f"{text}.", _retry(snapshot, name)
+            return _failed(snapshot, task, name, ago), _retry(snapshot, name)
         case TaskState.SKIPPED:
             return _skipped(view, task, name, ago), ""
         case TaskState.UPSTREAM_FAILED:
             return _upstream_failed(view, task, name)
-    return _cancelled(view, name), _resume(snapshot, None)
+    return _cancelled(view, task, name), _resume(snapshot, None)
+
+
+def _failed(snapshot: Snapshot, task: int, name: str, ago: str) -> str:
+    error = snapshot.errors.get(task, "").rstrip(".")
+    item = failed_item(snapshot, task)
+    if not error and item is not None:
+        text = f"Task {name!r} failed{ago}, since {snapshot.name(item)!r} failed"
+        error = snapshot.errors.get(item, "").rstrip(".")
+    elif task in snapshot.dag.maps:
+        text = f"Task {name!r} failed{ago}"
+    else:
+        text = f"Task {name!r} failed{ago}, at attempt {snapshot.tasks[task].attempt}"
+    return f"{text}: {error}." if error else f"{text}."
+
+
+def failed_item(snapshot: Snapshot, task: int) -> int | None:
+    """Return the first item of a mapped task that has failed, None without one."""
+    states = snapshot.states
+    items = snapshot.edges.items(task)
+    return next((item for item in items if states[item] is TaskState.FAILED), None)
 
 
 def _succeeded(view: View, name: str, item: TaskView, ago: str) -> str:
@@ -180,19 +215,19 @@ def _skipped(view: View, task: int, name: str, ago: str) -> str:
     snapshot = view.snapshot
     if snapshot.tasks[task].lane:
         return f"Task {name!r} was skipped{ago}: its condition was false."
-    above = snapshot.dag.graph.upstream(task)
+    above = snapshot.edges.above(task)
     skipped = [at for at in above if snapshot.states[at] is TaskState.SKIPPED]
-    named = [snapshot.dag.graph.names[at] for at in skipped]
+    named = [snapshot.name(at) for at in skipped]
     trigger = snapshot.dag.policy(task).trigger.value
     of = f", such as {named[0]!r}, which was skipped" if named else ""
     return f"Task {name!r} was skipped: its trigger {trigger!r} did not fit its upstream tasks{of}."
 
 
-def failed_above(graph: Graph, states: Sequence[TaskState], task: int) -> int:
+def failed_above(edges: RunEdges, states: Sequence[TaskState | None], task: int) -> int:
     """Follow a failure upstream to the task that began it; return the task itself without any."""
     wanted = (TaskState.FAILED, TaskState.UPSTREAM_FAILED)
     while states[task] is TaskState.UPSTREAM_FAILED:
-        above = graph.upstream(task)
+        above = edges.above(task)
         blocking = [other for state in wanted for other in above if states[other] is state]
         if not blocking:
             break
@@ -202,19 +237,22 @@ def failed_above(graph: Graph, states: Sequence[TaskState], task: int) -> int:
 
 def _upstream_failed(view: View, task: int, name: str) -> tuple[str, str]:
     snapshot = view.snapshot
-    states, graph = snapshot.states, snapshot.dag.graph
-    at = failed_above(graph, states, task)
+    states = snapshot.states
+    at = failed_above(snapshot.edges, states, task)
     if states[at] is not TaskState.FAILED:
         return f"Task {name!r} did not run, since a task that it needs failed.", ""
     error = snapshot.errors.get(at, "").rstrip(".")
-    text = f"Task {name!r} did not run, since task {graph.names[at]!r} failed"
+    text = f"Task {name!r} did not run, since task {snapshot.name(at)!r} failed"
     return f"{text}: {error}." if error else f"{text}.", _resume(snapshot, at)
 
 
-def _cancelled(view: View, name: str) -> str:
+def _cancelled(view: View, task: int, name: str) -> str:
     snapshot = view.snapshot
+    failed = failed_item(snapshot, snapshot.dag.numbering.node(task))
+    if failed is not None and failed != task:
+        return f"Task {name!r} was cancelled, since {snapshot.name(failed)!r} failed."
     failed = first_failed(snapshot)
     if snapshot.run.state is RunState.CANCELLED or failed is None:
         return f"Task {name!r} did not end, since the run was cancelled."
-    began = snapshot.dag.graph.names[failed]
+    began = snapshot.name(failed)
     return f"Task {name!r} was cancelled, since task {began!r} failed and stopped the run."

@@ -13,11 +13,11 @@ from dataclasses import asdict, dataclass, field
 
 from .cause_rules import RULES, no_scheduler, stop_of
 from .cause_texts import Named, command, sentence
-from .cause_view import View
+from .cause_view import OVER_OR_ABSENT, View
 from .causes import Cause, Kind, Mover, rank
 from .endings import Failure, failure_of, run_ending, task_ending
 from .snapshot import Snapshot
-from .states import RUN_OVER, TASK_OVER
+from .states import RUN_OVER, TASK_OVER, TaskState
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ def causes_of(snapshot: Snapshot) -> View:
 
 def _primary(view: View, task: int) -> Cause:
     """Return the primary cause of a task that is not over: of its state's rules, the first."""
-    for rule in RULES[view.snapshot.states[task]]:
+    for rule in RULES[view.snapshot.states[task] or TaskState.PENDING]:
         cause = rule(view, task)
         if cause is not None:
             return cause
@@ -108,14 +108,14 @@ def _leading(view: View) -> tuple[Cause | None, Named]:
 
 def _open(snapshot: Snapshot) -> list[int]:
     """Return the tasks that are not over."""
-    return [task for task, state in enumerate(snapshot.states) if state not in TASK_OVER]
+    return [task for task, state in enumerate(snapshot.states) if state not in OVER_OR_ABSENT]
 
 
 def _named(view: View, task: int, cause: Cause) -> Named:
     snapshot = view.snapshot
-    names = snapshot.dag.graph.names
-    root = "" if cause.root is None else names[cause.root]
-    return Named(names[task], snapshot.now_ms, snapshot.dag.pinned, snapshot.run.run, root)
+    root = "" if cause.root is None else snapshot.name(cause.root)
+    name = snapshot.name(task)
+    return Named(name, snapshot.now_ms, snapshot.dag.pinned, snapshot.run.run, root)
 
 
 def _group(view: View, task: int, cause: Cause, count: int, direct: int) -> CauseGroup:
@@ -198,8 +198,8 @@ def explanation_of_run(snapshot: Snapshot) -> Explanation:
 
 def explanation_of_task(snapshot: Snapshot, task: int) -> Explanation:
     """Return the explanation of one task."""
-    view, state = causes_of(snapshot), snapshot.states[task]
-    run, name = snapshot.run, snapshot.dag.graph.names[task]
+    view, state = causes_of(snapshot), snapshot.states[task] or TaskState.PENDING
+    run, name = snapshot.run, snapshot.name(task)
     over, causes = state in TASK_OVER, list[CauseGroup]()
     if over:
         text, command = task_ending(view, task)

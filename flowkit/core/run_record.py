@@ -22,8 +22,10 @@ class Parent(NamedTuple):
 class RunRecord:
     """The state of a run. ``stop``: the outcome of a stopping run. Times are ms of Redis' clock.
 
-    ``by``: who submitted it, as that client says; "" if it does not. ``parent``: the attempt that
-    has called it, None if it was submitted. ``has_children``: whether its tasks have called runs.
+    ``total``: the number of tasks, with the items of mapped tasks that exist; ``graph_total``: that
+    without items. ``by``: who submitted it, as that client says; "" if it does not. ``parent``: the
+    attempt that has called it, None if it was submitted. ``has_children``: whether its tasks have
+    called runs.
     """
 
     run: str
@@ -39,6 +41,7 @@ class RunRecord:
     by: str = ""
     parent: Parent | None = None
     has_children: bool = False
+    graph_total: int = 0
 
     @property
     def stopping(self) -> bool:

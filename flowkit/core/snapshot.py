@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from .compiled import CompiledDAG
+from .run_edges import RunEdges
 from .run_record import DEFAULT_WINDOW, RunRecord
 from .states import TaskState
 from .worker_info import WorkerInfo
@@ -79,7 +80,9 @@ class QueueDepth(NamedTuple):
 class Snapshot:
     """A run and what can hold it up.
 
-    ``tasks``: all tasks that are not pending, by number. ``now_ms``: Redis' clock.
+    ``states``: of all tasks and items by number, None where there is no item. ``tasks``: all tasks
+    that are not pending, by number; of items, those that are not over and some others. ``lengths``:
+    the number of items of each mapped task that has expanded. ``now_ms``: Redis' clock.
     ``lease_left_ms``: of the leading scheduler, None without a lease. ``lag``: events that it has
     not applied yet, of all runs, None if unknown. ``refuses``: what Redis answers to a write, "" if
     it accepts writes or was not asked. ``expired``: workers whose lease has expired → when.
@@ -91,7 +94,7 @@ class Snapshot:
 
     run: RunRecord
     dag: CompiledDAG
-    states: Sequence[TaskState]
+    states: Sequence[TaskState | None]
     tasks: Mapping[int, TaskView]
     now_ms: int
     lease_left_ms: int | None = None
@@ -105,6 +108,16 @@ class Snapshot:
     rates: Mapping[str, float] = field(default_factory=dict)
     window: int = DEFAULT_WINDOW
     cancelled_by: str = ""
+    lengths: Mapping[int, int] = field(default_factory=dict)
+
+    @property
+    def edges(self) -> RunEdges:
+        """What tasks and items wait for."""
+        return RunEdges(self.dag, self.lengths)
+
+    def name(self, number: int) -> str:
+        """Return the name of a task or an item."""
+        return self.dag.task_name(number)
 
     @property
     def leads(self) -> bool:

@@ -7,7 +7,7 @@ strict: a field of a wrong type, length or range makes the record damaged.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 from ..core.names import MAX_NAME, is_name
@@ -40,18 +40,20 @@ def parse_run(run: str, values: Sequence[object]) -> RunRecord:
     """Decode the values of ``FIELDS``. Raises CorruptData."""
     dag, graph, run_state, total, submitted, finished, stop, failed, counts, by, *more = values
     parent, children = more
+    tasks, by_state = task_number(total), parse_counts(counts)
     return RunRecord(
         run=run,
         dag_name=dag_name(dag),
         digest=digest(graph),
         state=state(run_state, RunState),
-        total=task_number(total),
+        total=_with_items(tasks, by_state),
         submitted_ms=_time(submitted, "the time of its submission"),
         finished_ms=_time(finished, "the time of its end") if finished else None,
         stop=state(stop, RunState) if stop else None,
         failed_task=task_number(failed) if failed else None,
-        counts=parse_counts(counts),
+        counts=by_state,
         by=parse_caller(by),
+        graph_total=tasks,
         parent=parse_parent(parent),
         has_children=children is not None,
     )
@@ -69,7 +71,10 @@ def parse_parent(data: object) -> Parent | None:
 def parse_progress(values: Sequence[object]) -> RunProgress:
     """Decode the values of ``PROGRESS_FIELDS``. Raises CorruptData."""
     run_state, counts, total = values
-    return RunProgress(state(run_state, RunState), parse_counts(counts), task_number(total))
+    by_state = parse_counts(counts)
+    return RunProgress(
+        state(run_state, RunState), by_state, _with_items(task_number(total), by_state)
+    )
 
 
 def dag_name(data: object) -> str:
@@ -99,6 +104,11 @@ def parse_counts(data: object) -> dict[str, int]:
         raise CorruptData(f"the counts of its tasks are damaged: {shown(data)}")
     pairs = (pair.partition(b"=") for pair in data.split())
     return {state(name, TaskState).value: task_number(count) for name, _, count in pairs}
+
+
+def _with_items(tasks: int, counts: Mapping[str, int]) -> int:
+    """Return the number of tasks with the items of mapped tasks, which only the counts include."""
+    return max(tasks, sum(counts.values()))
 
 
 def _time(data: object, what: str) -> int:

@@ -10,7 +10,8 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
-from flowkit.cli.live_view import ASCII, Row, View, clock, fold, lines_of
+from flowkit.cli.bar import ASCII
+from flowkit.cli.live_view import Row, View, clock, fold, lines_of
 from flowkit.client.running import Running, RunningTask
 from flowkit.core.task_progress import TaskProgress
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from flowkit.core.cause_rules import RULES
-from flowkit.core.cause_texts import _TEXTS, span, why_leaderless
+from flowkit.core.cause_texts import _TEXTS, why_leaderless
 from flowkit.core.causes import ROWS, Kind
 from flowkit.core.compiled import CompiledDAG
 from flowkit.core.explain import (
@@ -28,6 +28,7 @@ from flowkit.core.graph import Graph
 from flowkit.core.retry import Policy
 from flowkit.core.run_record import RunRecord
 from flowkit.core.snapshot import LaneView, LiveWorker, QueueDepth, Snapshot, TaskView
+from flowkit.core.spans import span
 from flowkit.core.states import TASK_OVER, RunState, TaskState
 from flowkit.core.worker_info import WorkerInfo
 

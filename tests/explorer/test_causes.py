@@ -51,7 +51,10 @@ MORE = {
 QUICK = [name for name in [*SYSTEMS, *MORE] if name not in LARGE]
 # What no explored system has: a Redis that refuses writes, tasks that wait for runs, and the
 # attempts that a worker of an older release puts off. ``tests/core/test_explain.py`` has.
-ELSEWHERE = {Kind.REDIS_REFUSES, Kind.ALL_WAIT, Kind.WAITS_FOR_RUN, Kind.PUT_OFF}
+ELSEWHERE = {
+    *(Kind.REDIS_REFUSES, Kind.ALL_WAIT, Kind.WAITS_FOR_RUN, Kind.PUT_OFF),
+    *(Kind.ITEMS, Kind.ITEM_LIMIT),  # tests/core/test_map_causes.py
+}
 
 
 def explained(which: Setup) -> CauseWatch:

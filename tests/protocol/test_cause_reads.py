@@ -7,6 +7,7 @@ from environment import LIST, Environment, compiled
 from real_redis import RealRedis
 
 from flowkit.client.explaining import leading_cause, read_explanation
+from flowkit.client.run_tasks import read_tasks
 from flowkit.core.explain import Explanation
 from flowkit.protocol.client_store import ClientStore
 from flowkit.protocol.link import Link
@@ -57,8 +58,8 @@ def test_a_queue_without_a_worker_and_without_a_scheduler(env: Environment) -> N
     env.queue(0, 1, 2, 3)
     assert explained(env).causes[0].cause == "no_worker"
     run = env.client.read_run("r1")
-    records = env.client.read_records("r1", range(4))
-    sentence, needs_help = leading_cause(env.client, run, compiled(), records)
+    tasks = read_tasks(env.client, "r1", compiled())
+    sentence, needs_help = leading_cause(env.client, run, compiled(), tasks)
     assert sentence == explained(env).sentence
     assert needs_help
 

@@ -63,6 +63,10 @@ class TaskEntry:
     progress: Annotated[
         ProgressEntry | None, "What a running task has reported, null if it has reported nothing."
     ]
+    label: Annotated[str, "Of an item, what its task's `label` made of it, or empty."]
+    items: Annotated[
+        dict[str, int] | None, "Of a mapped task, how many of its items are in each state, or null."
+    ]
 
 
 @dataclass(frozen=True)
@@ -102,6 +106,10 @@ class Status(Document):
     ]
     matching: Annotated[int, "How many tasks match, without `--limit`."]
     more: Annotated[bool, "Whether more tasks match than `tasks` has."]
+    mapped_items: Annotated[
+        list[TaskEntry] | None, "With `--items`, items of the mapped tasks in `tasks`, else null."
+    ]
+    matching_items: Annotated[int, "How many items match, without `--limit`; 0 without `--items`."]
     parent: Annotated[str | None, "The run whose task has called it, null if it was submitted."]
     parent_task: Annotated[str | None, "The name of that task."]
     children: Annotated[list[ChildEntry], "The runs that its tasks have called, at most 1,000."]

@@ -1,0 +1,140 @@
+"""``flowkit status`` of runs with mapped tasks, on records written by hand."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from click.testing import CliRunner, Result
+from json_schema import valid_document
+from mapped_records import OVER, expanded, finished, parse_item, store_item, submitted, write
+
+from flowkit import Client, RunHandle
+from flowkit.cli import main
+from flowkit.core.states import TaskState
+
+
+def show(client: Client, *words: str) -> Result:
+    url = client.shards[0].shard.url
+    result = CliRunner().invoke(main, ["status", "r1", *words, "--redis", url])
+    assert result.exit_code == 0, result.output
+    return result
+
+
+def midway(run: RunHandle, count: int = 60) -> None:
+    """Items of ``parse``: two failed, one is running, one waits; the others have succeeded."""
+    records = expanded(count) | {parse_item(index): OVER for index in range(count)}
+    for index in (3, 55):
+        records[parse_item(index)] = "F2,W.0,0,10,25,5"
+    records[parse_item(4)] = "R1,W.0,0,10,,5"
+    records[parse_item(5)] = "W1,W.0,0,10,60000,5,retry,25"
+    errors = {parse_item(3): "bad row", parse_item(5): "not yet"}
+    write(run, records, errors=errors, labels={parse_item(3): "file \x1b[31md"})
+
+
+@pytest.mark.promise("map-16")
+def test_a_mapped_task_is_one_row_with_a_bar_of_its_items() -> None:
+    with submitted() as (client, run):
+        midway(run)
+        text = show(client).stdout
+    assert "Tasks:     124: 2 failed, 1 running, 1 waiting, 63 pending, 57 succeeded" in text
+    (row,) = re.findall(r"^parse .*", text, re.MULTILINE)
+    bar, rest = row.split(maxsplit=2)[1:]
+    assert len(bar) == 10
+    assert rest.startswith("60 items: 1 running, 1 waiting, 56 succeeded, 2 failed  running")
+    assert "parse[3]: ValueError: bad row" in row
+    assert re.search(r"^store +─+ 60 items: 60 pending +pending", text, re.MULTILINE)
+
+
+@pytest.mark.promise("map-17")
+def test_items_in_some_states_are_listed_with_labels_and_errors() -> None:
+    with submitted() as (client, run):
+        midway(run)
+        text = show(client, "--items", "failed,waiting").stdout
+    rows = [line for line in text.splitlines() if line.startswith("parse[")]
+    assert [row.split()[0] for row in rows] == ["parse[3]", "parse[5]", "parse[55]"]
+    assert r"file \x1b[31md  failed" in rows[0]
+    assert rows[0].endswith("ValueError: bad row")
+    assert "ValueError: not yet" in rows[1]
+    assert "merge" not in text
+
+
+def test_a_list_of_items_says_how_many_more_there_are_and_how_to_see_them() -> None:
+    with submitted() as (client, run):
+        midway(run)
+        result = show(client, "--items", "--task", "pars*", "--limit", "7")
+        assert result.stdout.count("\nparse[") == 7
+        says = "… and 53 more: flowkit status r1 --items all --task 'pars*' --all"
+        assert says in result.stderr
+        assert show(client, "--items", "--task", "parse", "--all").stdout.count("\nparse[") == 60
+        assert show(client, "--items").stdout.count("\nparse[") == 50
+        assert "No item matches." in show(client, "--items", "skipped").stderr
+        assert "No item matches." in show(client, "--items", "--task", "merge").stderr
+
+
+def test_the_document_counts_items_and_lists_them_if_asked() -> None:
+    with submitted() as (client, run):
+        midway(run)
+        plain = valid_document(show(client, "--json").stdout, "flowkit/status/1")
+        listed = valid_document(
+            show(client, "--json", "--items", "failed").stdout, "flowkit/status/1"
+        )
+    by_name = {task["name"]: task for task in plain["tasks"]}
+    assert by_name["parse"]["items"] == {"running": 1, "waiting": 1, "succeeded": 56, "failed": 2}
+    assert by_name["merge"]["items"] is None
+    assert plain["mapped_items"] is None
+    assert plain["total"] == 124
+    assert [item["name"] for item in listed["mapped_items"]] == ["parse[3]", "parse[55]"]
+    assert listed["mapped_items"][0]["label"] == "file \x1b[31md"
+    assert listed["mapped_items"][0]["error"] == "ValueError: bad row"
+    assert listed["matching_items"] == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["--items", "broken"], "unknown state of a task 'broken'"),
+        (["--items", "failed", "--state", "failed"], "omit --state"),
+        (["--items", "failed", "--no-tasks"], "omit --state and --no-tasks"),
+    ],
+)
+def test_a_wrong_use_of_items_is_refused(words: list[str], says: str) -> None:
+    result = CliRunner().invoke(main, ["status", "r1", *words])
+    assert result.exit_code == 2
+    assert says in result.output
+
+
+def test_a_handle_returns_items_with_their_states() -> None:
+    with submitted() as (_, run):
+        midway(run)
+        items = run.items("parse", states=["failed"])
+        assert [(item.name, item.state, item.attempt) for item in items] == [
+            ("parse[3]", TaskState.FAILED, 2),
+            ("parse[55]", TaskState.FAILED, 2),
+        ]
+        assert not items.more
+        some = run.items(states=[TaskState.PENDING], limit=3)
+        assert [item.name for item in some] == ["store[0]", "store[1]", "store[2]"]
+        assert some.more
+        with pytest.raises(ValueError, match="'broken' is not a valid TaskState"):
+            run.items(states=["broken"])
+
+
+def test_the_state_of_a_run_counts_its_items() -> None:
+    with submitted() as (client, run):
+        write(run, finished(4), fields={"counts": "succeeded=12"})
+        status = run.status()
+        assert status.total == 12
+        assert status.counts == {"succeeded": 12}
+        parse = status.tasks[1]
+        assert (parse.items, parse.total_items) == ({"succeeded": 4}, 4)
+        assert status.app_versions == []
+        assert run.record().total == 12, "the counts of the scheduler include items"
+        assert run.record().graph_total == 4
+        write(run, {store_item(2): "x"})
+        assert (
+            "is damaged in Redis"
+            in CliRunner()
+            .invoke(main, ["status", "r1", "--redis", client.shards[0].shard.url])
+            .output
+        )
