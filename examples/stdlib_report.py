@@ -1,10 +1,10 @@
 """Measure the Python standard library in parallel, and write a report as a web page.
 
-Shows fan-out and fan-in, tasks made with `bind`, run parameters, a task with retries that is safe
-to repeat, and results that are plain data.
+Shows a task that is mapped over the parts that another one made, run parameters, a task with
+retries that is safe to repeat, and results that are plain data.
 
-    list_files ─▶ split ─▶ parse_1 … parse_16 ─▶ merge ─▶ rank ─▶ write_report
-        └──────────────────────────────────────────────────▲
+    list_files ─▶ split ─▶ parse[] ─▶ merge ─▶ rank ─▶ write_report
+        └────────────────────────────────────────▲
 
 Run it with a scheduler and worker processes, or inside this process:
 
@@ -41,9 +41,9 @@ from stdlib_report_source import BANDS, Tally, combine, tally_file
 
 from flowkit import DAG, task
 
-PARTS = 16
-"""The number of parse tasks. It is fixed when the DAG is built. With few large parts, workers would
-be idle at the end; with many small parts, most of the time would be overhead."""
+PART_BYTES = 700_000
+"""The size of a part. With few large parts, workers would be idle at the end; with many small
+parts, most of the time would be overhead."""
 
 TOP = 15
 LEFT_OUT = ("dist-packages", "site-packages", "__pycache__")
@@ -57,11 +57,11 @@ class Listing(TypedDict):
     files: list[tuple[str, int]]
 
 
-class Split(TypedDict):
-    """The same files, divided into parts: the paths of each part."""
+class Part(TypedDict):
+    """Some of the files: their paths below root."""
 
     root: str
-    parts: list[list[str]]
+    paths: list[str]
 
 
 @task()
@@ -93,13 +93,15 @@ def entry(path: Path, top: Path) -> tuple[str, int]:
 
 
 @task()
-def split(listing: Listing, top: int = TOP) -> Split:
-    """Divide the files into PARTS parts of about the same size in bytes."""
+def split(listing: Listing, top: int = TOP) -> list[Part]:
+    """Divide the files into parts of about the same size, of at most about PART_BYTES bytes."""
     if not isinstance(top, int) or top < 1:
         raise ValueError(
             f"top: {top!r} is not a number of table rows. Give a whole number of 1 or more."
         )
-    return {"root": listing["root"], "parts": balance(listing["files"], PARTS)}
+    parts = 1 + sum(size for _, size in listing["files"]) // PART_BYTES
+    dealt = balance(listing["files"], parts)
+    return [{"root": listing["root"], "paths": paths} for paths in dealt]
 
 
 def balance(files: list[tuple[str, int]], parts: int) -> list[list[str]]:
@@ -114,14 +116,19 @@ def balance(files: list[tuple[str, int]], parts: int) -> list[list[str]]:
 
 
 @task()
-def parse(work: Split, part: int, top: int = TOP) -> Tally:
-    """Measure the files of part number `part`, counted from 1."""
-    root, paths = Path(work["root"]), work["parts"][part - 1]
-    return combine((tally_file(path, (root / path).read_bytes()) for path in paths), top)
+def parse(part: Part, top: int = TOP) -> Tally:
+    """Measure the files of one part."""
+    root = Path(part["root"])
+    return combine((tally_file(path, (root / path).read_bytes()) for path in part["paths"]), top)
+
+
+def first_file(part: Part) -> str:
+    """Return what people see beside the number of a part."""
+    return f"{part['paths'][0]} …" if part["paths"] else "no file"
 
 
 @task()
-def merge(*parts: Tally, top: int = TOP) -> Tally:
+def merge(parts: list[Tally], top: int = TOP) -> Tally:
     """Add up the parts. Each has kept as many rows as the report shows, so none is missing."""
     return combine(parts, top)
 
@@ -207,8 +214,7 @@ def write_whole(path: Path, text: str) -> None:
 
 
 with DAG("stdlib_report") as dag:
-    parses = [parse.bind(f"parse_{part}", part=part) for part in range(1, PARTS + 1)]
-    list_files >> split >> parses >> merge >> rank >> write_report
+    list_files >> split >> parse.map(label=first_file) >> merge >> rank >> write_report
     list_files >> rank
 
 

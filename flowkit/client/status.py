@@ -91,7 +91,8 @@ class RunStatus:
         """Return the tasks, the edges of the graph, and the state of each task."""
         names, graph = [task.name for task in self.tasks], self.graph
         edges, order = ([], []) if graph is None else (graph.data_edges(), graph.order_edges())
-        return marked(self.dag_name, names, edges, self, order)
+        mapped = [number for number, task in enumerate(self.tasks) if task.items is not None]
+        return marked(self.dag_name, names, edges, self, order, mapped)
 
     def visualize(self) -> str:
         """Return the tasks with their states and neighbours, as text."""

@@ -9,7 +9,9 @@ For type checkers, a call is a value of any type: the results of its run take it
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Never, Protocol, Self
 
@@ -20,7 +22,7 @@ from .task_names import number_of
 
 if TYPE_CHECKING:
     from ..core.compiled import CompiledDAG
-    from .indexing import IndexedDAG
+    from .task_like import TaskLike
 
 MOST_CALLS = 1000  # in one result
 MOST_DEPTH = 100  # of runs that have called each other
@@ -35,10 +37,14 @@ class CallableDAG(Protocol):
     max_workers: int | None
     pin_version: bool
 
-    def indexed(self) -> IndexedDAG:
+    @property
+    def tasks(self) -> Sequence[TaskLike]:
+        """Its tasks."""
+
+    def indexed(self) -> Any:
         """Number its tasks."""
 
-    def compile_for_calls(self, indexed: IndexedDAG) -> CompiledDAG:
+    def compile_for_calls(self, indexed: Any) -> CompiledDAG:
         """Check that workers find its tasks, and compile it."""
 
 
@@ -77,7 +83,10 @@ class Call(Any):  # type: ignore[misc]
         raise AttributeError(f"a call of DAG {self.dag.name!r} cannot be changed")
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Call, (self.dag, dict(self.params), self.result)
+        """Pickle by the name of the DAG in a module, if it has one, so that it stays the same."""
+        more = dict(self.params), self.result
+        place = _place_of(self.dag)
+        return (Call, (self.dag, *more)) if place is None else (_call_at, (*place, *more))
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Call):
@@ -95,6 +104,21 @@ class Call(Any):  # type: ignore[misc]
     def _given(self) -> dict[str, object]:
         given: dict[str, object] = {"params": dict(self.params)} if self.params else {}
         return {**given, **({} if self.result is None else {"result": self.result})}
+
+
+def _place_of(dag: CallableDAG) -> tuple[str, str] | None:
+    """Return the module and the name of a DAG, None without one."""
+    for module in dict.fromkeys(task.base.func.__module__ for task in dag.tasks):
+        for name, value in vars(sys.modules.get(module, sys)).items():
+            if value is dag:
+                return module, name
+    return None
+
+
+def _call_at(module: str, name: str, params: Mapping[str, object], result: str | None) -> Call:
+    """Return a call of the DAG with this name. A child of this program has another main module."""
+    found = "__main__" if module == "__mp_main__" and module not in sys.modules else module
+    return Call(getattr(import_module(found), name), params, result)
 
 
 def check_result(what: str, result: object) -> str | None:
@@ -122,12 +146,23 @@ def wanted_task(compiled: CompiledDAG, result: str) -> int:
     """
     task = number_of(result, compiled.graph.names, f"DAG {compiled.name!r}")
     if not compiled.policy(task).keep_result:
-        raise DAGError(
-            f"task {result!r} of DAG {compiled.name!r} has keep_result=False, so its result is "
-            "deleted before its run ends, and cannot be the result of a call. Name another task, "
-            "or leave keep_result out."
-        )
+        raise _not_kept(compiled.name, result)
     return task
+
+
+def wanted_here(dag_name: str, tasks: Sequence[TaskLike], result: str) -> None:
+    """Check the task whose result a call wants, of a run in this process. As ``wanted_task``."""
+    number = number_of(result, [task.name for task in tasks], f"DAG {dag_name!r}")
+    if not tasks[number].policy.keep_result:
+        raise _not_kept(dag_name, result)
+
+
+def _not_kept(dag_name: str, result: str) -> DAGError:
+    return DAGError(
+        f"task {result!r} of DAG {dag_name!r} has keep_result=False, so its result is deleted "
+        "before its run ends, and cannot be the result of a call. Name another task, or leave "
+        "keep_result out."
+    )
 
 
 def too_deep(name: str) -> DAGError:

@@ -9,6 +9,7 @@ import re
 
 from ..exceptions import ChildRunFailed
 
+_STEP, _SHOWN = " → ", 3  # steps at each end of a long way
 _DEEPER = re.compile(r"run (\S+) failed: (.*)", re.DOTALL)
 
 
@@ -21,8 +22,16 @@ def child_failed(
     if error_type == ChildRunFailed.__name__:
         deeper = _DEEPER.match(error_message)
         if deeper is not None:
-            way = f"{dag_name}/{task} → {deeper[2]}"
+            way = _shortened(f"{dag_name}/{task} → {deeper[2]}")
     return ChildRunFailed(run_id, f"run {run_id} failed: {way}")
+
+
+def _shortened(way: str) -> str:
+    """Leave out steps in the middle of a long way."""
+    steps = way.split(_STEP)
+    if len(steps) <= 2 * _SHOWN:
+        return way
+    return _STEP.join([*steps[:_SHOWN], "…", *steps[-_SHOWN:]])
 
 
 def child_not_succeeded(run_id: str, dag_name: str, state: str) -> ChildRunFailed:

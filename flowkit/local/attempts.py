@@ -33,15 +33,15 @@ from ..context import enter_attempt
 from ..core.compiled import OnFailure
 from ..core.states import TaskState
 from ..definition.call_plan import own_arguments, plan_for, why_skipped
+from ..definition.calls import CallTask
 from ..definition.task import Task
-from ..execution.attempt_contexts import AttemptContexts
 from ..execution.progress import REPORTERS, end_reports
 from ..logging.streams import PRINTED, end_lines
 from ..processes.forked import end_if_forked
 from ..state.open_batches import take_part
+from .lanes import Lanes
 from .outcome import Key, LocalOutcome
 from .run_context import RunContext
-from .threads import LoopThread, ThreadPool
 from .verdicts import outcome_of_error, outcome_of_result
 
 if TYPE_CHECKING:
@@ -56,23 +56,22 @@ class Attempts:
     def __init__(
         self,
         context: RunContext,
-        max_workers: int,
+        lanes: Lanes,
         *,
-        bounded: bool,
         processes: Processes | None = None,
+        outcomes: SimpleQueue[LocalOutcome] | None = None,
     ) -> None:
-        """``max_workers``: most threads. ``bounded``: the caller set it. ``processes``: where to
-        call plain tasks, None for this process.
+        """``processes``: where to call plain tasks, None for this process. ``outcomes``: the queue
+        of a run that a task has called, which shares the lanes.
         """
-        self.outcomes: SimpleQueue[LocalOutcome] = SimpleQueue()
+        self.outcomes = SimpleQueue[LocalOutcome]() if outcomes is None else outcomes
         self._stopping, self._closed, self._pid = False, False, os.getpid()
         self._context, self._cache = context, context.cache
         self._processes = processes
         self._tasks, self._graph = context.numbered.tasks, context.indexed.graph
-        self._bounded = bounded
-        self._contexts = AttemptContexts()
-        self._thread_pool: ThreadPool[Key] = ThreadPool(self._attempt, max_workers, self._contexts)
-        self._loop = LoopThread()
+        self._items, self._name_of = context.items, context.numbered.namer()
+        self._bounded, self._lanes = lanes.bounded, lanes
+        self._contexts, self._loop = lanes.contexts, lanes.loop
         self._lock = Lock()
         # Only attempts with a timeout can be abandoned, so only they are kept here.
         self._ended: set[Key] = set()
@@ -90,7 +89,7 @@ class Attempts:
         records = task.at_most_once and self._context.starting is not None
         blocks = task.cache_ttl is not None or records
         if not task.is_async or self._bounded or blocks:
-            self._thread_pool.put(key)
+            self._lanes.pool.put(partial(self._attempt, key))
             return
         # The loop calls a coroutine in a copy of the context from which it was submitted.
         submit, lost = self._loop.submit, partial(self._report_failure, key, retry=False)
@@ -106,10 +105,11 @@ class Attempts:
                 return False
             self._abandoned.add(key)
             future = self._futures.get(key)
+        self._lanes.is_stuck = True
         if future is not None:
             future.cancel()
         if not task.is_async or self._bounded:
-            self._thread_pool.replace_one()
+            self._lanes.pool.replace_one()
         return True
 
     def note_stop(self) -> None:
@@ -118,12 +118,14 @@ class Attempts:
 
     def stop(self, *, at_once: bool) -> None:
         """End the threads. ``at_once``: do not wait for running attempts."""
-        self._closed = True
+        self.close()
         if self._processes is not None:
             self._processes.stop(at_once=at_once)
-        wait = not at_once and not self._abandoned
-        self._thread_pool.stop(wait=wait)
-        self._loop.stop(wait=wait)
+        self._lanes.stop(at_once=at_once)
+
+    def close(self) -> None:
+        """Let no attempt begin any more."""
+        self._closed = True
 
     def was_cached(self, index: int) -> bool:
         """Return whether the result of the task with that number came from the cache."""
@@ -139,7 +141,7 @@ class Attempts:
         task, args, kwargs = call
         if task.is_async:  # it needs a thread for the bound, or for its cache, which may block
             return self._hand_over(key, call)
-        if self._processes is not None:
+        if self._processes is not None and type(task.func) is not CallTask:
             return self._in_process(self._processes, key, call)
         begun = time.perf_counter()
         try:
@@ -222,7 +224,7 @@ class Attempts:
             return None
         try:
             args: Sequence[Any] = context.arguments(index)
-            about = context.run_id, context.numbered.plain_name(index), attempt, context.params
+            about = context.run_id, self._name_of(index), attempt, context.params
             enter_attempt(*about, comeback=context.comebacks.of(index))
             if context.batches:
                 take_part(context.batches)
@@ -252,10 +254,9 @@ class Attempts:
         return task, args, kwargs
 
     def _may_begin(self, index: int) -> bool:
-        context = self._context
-        if self._closed or (context.items is not None and context.items.is_halted(index)):
+        if self._closed or (self._items is not None and self._items.is_halted(index)):
             return False
-        return not self._stopping or context.continues(index)
+        return not self._stopping or self._context.continues(index)
 
     def _report_result(self, key: Key, value: object, seconds: float) -> bool:
         return self._report(outcome_of_result(self._context, key, value, seconds))

@@ -5,7 +5,7 @@ Without mapped tasks these are plain lists, which are the fastest.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -75,6 +75,11 @@ class Numbered(Generic[T]):
     def label(self, number: int) -> str:
         """Return the label of an item, "" if there is none."""
         return self.names.labels.get(number, "") if isinstance(self.names, ItemNames) else ""
+
+    def namer(self) -> Callable[[int], str]:
+        """Return the function that returns a name without a label, for many calls."""
+        names = self.names
+        return names.plain if isinstance(names, ItemNames) else names.__getitem__
 
     def plain_name(self, number: int) -> str:
         """Return a name without a label."""

@@ -14,7 +14,8 @@ class LocalOutcome(NamedTuple):
 
     ``state`` and ``value``: SUCCEEDED with the result, FAILED for good with the exception, WAITING
     for a retry with the exception or to come again with the ``Again``, SKIPPED with the reason,
-    CANCELLED, or RUNNING with the deadline (monotonic seconds). ``duration``: seconds.
+    CANCELLED, RUNNING with the deadline (monotonic seconds), or QUEUED with the calls of runs,
+    which the task waits for. ``duration``: seconds.
     """
 
     task: int

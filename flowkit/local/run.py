@@ -14,17 +14,22 @@ from __future__ import annotations
 import os
 import uuid
 from collections.abc import Mapping
+from dataclasses import replace
+from queue import SimpleQueue
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..core.run import Run
+from ..definition.calls import Call, wanted_here
 from ..definition.dag import DAGDefinition
 from ..definition.run_parameters import check_params
 from ..definition.task import Task
 from .attempts import Attempts
+from .children import ChildQueue, Family
 from .environment import REAL_ENVIRONMENT, Environment
 from .hooks import LocalHooks
 from .items import Items, MappedGraph
+from .lanes import Lanes
 from .numbered import Numbered
 from .run_context import RunContext
 from .run_events import RunEvents
@@ -34,6 +39,7 @@ from .stopper import Stopper
 if TYPE_CHECKING:
     from ..definition.indexing import IndexedDAG
     from .persistence import Recording, RunPersistence
+    from .processes.pool import Processes
 
 
 def run_here(
@@ -53,22 +59,88 @@ def run_here(
     ``environment``: in tests, its clock advances when the run only waits for time to pass.
     ``in_processes``: call plain tasks in other processes. ``stopper`` can end the run early.
     """
-    indexed = dag.indexed()
-    given = MappingProxyType(dict(params or {}))
-    check_params(dag.name, indexed, [given])
-    numbered = Numbered.of(indexed.tasks, indexed.graph.names, indexed.numbering)
-    events = environment.events(uuid.uuid4().hex, dag.name, numbered)
-    about = _About(dag, indexed, numbered, given, events, environment)
-    persistence = _persistence(about, recording)
-    on_retry = None if dag.hooks is None else dag.hooks.on_retry
-    hooks = LocalHooks(events, dag.name, indexed, numbered, given, on_retry)
-    resolver = _resolver(dag, indexed)
-    context = _context(about, resolver, hooks, persistence)
-    attempts = _attempts(context, max_workers or dag.max_workers, in_processes=in_processes)
-    runner = Runner(context, resolver, attempts, environment, hooks, persistence)
+    lanes = _lanes(max_workers or dag.max_workers, in_processes=in_processes)
+    makers = _Makers(environment, lanes, in_processes)
+    runner = makers.make(dag, params, recording)
     if stopper is not None:
         stopper.attach(runner.interrupt)
-    return runner.run(timeout)
+    try:
+        return runner.run(timeout)
+    finally:
+        makers.stop()
+
+
+class _Makers:
+    """Makes the runs of a family: the first one, and those that tasks call."""
+
+    def __init__(self, environment: Environment, lanes: Lanes, in_processes: bool) -> None:
+        self._environment, self._lanes = environment, lanes
+        self._in_processes = in_processes
+        self._shared: dict[DAGDefinition, tuple[IndexedDAG, Processes | None]] = {}
+        self._family: Family | None = None
+
+    def make(
+        self, dag: DAGDefinition, params: Mapping[str, Any] | None, recording: Recording | None
+    ) -> Runner:
+        """Make the first run."""
+        indexed = dag.indexed()
+        return self._runner(dag, indexed, params, recording, 0, None)
+
+    def _called(self, call: Call, depth: int, queue: ChildQueue) -> Runner:
+        """Make a run that a task has called. Its results are not recorded."""
+        dag: Any = call.dag
+        known = self._shared.get(dag)
+        indexed = dag.indexed() if known is None else known[0]
+        if call.result is not None:
+            wanted_here(dag.name, indexed.tasks[: indexed.own], call.result)
+        runner = self._runner(dag, indexed, call.params, None, depth, queue)
+        runner.family = self._family
+        return runner
+
+    def stop(self) -> None:
+        """End the child processes of the runs that were called, which are over or given up."""
+        for _, processes in self._shared.values():
+            if processes is not None:
+                processes.stop(at_once=True)
+
+    def _new_family(self, queue: SimpleQueue[Any]) -> Family:
+        self._family = Family(queue, self._environment.clock, self._called)
+        return self._family
+
+    def _runner(
+        self,
+        dag: DAGDefinition,
+        indexed: IndexedDAG,
+        params: Mapping[str, Any] | None,
+        recording: Recording | None,
+        depth: int,
+        queue: ChildQueue | None,
+    ) -> Runner:
+        environment, given = self._environment, MappingProxyType(dict(params or {}))
+        check_params(dag.name, indexed, [given])
+        numbered = Numbered.of(indexed.tasks, indexed.graph.names, indexed.numbering)
+        events = environment.events(uuid.uuid4().hex, dag.name, numbered)
+        about = _About(dag, indexed, numbered, given, events, environment)
+        persistence = _persistence(about, recording)
+        on_retry = None if dag.hooks is None else dag.hooks.on_retry
+        hooks = LocalHooks(events, dag.name, indexed, numbered, given, on_retry)
+        resolver = _resolver(dag, indexed)
+        context = _context(about, resolver, hooks, persistence)
+        context = replace(context, depth=depth, new_family=self._new_family)
+        processes = self._processes(dag, context)
+        attempts = Attempts(context, self._lanes, processes=processes, outcomes=queue)
+        return Runner(context, resolver, attempts, environment, hooks, persistence)
+
+    def _processes(self, dag: DAGDefinition, context: RunContext) -> Processes | None:
+        """Return the child processes of a run; runs of one DAG share theirs."""
+        if not self._in_processes:
+            return None
+        from .processes.pool import Processes
+
+        _, known = self._shared.get(dag, (None, None))
+        processes = Processes(context) if known is None else known.for_run(context)
+        self._shared.setdefault(dag, (context.indexed, processes))
+        return processes
 
 
 class _About(NamedTuple):
@@ -130,12 +202,7 @@ def _context(
     )
 
 
-def _attempts(context: RunContext, max_workers: int | None, *, in_processes: bool) -> Attempts:
-    processes = None
-    if in_processes:
-        from .processes.pool import Processes
-
-        processes = Processes(context)
+def _lanes(max_workers: int | None, *, in_processes: bool) -> Lanes:
     cores = os.cpu_count() or 1
     workers = max_workers or (cores if in_processes else min(32, cores + 4))
-    return Attempts(context, workers, bounded=max_workers is not None, processes=processes)
+    return Lanes(workers, bounded=max_workers is not None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from queue import SimpleQueue
 from typing import Any
 
 from ..core.compiled import OnFailure
@@ -20,6 +21,10 @@ from .run_events import RunEvents
 from .storage import CachedResult, CallCache
 
 
+def _no_family(queue: SimpleQueue[Any]) -> Any:
+    raise NotImplementedError
+
+
 @dataclass(frozen=True, slots=True)
 class RunContext:
     """One run. ``numbered``: its tasks and their names. ``items``: None without mapped tasks.
@@ -29,7 +34,9 @@ class RunContext:
     number, without the default. ``cache``: None if no task has a cache_ttl. ``starting``: called
     with the number of an at-most-once task before it starts, None if starts are not recorded.
     ``check``: see Environment. ``batches``: the batches of state stores that were open where the
-    run was started. ``comebacks``: what tasks that come again keep.
+    run was started. ``comebacks``: what tasks that come again keep. ``depth``: how many runs are
+    above this one. ``new_family``: begins a family with the queue of the outcomes of this run,
+    when a task first calls a run.
     """
 
     run_id: str
@@ -48,14 +55,17 @@ class RunContext:
     batches: Batches = field(default_factory=open_batches)
     comebacks: Comebacks = field(default_factory=Comebacks)
     items: Items | None = None
+    depth: int = 0
+    new_family: Callable[[SimpleQueue[Any]], Any] = _no_family
 
     def arguments(self, number: int) -> list[Any]:
         """Return the upstream results of a task or an item, or the event of a hook."""
-        if not self.is_own(number):
+        indexed = self.indexed
+        if (number if self.items is None else self.node(number)) >= indexed.own:
             return [self.hook_event(number)]
         if self.items is not None:
             return self.items.arguments(number)
-        return [self.results[upstream] for upstream in self.indexed.graph.inputs(number)]
+        return [self.results[upstream] for upstream in indexed.graph.inputs(number)]
 
     def find_cached(
         self, number: int, args: Sequence[Any], kwargs: Mapping[str, Any]

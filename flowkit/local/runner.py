@@ -28,7 +28,7 @@ from ..definition.call_plan import may_retry
 from ..exceptions import RunCancelled, TaskTimeout, WaitTimeout
 from .attempts import Attempts
 from .environment import Environment
-from .failure import failure_of
+from .family_member import FamilyMember
 from .hooks import LocalHooks
 from .next_attempts import NextAttempts
 from .outcome import LocalOutcome
@@ -39,7 +39,7 @@ from .timers import Timer, Timers
 Fact = tuple[int, TaskState]
 
 
-class Runner:
+class Runner(FamilyMember):
     """Runs one DAG once, with the parts that run.py has put together."""
 
     def __init__(
@@ -52,45 +52,44 @@ class Runner:
         store: ResultStore | None,
     ) -> None:
         """``store``: None for a run that stores nothing."""
-        self._run_id, self._dag_name = context.run_id, context.dag_name
+        self.run_id, self.dag_name, self.depth = context.run_id, context.dag_name, context.depth
         self._numbered, self._tasks = context.numbered, context.numbered.tasks
         self._context, self._items = context, context.items
         self._results, self._events, self._hooks = context.results, context.events, hooks
         self._run, self._attempts, self._store = resolver, attempts, store
-        self._clock = environment.clock
+        self._lane, self._clock = attempts, environment.clock
         self._timers = Timers(environment.clock)
         self._next = NextAttempts(context, self._timers, environment, hooks)
         self._current = [1] * len(self._tasks)  # the attempt whose outcome counts; 0: ended
         self._errors: dict[int, BaseException] = {}
         self._failed: int | None = None
         self._interrupted = False
-        self._in_flight = 0  # attempts that have begun, were not abandoned and have no outcome
+        self.in_flight = 0  # attempts that have begun, were not abandoned and have no outcome
+        self._begun = 0.0
+        self.family = None
 
     def run(self, timeout: float | None) -> dict[str, Any]:
         """Run to the end and return the results, or raise the first failure (failure.py)."""
-        begun = self._clock.monotonic()
-        end = None if timeout is None else begun + timeout
+        end = None if timeout is None else self._clock.monotonic() + timeout
         at_once = True
         try:
             self._attempts.open()
-            self._events.begun()
-            self._obey(self._begin())
+            self.start()
             while not self._run.finished:
                 self._advance(end)
             self._hooks.finish(lambda: self._check_time(end))
             at_once = False
         finally:
+            if self.family is not None:
+                self.family.close()
             self._attempts.stop(at_once=at_once)
-            self._hooks.forget()
-        if self._run.outcome is not RunState.SUCCEEDED:
-            raise self._failure()
-        self._events.completed(self._clock.monotonic() - begun, self._run.total)
-        states = [self._run.state(index) for index in range(self._context.indexed.own)]
-        return {
-            self._tasks[index].name: self._results[index]
-            for index, state in enumerate(states)
-            if state is TaskState.SUCCEEDED and self._tasks[index].policy.keep_result
-        }
+        return self.results()
+
+    def start(self) -> None:
+        """Begin the run."""
+        self._begun = self._clock.monotonic()
+        self._events.begun()
+        self._obey(self._begin())
 
     def _begin(self) -> list[Command]:
         """Start the run, or resume it with the results of an earlier run."""
@@ -131,13 +130,18 @@ class Runner:
                 if self._store is not None:
                     self._store.record_marked(command)
             elif isinstance(command, StopTasks):
-                self._tell(self._drop_retries(command.tasks))
+                self._stop_tasks(command.tasks)
             elif isinstance(command, EndMap):
                 self._end_map(command)
             elif isinstance(command, DropResults):
                 self._drop(command)
             elif isinstance(command, FinishRun):
                 self._failed = command.failed
+
+    def _stop_tasks(self, tasks: Collection[int]) -> None:
+        self._tell(self._drop_retries(tasks))
+        if self.family is not None:
+            self.family.cancel(self, tasks)
 
     def _drop(self, command: DropResults) -> None:
         for index in command.tasks:
@@ -172,7 +176,7 @@ class Runner:
         self._events.map_ended(command, problem)
 
     def _begin_attempt(self, index: int, attempt: int) -> None:
-        self._in_flight += 1
+        self.in_flight += 1
         self._attempts.begin(index, attempt)
 
     def _drop_retries(self, tasks: Collection[int]) -> list[Fact]:
@@ -183,8 +187,14 @@ class Runner:
 
     def _advance(self, end: float | None) -> None:
         """Wait for outcomes or timers, pass them to the resolver and carry out its commands."""
+        self.proceed(self._wait(end))
+        if not self._run.finished:
+            self._check_time(end)
+
+    def proceed(self, outcomes: list[LocalOutcome]) -> None:
+        """Pass outcomes and due timers to the resolver, and carry out its commands."""
         facts: list[Fact] = []
-        for outcome in self._recorded(self._wait(end)):
+        for outcome in self._recorded(outcomes):
             self._take(outcome, facts)
         for timer in self._timers.pop_due():
             self._handle_timer(timer, facts)
@@ -192,32 +202,34 @@ class Runner:
             self._tell(facts)
             if self._run.outcome in (None, RunState.SUCCEEDED):
                 self._events.progress(self._run.over, self._run.total)
-        if not self._run.finished:
-            self._check_time(end)
 
     def _check_time(self, end: float | None) -> None:
         """Raise if the run must not continue: it timed out or was interrupted."""
         if self._interrupted:
-            raise RunCancelled(self._run_id)
+            raise RunCancelled(self.run_id)
         if end is not None and self._clock.monotonic() >= end:
             raise WaitTimeout(
-                self._run_id,
-                f"DAG {self._dag_name!r} did not end within its timeout, so it was stopped: no "
+                self.run_id,
+                f"DAG {self.dag_name!r} did not end within its timeout, so it was stopped: no "
                 "further task starts. Give run() a longer timeout.",
             )
 
     def _wait(self, end: float | None) -> list[LocalOutcome]:
         """Wait and return the available outcomes; none if a timer or the end is due first."""
-        patience = self._timers.patience(end, idle=not self._in_flight)
-        outcomes = self._attempts.outcomes
+        family, outcomes = self.family, self._attempts.outcomes
+        if family is None:
+            patience = self._timers.patience(end, idle=not self.in_flight)
+        else:
+            patience = family.patience(self, end)
+        available: list[LocalOutcome] = []
         try:
             available = [outcomes.get(timeout=patience)]
             while not outcomes.empty():
                 available.append(outcomes.get_nowait())
         except Empty:
-            return []
+            pass
         self._check_time(None)
-        return available
+        return available if family is None else family.sort(available, self)
 
     def _recorded(self, outcomes: list[LocalOutcome]) -> list[LocalOutcome]:
         """Record the results among them; an outcome that cannot be recorded becomes a failure."""
@@ -234,7 +246,10 @@ class Runner:
         if state is TaskState.RUNNING:
             self._timers.set_deadline(value, index, attempt)
             return
-        self._in_flight -= 1
+        if state is TaskState.QUEUED:
+            self._call(index, attempt, value)
+            return
+        self.in_flight -= 1
         if state is TaskState.WAITING:
             if self._waits(index, attempt, value):
                 return
@@ -280,16 +295,3 @@ class Runner:
             return False
         self._current[index] = attempt + 1
         return True
-
-    # -- failing ---------------------------------------------------------------------------
-
-    def _failure(self) -> Exception:
-        fails = self._context.fails_run
-        errors = {index: error for index, error in self._errors.items() if fails(index)}
-        self._errors.clear()  # the frames of an error refer to this run: avoid a cycle
-        failed = next(iter(errors)) if self._failed is None else self._failed
-        names = self._numbered.names
-        named = {names[index]: error for index, error in errors.items()}
-        error = failure_of(self._run_id, self._dag_name, named, names[failed])
-        self._events.run_failed(failed, error, len(errors))
-        return error

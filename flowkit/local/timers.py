@@ -34,6 +34,16 @@ class Timers:
         self._deadlines: list[Timer] = []
         self._order = count()
 
+    @property
+    def any(self) -> bool:
+        """Whether there is any timer."""
+        return bool(self._retries or self._deadlines)
+
+    @property
+    def first_retry(self) -> float | None:
+        """When the first retry is due, by the clock of the run."""
+        return self._retries[0].when if self._retries else None
+
     def set_retry(self, delay: float, task: int, attempt: int) -> None:
         """Schedule the attempt to begin in ``delay`` seconds."""
         when = self._clock.monotonic() + delay

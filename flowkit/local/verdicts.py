@@ -6,6 +6,7 @@ from ..basics.again import Again
 from ..codec.tables import table_fault
 from ..core.states import TaskState
 from ..definition.call_plan import may_retry
+from ..definition.calls import calls_in, has_calls
 from ..definition.functions import unfit_result
 from ..execution.again import why_not_again
 from .outcome import Key, LocalOutcome
@@ -15,6 +16,12 @@ from .run_context import RunContext
 def outcome_of_result(context: RunContext, key: Key, value: object, seconds: float) -> LocalOutcome:
     """Return the outcome of an attempt whose function has returned ``value``."""
     index, name = key[0], context.numbered.names[key[0]]
+    if has_calls(value):
+        try:
+            calls_in(name, value)
+        except (TypeError, ValueError) as error:
+            return outcome_of_error(context, key, error, retry=False)
+        return LocalOutcome(*key, TaskState.QUEUED, value, seconds)
     if type(value) is Again:
         policy, times = context.numbered.tasks[index].policy, context.comebacks.times(index)
         refused = why_not_again(name, policy, value, times)

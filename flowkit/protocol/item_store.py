@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from .outcomes import Outcome
-from .progress_store import ProgressStore
+from .store import Store
 
 MOST_BLOCKS = 500  # in one call
 CALL_BYTES = 512 * 1024  # of one call, unless it has a single block
 
 
-class ItemStore(ProgressStore):
+class ItemStore(Store):
     """Stores and reads blocks of elements."""
 
     def store_items(self, lane: str, outcome: Outcome) -> bool:

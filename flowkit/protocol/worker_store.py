@@ -27,6 +27,7 @@ from .item_store import ItemStore
 from .keys import of_function
 from .memories import decode_memory, memory_field
 from .outcomes import Outcome
+from .progress_store import ProgressStore
 from .records import parse_record
 from .scripts import script
 from .spent import Flag, Spent
@@ -81,7 +82,7 @@ class Pulse:
     app_known: bool = True
 
 
-class WorkerStore(ItemStore, CallStore):
+class WorkerStore(ItemStore, CallStore, ProgressStore):
     """The calls of one worker, by its parent or one of its lanes."""
 
     def check_rights(self) -> None:

@@ -17,7 +17,7 @@ from real_redis import RealRedis
 from flowkit import Client
 from flowkit.system import LocalSystem
 
-FILES = ("everywhere_app.py", "values_app.py", "again_app.py", "map_app.py")
+FILES = ("everywhere_app.py", "values_app.py", "again_app.py", "map_app.py", "calls_app.py")
 APPS = [str(Path(__file__).with_name(name)) for name in FILES]
 
 

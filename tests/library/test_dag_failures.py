@@ -19,6 +19,7 @@ from flowkit.exceptions import TaskTimeout, WaitTimeout
 from flowkit.local.attempts import Attempts
 from flowkit.local.environment import listener
 from flowkit.local.hooks import LocalHooks
+from flowkit.local.lanes import Lanes
 from flowkit.local.numbered import Numbered
 from flowkit.local.run_context import RunContext
 from flowkit.local.run_events import RunEvents
@@ -299,7 +300,7 @@ def _run_of(made: Task) -> Attempts:
     context = RunContext(
         "r", dag.name, dag.indexed(), numbered, {}, [None], OnFailure.STOP, events, hooks.event
     )
-    return Attempts(context, 1, bounded=True)
+    return Attempts(context, Lanes(1, bounded=True))
 
 
 def test_a_run_over_its_timeout_raises_wait_timeout_and_starts_nothing_more():

@@ -111,7 +111,10 @@ class _Child:
             problem = f"its function or its arguments cannot be read there ({error_text(error)})"
             return pack(BrokenCall(problem))
         func = self._functions[call.function]
-        about = self._run_id, call.task_name, call.attempt, self._params
+        run_id, params = self._run_id, self._params
+        if call.params is not None:
+            run_id, params = call.run_id, MappingProxyType(dict(call.params))
+        about = run_id, call.task_name, call.attempt, params
         enter_attempt(*about, comeback=call.comeback)
         begun = time.perf_counter()
         try:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from copy import copy
 from typing import Any
 
 from ...basics.display_text import error_text
@@ -41,6 +42,15 @@ class Messages:
         self._tasks, self._names = context.numbered.tasks, context.numbered.names
         self._cargo = load_cargo(context.dag_name, context.indexed.tasks)
         self._whole = not main_can_be_imported()
+        self._other_run: tuple[str, dict[str, Any] | None] = ("", None)
+
+    def for_run(self, context: RunContext) -> Messages:
+        """Return the messages of another run of the same DAG, to the same children."""
+        twin = copy(self)
+        twin._context = context
+        twin._tasks, twin._names = context.numbered.tasks, context.numbered.names
+        twin._other_run = context.run_id, dict(context.params)
+        return twin
 
     @property
     def functions(self) -> Mapping[Task, int]:
@@ -80,7 +90,7 @@ class Messages:
         number = self._cargo.number_of(task)
         code = None if number in known else self._cargo.code.get(number)
         comeback = self._context.comebacks.of(index)
-        call = Call(number, code, name, attempt, args, dict(kwargs), comeback)
+        call = Call(number, code, name, attempt, args, dict(kwargs), comeback, *self._other_run)
         try:
             packed = pack(call, whole=self._whole)
         except Exception as error:

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from copy import copy
 from typing import TYPE_CHECKING, Any
 
 from ...basics.display_text import error_text
@@ -53,6 +54,14 @@ class Processes:
         self._deaths: dict[int, int] = {}
         self._stopped = False
 
+    def for_run(self, context: RunContext) -> Processes:
+        """Return the same children for another run of the same DAG, which ``stop`` ends too."""
+        twin = copy(self)
+        twin._context, twin._deaths = context, {}
+        twin._tasks, twin._names = context.numbered.tasks, context.numbered.names
+        twin._messages = self._messages.for_run(context)
+        return twin
+
     def open(self) -> None:
         """Start the first child, if any task needs one. Raises DAGError if it cannot work."""
         if self._messages.functions:
@@ -88,6 +97,8 @@ class Processes:
 
     def stop(self, *, at_once: bool) -> None:
         """End all children. ``at_once``: even those that are making a call."""
+        if self._stopped:
+            return
         self._stopped = True
         self._child_pool.close(at_once=at_once)
 

@@ -16,6 +16,7 @@ from typing import Any
 
 from ...basics.display_text import error_text
 from ...basics.main_module import main_can_be_imported
+from ...definition.calls import CallTask
 from ...definition.functions import attribute_at
 from ...definition.task import Task, registered_task
 from ...exceptions import NotImportableError
@@ -45,8 +46,8 @@ def load_cargo(dag_name: str, tasks: Sequence[Task]) -> Cargo:
     numbers: dict[Task, int] = {}
     for task in tasks:
         base = task.base
-        if task.is_async or base in numbers:
-            continue
+        if task.is_async or base in numbers or type(base.func) is CallTask:
+            continue  # the last only makes calls of runs, in this process
         number = numbers[base] = len(numbers)
         problem = _why_not_by_name(base)
         if problem is None:

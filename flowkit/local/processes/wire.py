@@ -42,7 +42,8 @@ class Ready(NamedTuple):
 class Call(NamedTuple):
     """One attempt. ``code``: the packed function, if this child has not received it before.
 
-    ``comeback``: if the task has come again.
+    ``comeback``: if the task has come again. ``run_id``, ``params``: of another run than that of
+    the first message, else "" and None.
     """
 
     function: int
@@ -52,6 +53,8 @@ class Call(NamedTuple):
     args: Sequence[Any]
     kwargs: Mapping[str, Any]
     comeback: Comeback | None = None
+    run_id: str = ""
+    params: Mapping[str, Any] | None = None
 
 
 class Done(NamedTuple):
