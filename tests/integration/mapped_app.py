@@ -90,3 +90,34 @@ def callers() -> DAG:
     with DAG("callers") as dag:
         numbers >> calls.map() >> total
     return dag
+
+
+@task(delay=0)
+def check(number: int) -> int:
+    print(f"checking {number}")
+    if number % 4 == 1:
+        raise ValueError(f"bad number {number}")
+    return number
+
+
+def checks(name: str = "checks") -> DAG:
+    with DAG(name) as dag:
+        numbers >> check.map(label="number {item}", failures="collect") >> total
+    return dag
+
+
+def strict_checks(name: str = "strict") -> DAG:
+    with DAG(name) as dag:
+        numbers >> check.map(label="number {item}") >> total
+    return dag
+
+
+@task
+def text() -> str:
+    return "abc"
+
+
+def of_text(name: str = "of_text") -> DAG:
+    with DAG(name) as dag:
+        text >> double.map() >> total
+    return dag
