@@ -128,6 +128,13 @@ def test_what_a_worker_put_off_is_no_retry() -> None:
     assert said(some).endswith("It is queued again in 2 s.")
 
 
+def test_what_asked_to_come_again_is_no_retry() -> None:
+    item = TaskView(W, 3, due_ms=62_000, reason="again", since_ms=59_000)
+    some = snapshot(W, P, P, P, task0=item)
+    assert kind_of(some) is Kind.AGAIN
+    assert said(some) == "Task 'extract' comes again in 2 s, as it asked in attempt 3."
+
+
 # -- words --------------------------------------------------------------------------------------
 
 

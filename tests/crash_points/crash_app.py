@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from typing import Protocol
 
-from flowkit import DAG, HookEvent, Hooks, Task, current_attempt, progress, task
+from flowkit import DAG, HookEvent, Hooks, Task, again, current_attempt, progress, task
 
 
 class Stage(Protocol):
@@ -110,6 +110,29 @@ def waits(*values: object) -> str:
     if note() == 1:
         raise ValueError("try again in an hour")
     return "at last"
+
+
+@task(retries=1, delay=1.1)
+def comes_again(*values: object) -> object:
+    """Come again twice, and fail once in between. What it remembers shows if a start was lost."""
+    note()
+    now = current_attempt()
+    memory = now.memory or ()
+    assert isinstance(memory, tuple)
+    if now.times < 2:
+        return again(1.3, memory=(*memory, now.times))
+    return [*memory, now.times]
+
+
+@task(retries=1, delay=1.1)
+def fails_between(*values: object) -> object:
+    """Come again, and fail in the next attempt: the one after it has the same memory."""
+    attempt, now = note(), current_attempt()
+    if now.times == 0:
+        return again(1.3, memory=attempt)
+    if attempt == 1 + int(str(now.memory)):
+        raise ValueError("the first attempt with a memory is meant to fail")
+    return now.times
 
 
 @task(when=_never)
@@ -279,7 +302,15 @@ def mapped() -> DAG:
     return dag
 
 
+def coming_again() -> DAG:
+    """Draw tasks that come again."""
+    with DAG("again") as dag:
+        give.bind("start") >> [comes_again, fails_between] >> listed.bind("end")
+    return dag
+
+
 # Drawn on import, as in any app: the hook of a run is registered with its DAG.
 MIXED, CANCELLED, CACHED, DEATHS = mixed(), cancelled(), cached(), deaths()
 CAREFUL, DROPPED, HASTENED, MAPPED = careful(), dropped(), hastened(), mapped()
+AGAIN = coming_again()
 REGISTERED, TASKS = dict(Task._by_ref), list(Task._all_tasks)

@@ -128,6 +128,18 @@ def hastened() -> Scenario:
     return Scenario("hastened", ((run, dag),), steps, {run: RunState.SUCCEEDED})
 
 
+def comes_again() -> Scenario:
+    """Tasks come again, then a resume makes one of them begin anew."""
+    dag, run = crash_app.AGAIN, "again"
+
+    def anew(env: Environment, client: Client) -> None:
+        with _or_done_before(env):
+            client.run(run).resume(from_task="comes_again")
+
+    steps = (_submit(run, dag), _when_over(run, anew), _read(run))
+    return Scenario("comes_again", ((run, dag),), steps, {run: RunState.SUCCEEDED})
+
+
 def cached() -> Scenario:
     """Of two runs the second finds the result of the first; then a task is run again."""
     dag = crash_app.CACHED
@@ -241,6 +253,7 @@ SCENARIOS: dict[str, Callable[[], Scenario]] = {
             mixed,
             resumed,
             hastened,
+            comes_again,
             cached,
             deaths,
             careful,

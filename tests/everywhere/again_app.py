@@ -42,7 +42,7 @@ async def pages_async(diary: str | None = None) -> object:
 
 def only_first(value: object) -> bool:
     """Only the first attempt may ask."""
-    return current_attempt().times == 0 and value == 1
+    return current_attempt().attempt == 1 and value == 1
 
 
 @task(when=only_first)

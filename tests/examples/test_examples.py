@@ -16,8 +16,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowkit import Task
-from flowkit.testing import run_dag
+from flowkit import Task, again
+from flowkit.testing import call_task, run_dag
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = ROOT / "examples"
@@ -40,6 +40,7 @@ report = load("stdlib_report")
 etl = load("etl")
 approval = load("approval")
 fan_out = load("fan_out")
+poller = load("poller")
 tree_crawler = load("tree_crawler")
 
 
@@ -97,6 +98,19 @@ def test_fan_out_counts_each_prime_once(below: int, primes: int) -> None:
     results = fan_out.dag.run(params={"below": below})
     assert results["total"] == primes
     assert len([name for name in results if name.startswith("count_")]) == fan_out.PARTS
+
+
+def test_poller_reads_each_line_once() -> None:
+    result = run_dag(poller.dag, params={"lines": 5})
+    assert result.results["follow"] == [f"line {number} of 5" for number in range(1, 6)]
+    assert result.tasks["follow"].agains == [0.2, 0.2]
+
+
+def test_poller_remembers_what_it_has_read() -> None:
+    job = poller.Job(3)
+    first = ["line 1 of 3", "line 2 of 3"]
+    assert call_task(poller.follow, job) == again(0.2, memory=first, times=1000)
+    assert call_task(poller.follow, job, memory=first, times=1) == [*first, "line 3 of 3"]
 
 
 def test_the_tree_crawler_finds_equal_files(tmp_path: Path) -> None:
@@ -159,6 +173,7 @@ def test_the_tree_crawler_refuses_what_is_no_folder() -> None:
             ],
         ),
         ("fan_out", ["9592"]),
+        ("poller", ["5 lines, the last one: line 5 of 5"]),
     ],
 )
 def test_the_python_command_prints_the_result(

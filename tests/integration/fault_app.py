@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from flowkit import current_attempt, task
+from flowkit import again, current_attempt, task
 
 FOLDER = Path(os.environ.get("FAULT_FOLDER", "/nowhere"))
 
@@ -302,3 +302,24 @@ def _exits_when_asked(value: object) -> bool:
 @task(when=_exits_when_asked)
 def exits_in_its_condition(value: object) -> None:
     note()
+
+
+# -- tasks that come again --------------------------------------------------------------------
+
+
+@task
+def comes_again(delay: float = 3600.0, last: int = 1) -> object:
+    """Come again until it has done so ``last`` times; keep the numbers of the attempts."""
+    attempts = [*(current_attempt().memory or ()), note()]  # type: ignore[misc]
+    return again(delay, memory=attempts) if current_attempt().times < last else attempts
+
+
+@task
+def comes_again_and_dies() -> object:
+    """End the process of the second attempt, which has a memory."""
+    attempt, memory = note(), current_attempt().memory
+    if attempt == 1:
+        return again(0.05, memory="kept")
+    if attempt == 2:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return [memory, current_attempt().times]
