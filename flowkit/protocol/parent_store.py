@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
+from ..exceptions import NotPermitted
 from .calls import Calls, OpenCalls
 from .decoding import CorruptData, in_parts, is_run_id, task_number, text_of
 from .fact_store import FactStore
@@ -51,8 +52,14 @@ class ParentStore(FactStore):
         return started
 
     def waiting_tasks(self, cursor: str, count: int) -> tuple[str, list[WaitingTask]]:
-        """Return the next cursor ('0' at the end) and some of the tasks that wait for runs."""
-        after, entries = self.link.call("SSCAN", self.keys.parents(), cursor, "COUNT", count)
+        """Return the next cursor ('0' at the end) and some of the tasks that wait for runs.
+
+        None without the right to read them, which access rules of older releases do not give.
+        """
+        try:
+            after, entries = self.link.call("SSCAN", self.keys.parents(), cursor, "COUNT", count)
+        except NotPermitted:
+            return "0", []
         waiting: list[WaitingTask] = []
         for entry in entries:
             run, _, task = entry.partition(b",")
