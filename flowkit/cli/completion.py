@@ -44,7 +44,7 @@ def completion(ctx: click.Context, shell: str) -> None:
 def complete_tasks(ctx: click.Context, incomplete: str) -> list[CompletionItem]:
     """Return the tasks that begin so, of the run that was named before, at most ``MOST_IDS``."""
     try:
-        names = _tasks(ctx)
+        names = _tasks(ctx, incomplete)
     except Exception:
         return []
     found = [name for name in names if name.startswith(incomplete) and name == escape_text(name)]
@@ -69,11 +69,11 @@ def _newest_runs(ctx: click.Context) -> list[Any]:
         return [] if client is None else list(client.runs(MOST_IDS))
 
 
-def _tasks(ctx: click.Context) -> Sequence[str]:
+def _tasks(ctx: click.Context, incomplete: str) -> Sequence[str]:
     from ..client.run_names import find_run
 
     with _client(ctx) as client:
-        return () if client is None else find_run(client, ctx.params["run_id"]).graph().graph.names
+        return () if client is None else find_run(client, ctx.params["run_id"]).names(incomplete)
 
 
 def _client(ctx: click.Context) -> AbstractContextManager[Client | None]:

@@ -33,6 +33,7 @@ def dead() -> None:
 @dead.command()
 @click.option("--dag", metavar="NAME", help="Only tasks of this DAG.")
 @since_option("Only failures within this time: 90s, 30m, 1h or 7d.")
+@click.option("--items", is_flag=True, help="List each item of a mapped task, not just the last.")
 @limit_option(50)
 @json_option
 @redis_options
@@ -42,21 +43,25 @@ def ls(
     /,
     dag: str | None,
     since: float | None,
+    items: bool,
     limit: int,
     as_json: bool,
     **options: Any,
 ) -> None:
-    """List tasks that failed for good, newest failure first."""
+    """List tasks that failed for good, newest failure first.
+
+    Items of a mapped task are one line.
+    """
     from .documents.document import damaged_entries, print_document
     from .documents.system import LetterEntry, Letters
     from .output import note, note_more, print_damaged, print_table
 
-    letters = connect(ctx, options).dead_letters(dag, since, limit)
+    letters = connect(ctx, options).dead_letters(dag, since, limit, fold=not items)
     if as_json:
-        items = [LetterEntry(**_fields(letter)) for letter in letters]
+        entries = [LetterEntry(**_fields(letter)) for letter in letters]
         damaged, more = damaged_entries(letters.damaged), letters.more
         total = None if more else len(letters)
-        print_document(Letters(items=items, damaged=damaged, matching=total, more=more))
+        print_document(Letters(items=entries, damaged=damaged, matching=total, more=more))
         return
     if not letters and not letters.damaged:
         note("No failed tasks were found.")
@@ -131,7 +136,7 @@ def _row(letter: DeadLetter) -> list[str]:
 
     return [
         letter.run_id,
-        letter.task,
+        letter.task + (f" and {letter.others:,} more items" if letter.others else ""),
         letter.dag_name,
         local_time(letter.failed),
         str(letter.attempt),
@@ -153,6 +158,8 @@ def _fields(letter: DeadLetter) -> dict[str, Any]:
         "error_type": letter.error_type,
         "error_message": letter.error_message,
         "at_most_once": letter.at_most_once,
+        "label": letter.label,
+        "others": letter.others,
     }
 
 
@@ -165,6 +172,8 @@ def _show(opened: OpenedLetter) -> None:
     say(f"Run:      {letter.run_id}")
     say(f"DAG:      {letter.dag_name}")
     say(f"Task:     {letter.task}" + (" (at most once)" if letter.at_most_once else ""))
+    if letter.label:
+        say(f"Label:    {indented(letter.label)}")
     say(f"Failed:   {local_time(letter.failed)}, attempt {letter.attempt}")
     say(f"Worker:   {letter.worker}")
     for name, value in opened.params.items():

@@ -41,8 +41,9 @@ def history(
     """Show what happened to a run, oldest first: who submitted, cancelled and resumed it, and each
     attempt with its worker, its outcome and its error.
 
-    With TASK, only the attempts of this task, and what happened to the run as a whole. With
-    --limit, the latest events.
+    With TASK, only the attempts of this task or item (such as parse[7]), and what happened to the
+    run as a whole. With --limit, the latest events. Without TASK, the items of a mapped task that
+    succeeded at once are one event.
     """
     trouble, since = options.pop("trouble"), options.pop("since")
     handle = connect_to_run(ctx, options, run_id)
@@ -100,4 +101,5 @@ def _entry(event: HistoryEvent) -> HistoryEntry:
         traceback=event.traceback,
         rerun=event.rerun,
         tasks=event.tasks,
+        items=event.items,
     )

@@ -43,7 +43,7 @@ LEVELS = (*LogLevel.__members__, "CRITICAL")
 def logs(
     ctx: click.Context, /, run_id: str, task: str | None, as_json: bool, **options: Any
 ) -> None:
-    """Show what the tasks of RUN printed and logged, or one TASK.
+    """Show what the tasks of RUN printed and logged, or one TASK or item, such as parse[7].
 
     Each line begins with the time, the task and, from the second one on, the attempt.
     """
@@ -54,7 +54,7 @@ def logs(
     lines = handle.logs(task, attempt, since=since, **which)
     if as_json:
         _print_documents(handle.run_id, lines)
-    elif not _print_lines(lines, show_task=task is None):
+    elif not _print_lines(lines, task=task):
         _note_nothing(is_narrowed=is_narrowed)
 
 
@@ -67,15 +67,15 @@ def _note_nothing(*, is_narrowed: bool) -> None:
     )
 
 
-def _print_lines(lines: Iterable[LogLine], *, show_task: bool) -> bool:
-    """Print lines; return whether there were any."""
+def _print_lines(lines: Iterable[LogLine], *, task: str | None) -> bool:
+    """Print lines; return whether there were any. ``task``: need not be named in each line."""
     from .output import indented
     from .task_lines import text_of, text_of_missing
 
     any_line = False
     for line in lines:
         any_line = True
-        head = _head(line, show_task=show_task)
+        head = _head(line, show_task=line.task != task)
         if line.missing:
             click.echo(head + text_of_missing(line))
         click.echo(head + indented(text_of(line)))

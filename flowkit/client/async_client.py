@@ -233,10 +233,15 @@ class AsyncClient:
     # -- dead letters ---------------------------------------------------------------------------
 
     async def dead_letters(
-        self, dag: str | None = None, since: float | None = None, limit: int = 100
+        self,
+        dag: str | None = None,
+        since: float | None = None,
+        limit: int = 100,
+        *,
+        fold: bool = False,
     ) -> Listing[DeadLetter]:
         """Return the tasks that failed for good on workers. See ``Client.dead_letters``."""
-        return await self._do(Client.dead_letters, dag, since, limit)
+        return await self._do(Client.dead_letters, dag, since, limit, fold=fold)
 
     async def dead_letter(self, run_id: str, task: str) -> OpenedLetter:
         """Return all details of one task that failed for good. See ``Client.dead_letter``."""

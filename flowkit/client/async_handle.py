@@ -196,6 +196,10 @@ class AsyncRunHandle:
         """Return the result of one task. See ``RunHandle.result``."""
         return await self._do(RunHandle.result, task, lenient=lenient)
 
+    async def names(self, prefix: str = "") -> list[str]:
+        """Return the names of tasks and items that begin so. See ``RunHandle.names``."""
+        return await self._do(RunHandle.names, prefix)
+
     async def mapped(self, task: str, *, lenient: bool = False) -> Mapped[object]:
         """Return the results of a mapped task. See ``RunHandle.mapped``.
 

@@ -245,19 +245,25 @@ class Client(SystemOverview, Purging):
     # -- dead letters ---------------------------------------------------------------------------
 
     def dead_letters(
-        self, dag: str | None = None, since: float | None = None, limit: int = 100
+        self,
+        dag: str | None = None,
+        since: float | None = None,
+        limit: int = 100,
+        *,
+        fold: bool = False,
     ) -> Listing[DeadLetter]:
         """Return the tasks that failed for good on workers, the newest failure first.
 
         ``dag``: only tasks of DAGs with this name. ``since``: only failures of the last ``since``
         seconds. Tasks are listed until the TTL of their run expires, at most 10,000 per shard.
-        ``damaged`` of the list has the entries that cannot be read. Raises TypeError, ValueError
-        for invalid arguments.
+        ``fold``: list one item of each mapped task, the last that failed, with the number of
+        others. ``damaged`` of the list has the entries that cannot be read. Raises TypeError and
+        ValueError for invalid arguments.
         """
         seconds, most = check_since(since), check_limit(limit)
         return gather(
             self.shards,
-            lambda store: find_letters(store, dag, seconds, most + 1),
+            lambda store: find_letters(store, dag, seconds, most + 1, fold=fold),
             lambda letter: letter.failed,
             most,
         )

@@ -8,13 +8,15 @@ and are not listed.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from ..codec.packing import BrokenValue, unpack
 from ..codec.provenance import Provenance, Purpose, params_purpose
+from ..core.compiled import CompiledDAG
+from ..core.numbering import NODE
 from ..core.states import TaskState
-from ..definition.task_names import number_of
 from ..exceptions import TaskNotFailed, UntrustedValue
 from ..protocol.client_store import ClientStore
 from ..protocol.decoding import CorruptData
@@ -23,7 +25,8 @@ from ..protocol.list_reads import Failure
 from ..protocol.listings import DamagedItem, Listing
 from ..protocol.records import ErrorInfo
 from ..protocol.spent import Flag
-from .retrying import Retryable
+from .retrying import Retryable, find_tasks
+from .run_shape import read_shape
 
 
 class Handle(Retryable, Protocol):
@@ -33,16 +36,18 @@ class Handle(Retryable, Protocol):
     max_result_bytes: int
 
 
+MOST_TASKS, MOST_GRAPHS = 10_000, 50  # of graphs that are read for the names of items
 NAMES_BYTES = 16 * 1024 * 1024  # names of 50 graphs of 20,000 tasks
 
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """A task that failed for good.
+    """A task, or an item of a mapped task, that failed for good.
 
     ``attempt``: the number of its last attempt. ``worker``: the lane that ran it. ``failed``: the
     time of the failure, in seconds since 1970 by Redis' clock. ``error_type``, ``error_message``:
-    of its last error.
+    of its last error. ``label``: of an item. ``others``: how many further items of its task the
+    letter stands for, if items were folded.
     """
 
     run_id: str
@@ -54,6 +59,8 @@ class DeadLetter:
     error_type: str
     error_message: str
     at_most_once: bool = False
+    label: str = ""
+    others: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +80,13 @@ class OpenedLetter:
 
 
 def find_letters(
-    store: ClientStore, dag: str | None, since: float | None, limit: int
+    store: ClientStore, dag: str | None, since: float | None, limit: int, *, fold: bool
 ) -> Listing[DeadLetter]:
     """Return the newest letters, newest first. See ``Client.dead_letters``."""
     least = 0 if since is None else store.redis_now_ms() - round(since * 1000)
-    names = _TaskNames(store)
+    names = _Names(store)
     letters: Listing[DeadLetter] = Listing()
+    places: dict[tuple[str, int], int] = {}  # of the letters of mapped tasks
     for part in store.read_dead(least):
         letters.damaged += part.damaged
         failures = store.read_failures([(run, task) for run, task, _ in part])
@@ -86,8 +94,14 @@ def find_letters(
             if isinstance(failure, CorruptData):
                 letters.damaged.append(DamagedItem(f"{run}, task {task}", str(failure)))
             elif failure is not None and dag in (None, failure.dag_name) and len(letters) < limit:
-                name = names.of(failure.digest, task)
-                letters.append(_letter(run, name, failure, when / 1000))
+                name, mapped = names.of(failure.digest, task)
+                if mapped is not None and fold:
+                    at = places.setdefault((run, mapped), len(letters))
+                    if at < len(letters):
+                        letters[at] = replace(letters[at], others=letters[at].others + 1)
+                        continue
+                label = "" if mapped is None else store.read_labels(run, [task])[0]
+                letters.append(_letter(run, name, failure, when / 1000, label))
         letters.cut(limit)  # after each part: there may be millions of damaged entries
         if len(letters) == limit:
             break
@@ -96,10 +110,12 @@ def find_letters(
 
 def open_letter(handle: Handle, task: str) -> OpenedLetter:
     """Return one letter with all details. See ``Client.dead_letter``."""
-    graph = handle.graph().graph
-    number = number_of(task, graph.names, f"run {handle.run_id!r}")
-    upstream = graph.inputs(number)
+    dag, label = handle.graph(), ""
     with handle.shard.run_store(handle.run_id) as store:
+        number = read_shape(store, handle.run_id, dag).number(task, f"run {handle.run_id!r}")
+        upstream = _stored_inputs(dag, number)
+        if number >= len(dag.graph):
+            label = store.read_labels(handle.run_id, [number])[0]
         run, packed = store.read_run(handle.run_id), store.read_params(handle.run_id)
         failure = store.read_failures([(handle.run_id, number)])[0]
         if isinstance(failure, CorruptData):
@@ -112,12 +128,26 @@ def open_letter(handle: Handle, task: str) -> OpenedLetter:
     params, damaged = _params(handle, purpose, packed)
     ended = run.submitted_ms + (failure.record.ended_ms or 0)
     return OpenedLetter(
-        letter=_letter(handle.run_id, task, failure, ended / 1000),
+        letter=_letter(handle.run_id, task, failure, ended / 1000, label),
         traceback=ErrorInfo.unpack(failure.error).traceback,
         params=params,
-        inputs={graph.names[at]: size for at, size in zip(upstream, sizes, strict=True)},
+        inputs={dag.task_name(at): size for at, size in zip(upstream, sizes, strict=True)},
         damaged=damaged,
     )
+
+
+def _stored_inputs(dag: CompiledDAG, number: int) -> list[int]:
+    """Return the tasks and items whose whole results a task or an item gets."""
+    task, index = dag.numbering.split(number)
+    spec = dag.maps.get(task) if index != NODE else None
+    found: list[int] = []
+    for source in dag.graph.inputs(task):
+        over = spec is not None and source in spec.over
+        if source in dag.maps and spec is not None and over and not spec.flatten:
+            found.append(dag.numbering.item(source, index))
+        elif source not in dag.maps and not over:
+            found.append(source)
+    return found
 
 
 def _params(handle: Handle, purpose: Purpose, stored: bytes) -> tuple[Mapping[str, object], str]:
@@ -136,11 +166,10 @@ def failed_tasks(handle: Handle, tasks: Sequence[str]) -> list[str]:
 
     Raises TaskNotFoundError, TaskNotFailed.
     """
-    names = handle.graph().graph.names
-    numbers = [number_of(task, names, f"run {handle.run_id!r}") for task in tasks]
+    dag = handle.graph()
     with handle.shard.run_store(handle.run_id) as store:
-        records = store.read_records(handle.run_id, numbers or range(len(names)))
-    wanted = list(zip(tasks or names, records, strict=True))
+        records = find_tasks(store, handle.run_id, dag, tasks)
+    wanted = [(dag.task_name(number), record) for number, record in records.items()]
     failed = [name for name, record in wanted if record.state is TaskState.FAILED]
     if not failed and not tasks:
         raise TaskNotFailed(
@@ -162,24 +191,43 @@ def _not_failed(run: str, task: str, state: str) -> TaskNotFailed:
     )
 
 
-class _TaskNames:
+class _Names:
     """The names of the tasks in a listing: read from their graphs, as long as that is cheap.
 
     Anyone who may submit runs can make each letter refer to another graph of two million tasks. So
-    a listing reads at most ``NAMES_BYTES`` of graphs; after that, it shows numbers of tasks.
+    a listing reads at most ``NAMES_BYTES`` of graphs; after that, it shows numbers of tasks. Of
+    items, it shows names if the graph is small, since they need all of it.
     """
 
     def __init__(self, store: ClientStore) -> None:
         self._store = store
         self._allowance = Allowance(NAMES_BYTES)
         self._names: dict[str, list[str]] = {}
+        self._mapped: dict[str, CompiledDAG | None] = {}
 
-    def of(self, digest: str, task: int) -> str:
-        """Return the name of a task in the graph of this digest, or its number."""
+    def of(self, digest: str, task: int) -> tuple[str, int | None]:
+        """Return the name of a task in the graph of this digest, or its number.
+
+        Of an item, the number of its mapped task too.
+        """
         if digest not in self._names:
             self._names[digest] = self._read(digest)
         names = self._names[digest]
-        return names[task] if task < len(names) else f"task {task}"
+        if task < len(names):
+            return names[task], None
+        dag = self._with_maps(digest) if names else None
+        if dag is None or not dag.is_valid(task):
+            return f"task {task}", None
+        return dag.task_name(task), dag.numbering.node(task)
+
+    def _with_maps(self, digest: str) -> CompiledDAG | None:
+        """Return the graph of an item, None if it is large or cannot be read."""
+        if digest not in self._mapped:
+            self._mapped[digest] = None
+            if len(self._names[digest]) <= MOST_TASKS and len(self._mapped) <= MOST_GRAPHS:
+                with suppress(CorruptData, MemoryError):
+                    self._mapped[digest] = self._store.read_graph(digest)
+        return self._mapped[digest]
 
     def _read(self, digest: str) -> list[str]:
         if self._allowance.left < 0:
@@ -190,7 +238,7 @@ class _TaskNames:
             return []
 
 
-def _letter(run: str, task: str, failure: Failure, failed: float) -> DeadLetter:
+def _letter(run: str, task: str, failure: Failure, failed: float, label: str) -> DeadLetter:
     info, record = ErrorInfo.unpack(failure.error), failure.record
     return DeadLetter(
         run_id=run,
@@ -202,4 +250,5 @@ def _letter(run: str, task: str, failure: Failure, failed: float) -> DeadLetter:
         error_type=info.type,
         error_message=info.message,
         at_most_once=Flag.AT_MOST_ONCE in record.spent.flags,
+        label=label,
     )

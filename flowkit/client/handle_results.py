@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from ..codec.provenance import Provenance
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from ..protocol.client_store import ClientStore
     from .run_wait import RunWait
 
+MOST_NAMES = 1000
 _FAILED = (TaskState.FAILED, TaskState.UPSTREAM_FAILED)
 
 
@@ -108,6 +110,18 @@ class RunResults:
                 )
             items = read_shape(store, self.run_id, dag).items(number)
         return Mapped(len(items), _Items(self._store, self._reader(lenient=lenient), items))
+
+    def names(self, prefix: str = "") -> list[str]:
+        """Return the names of the tasks that begin so, and of the items: ``parse[`` finds them.
+
+        At most 1,000 items. Raises RunNotFound, RunLost, RunDamaged.
+        """
+        dag = self.graph()
+        names = [name for name in dag.graph.names if name.startswith(prefix)]
+        if dag.maps and "[" in prefix:
+            with self._store() as store:
+                names += islice(read_shape(store, self.run_id, dag).item_names(prefix), MOST_NAMES)
+        return names
 
     def error(self) -> TaskExecutionError:
         """Return the error that made the run fail.

@@ -8,15 +8,18 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from ..basics.counted import counted
 from ..drawing.marks import duration_text
 
 
 class HistoryKind(StrEnum):
-    """What an event tells. ``CUT``: older events are no longer kept."""
+    """What an event tells. ``CUT``: older events are no longer kept. ``MAPPED``: a mapped task is
+    over."""
 
     SUBMITTED = "submitted"
     ATTEMPT = "attempt"
     NOT_RUN = "not_run"
+    MAPPED = "mapped"
     STOPPING = "stopping"
     CANCELLED = "cancelled"
     RESUMED = "resumed"
@@ -37,6 +40,7 @@ _OUTCOMES = {
     "upstream_failed": "did not run: a task before it failed",
     "retry": "failed and is retried",
     "again": "asked to come again",
+    "called": "has called runs, and waits for them",
     "put_off": "was put off: its worker does not have the function",
     "died": "ended with its worker process",
     "suspect": "ended with its worker process, and may be the cause",
@@ -54,7 +58,8 @@ class HistoryEvent:
     which a task ended that did not run, or the state of a run that ended. ``queued``, ``started``,
     ``ended``, ``worker``, ``app_version``: of the attempt; None or "" if unknown. ``due``: when the
     next attempt is due. ``error`` and ``traceback``: of the attempt. ``rerun``: a resume has made
-    the task run again since. ``tasks``: those that a resume or a retry named.
+    the task run again since. ``tasks``: those that a resume or a retry named. ``items``: of a
+    mapped task that is over, the number of its items in each state.
     """
 
     at: float
@@ -73,6 +78,7 @@ class HistoryEvent:
     traceback: str = ""
     rerun: bool = False
     tasks: list[str] = field(default_factory=list)
+    items: dict[str, int] = field(default_factory=dict)
 
     @property
     def waited(self) -> float | None:
@@ -92,6 +98,8 @@ class HistoryEvent:
         match self.what:
             case HistoryKind.ATTEMPT | HistoryKind.NOT_RUN:
                 return self._about_task()
+            case HistoryKind.MAPPED:
+                return self._about_mapped_task()
             case HistoryKind.SUBMITTED:
                 return _by("submitted", self.by)
             case HistoryKind.CANCELLED:
@@ -108,6 +116,14 @@ class HistoryEvent:
             case HistoryKind.CUT:
                 return "older attempts are no longer kept"
         return f"ended: {self.outcome}" + (f", task {self.task} failed" if self.task else "")
+
+    def _about_mapped_task(self) -> str:
+        text = f"{self.task} {_OUTCOMES.get(self.outcome, self.outcome)}"
+        if self.error:
+            return f"{text}: {self.error}"
+        counts = [f"{number:,} {state.replace('_', ' ')}" for state, number in self.items.items()]
+        listed = f": {', '.join(counts)}" if counts else ""
+        return f"{text} with {counted(sum(self.items.values()), 'item')}{listed}"
 
     def _about_task(self) -> str:
         outcome = _OUTCOMES.get(self.outcome, self.outcome)

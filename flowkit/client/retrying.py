@@ -16,7 +16,7 @@ from typing import Protocol
 from ..core.compiled import CompiledDAG
 from ..core.run_record import RunRecord
 from ..core.states import RunState, TaskState
-from ..definition.task_names import numbers_of
+from ..definition.task_names import names_of, numbers_of
 from ..exceptions import RunAlreadyOver, RunNotOver, TaskNotFailed
 from ..protocol.app_functions import function_id, pinned_id
 from ..protocol.change_store import Waiting
@@ -24,6 +24,11 @@ from ..protocol.client_store import ClientStore
 from ..protocol.keys import of_function, ready_list
 from ..protocol.records import TaskRecord
 from .caller import caller
+from .families import resume_family
+from .run_tasks import read_tasks
+
+MOST_RETRIED = 100_000  # items of one mapped task, by one call
+_TROUBLED = (TaskState.FAILED, TaskState.WAITING)
 
 
 class Stored(Protocol):
@@ -48,9 +53,6 @@ class Retryable(Protocol):
     def graph(self, record: RunRecord | None = None) -> CompiledDAG:
         """Return its compiled DAG."""
 
-    def resume(self, from_task: str | Sequence[str] | None = None) -> None:
-        """Resume it from these tasks."""
-
 
 @dataclass(frozen=True, slots=True)
 class Retried:
@@ -67,22 +69,48 @@ class Retried:
 def retry(handle: Retryable, tasks: str | Sequence[str] | None) -> Retried:
     """Retry tasks of a run. See ``RunHandle.retry``."""
     record = handle.record()
-    dag = handle.graph(record)
-    names = dag.graph.names
-    numbers = numbers_of(tasks, names, f"run {handle.run_id!r}", option="tasks")
+    dag, named = handle.graph(record), names_of(tasks, "tasks")
     with handle.shard.run_store(handle.run_id) as store:
-        records = store.read_records(handle.run_id, numbers or range(len(names)))
-    wanted = dict(zip(numbers or range(len(names)), records, strict=True))
+        wanted = find_tasks(store, record.run, dag, named)
     if record.state is RunState.RUNNING:
-        return _hasten(handle, record, dag, wanted, named=bool(numbers))
-    failed = [names[task] for task, item in wanted.items() if item.state is TaskState.FAILED]
-    if not failed and not numbers:
+        return _hasten(handle, record, dag, wanted, named=bool(named))
+    failed = [task for task, item in wanted.items() if item.state is TaskState.FAILED]
+    if not failed and not named:
         raise _nothing_failed(record)
-    for task in numbers:
-        if wanted[task].state is not TaskState.FAILED:
-            raise _wrong_state(record, names[task], wanted[task].state)
-    handle.resume(failed)
-    return Retried(tuple(failed), resumed=True)
+    for task, item in wanted.items() if named else ():
+        if item.state is not TaskState.FAILED:
+            raise _wrong_state(record, dag.task_name(task), item.state)
+    with handle.shard.run_store(handle.run_id) as store:
+        resume_family(store, handle.run_id, failed)
+    return Retried(tuple(map(dag.task_name, failed)), resumed=True)
+
+
+def find_tasks(
+    store: ClientStore, run: str, dag: CompiledDAG, named: Sequence[str]
+) -> dict[int, TaskRecord]:
+    """Return the records of the named tasks and items; without names, those that a retry may mean.
+
+    A mapped task means its items that have failed or wait, and itself if none has. Raises
+    TaskNotFoundError, CorruptData.
+    """
+    if not dag.maps:
+        numbers = numbers_of(named or None, dag.graph.names, f"run {run!r}", option="tasks")
+        asked = numbers or range(len(dag.graph))
+        return dict(zip(asked, store.read_records(run, asked), strict=True))
+    tasks = read_tasks(store, run, dag, most_failed=MOST_RETRIED)
+    numbers = [tasks.shape.number(name, f"run {run!r}") for name in named]
+    items = [number for number in numbers if number >= len(dag.graph)]
+    records = dict(zip(items, store.read_records(run, items), strict=True))
+    for number in [number for number in numbers if number not in records] or (
+        () if named else range(len(dag.graph))
+    ):
+        troubled = {
+            item: record
+            for item, record in (tasks.items.items() if number in dag.maps else ())
+            if dag.numbering.node(item) == number and record.state in _TROUBLED
+        }
+        records.update(troubled or {number: tasks.records[number]})
+    return records
 
 
 def _hasten(
@@ -93,7 +121,6 @@ def _hasten(
     *,
     named: bool,
 ) -> Retried:
-    names = dag.graph.names
     if record.stop is not None:
         raise RunNotOver(
             record.run,
@@ -104,13 +131,13 @@ def _hasten(
         raise _nothing_waits(record, any(i.state is TaskState.FAILED for i in wanted.values()))
     for task, item in wanted.items() if named else ():
         if item.state is TaskState.FAILED:
-            raise _not_over(record, names[task])
+            raise _not_over(record, dag.task_name(task))
         if item.state is not TaskState.WAITING:
-            raise _wrong_state(record, names[task], item.state)
+            raise _wrong_state(record, dag.task_name(task), item.state)
     places = [_waiting(dag, task, wanted[task].attempt) for task in waiting]
     with handle.shard.run_store(handle.run_id) as store:
         store.hasten(handle.run_id, places, caller())
-    return Retried(tuple(names[task] for task in waiting), resumed=False)
+    return Retried(tuple(map(dag.task_name, waiting)), resumed=False)
 
 
 def _waiting(dag: CompiledDAG, task: int, attempt: int) -> Waiting:

@@ -215,10 +215,11 @@ class RunHandle(RunResults, RunFamily):
     ) -> Iterator[LogLine]:
         """Yield what the tasks of the run printed and logged, each attempt in order.
 
-        ``task``, ``attempt``: only of this task, of this attempt. ``follow``: also yield lines that
-        come, until the run has ended. ``level``: only lines of at least this level, a name or a
-        number; what a task prints is INFO. ``since``: seconds; only lines of this time until now.
-        ``tail``: only the last so many of those that are stored now.
+        ``task``, ``attempt``: only of this task or item, of this attempt; of a mapped task, of all
+        its items. ``follow``: also yield lines that come, until the run has ended. ``level``: only
+        lines of at least this level, a name or a number; what a task prints is INFO. ``since``:
+        seconds; only lines of this time until now. ``tail``: only the last so many of those that
+        are stored now.
 
         Lines of tasks that run at the same time come in groups, since workers send them every half
         second. Raises TaskNotFoundError for a name that the DAG does not have, RunNotFound,
@@ -230,9 +231,7 @@ class RunHandle(RunResults, RunFamily):
 
     def log_cursor(self, query: LogQuery, *, follow: bool) -> LogCursor:
         """Return a cursor at the first line of the run. ``logs`` and the async handle use it."""
-        return LogCursor(
-            self.shard, self.run_id, lambda: self.graph().graph.names, query, follow=follow
-        )
+        return LogCursor(self.shard, self.run_id, self.graph, query, follow=follow)
 
     # -- stopping and resuming ------------------------------------------------------------------
 

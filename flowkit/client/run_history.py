@@ -6,7 +6,8 @@ that cannot be read is left out; see ``history_reads``.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from ..core.compiled import CompiledDAG
 from ..core.lanes import worker_of
@@ -17,6 +18,7 @@ from ..protocol.history_reads import ReplacedAttempt, RunEntry
 from ..protocol.records import ErrorInfo, TaskRecord
 from ..protocol.spent import Flag
 from .history import HistoryEvent, HistoryKind
+from .run_tasks import read_tasks
 from .run_versions import fields_of, versions_of_lanes
 
 # Which comes first, of two events at the same time.
@@ -30,6 +32,7 @@ _ORDER = [
     HistoryKind.STOPPING,
     HistoryKind.CANCELLED,
     HistoryKind.NOT_RUN,
+    HistoryKind.MAPPED,
     HistoryKind.ENDED,
 ]
 _RUN_VERBS = {
@@ -50,17 +53,26 @@ def read_history(
 ) -> list[HistoryEvent]:
     """Return what happened to a run and to its tasks, oldest first.
 
-    ``task``: only to this one. ``since``: seconds; only what happened within this time.
+    ``task``: only to this one; of a mapped task, to all its items. Without it, the items of a
+    mapped task are one event, beside those that run, or failed, or had several attempts.
+    ``since``: seconds; only what happened within this time.
     """
-    tasks = range(len(dag.graph)) if task is None else [task]
     since_ms = store.ms_before(since) or 0
     entries = list(store.read_history(run.run, run.submitted_ms))
-    records = dict(zip(tasks, store.read_records(run.run, tasks), strict=True))
-    wanted = set(tasks)
+    tasks = read_tasks(store, run.run, dag) if task is None or task in dag.maps else None
+    if task is None and tasks is not None:
+        records = dict(tasks.known())
+    else:
+        numbers = [task or 0] if tasks is None else tasks.shape.whole(task or 0)
+        records = dict(zip(numbers, store.read_records(run.run, numbers), strict=True))
     replaced = [
-        entry for entry in entries if isinstance(entry, ReplacedAttempt) and entry.task in wanted
+        entry
+        for entry in entries
+        if isinstance(entry, ReplacedAttempt)
+        and (entry.task in records or (task is None and dag.is_valid(entry.task)))
     ]
-    maker = _EventMaker(store, run, dag, records, replaced)
+    counts = {} if tasks is None else tasks.counts
+    maker = _EventMaker(store, run, dag, records, replaced, counts)
     events = [*maker.of_run(entries), *maker.of_attempts(), *maker.of_records()]
     recent = [event for event in events if event.at * 1000 >= since_ms]
     return sorted(recent, key=lambda event: (event.at, _ORDER.index(event.what)))
@@ -76,8 +88,9 @@ class _EventMaker:
         dag: CompiledDAG,
         records: dict[int, TaskRecord],
         replaced: Sequence[ReplacedAttempt],
+        counts: Mapping[int, Mapping[TaskState, int]],
     ) -> None:
-        self._store, self._run, self._names = store, run, dag.graph.names
+        self._store, self._run, self._dag, self._counts = store, run, dag, counts
         self._records, self._replaced = records, replaced
         lanes = [*records.values(), *(entry.record for entry in replaced)]
         known = store.read_versions(run.run, fields_of(lanes))
@@ -142,7 +155,9 @@ class _EventMaker:
             if record.state is TaskState.WAITING and record.since_ms is not None:
                 continue  # and so it is; a worker of an older release writes no history
             error = _error(self._errors.get(task))
-            if not record.lane and record.started_ms is None:
+            if task in self._dag.maps and (record.items is not None or error is not None):
+                yield self._mapped(task, record, error)
+            elif not record.lane and record.started_ms is None:
                 yield self._not_run(task, record, error)
             else:
                 yield self._attempt(task, record, _outcome(record), record.ended_ms, None, error)
@@ -178,6 +193,12 @@ class _EventMaker:
             rerun=rerun,
         )
 
+    def _mapped(self, task: int, record: TaskRecord, error: ErrorInfo | None) -> HistoryEvent:
+        counts = self._counts.get(task, {})
+        event = self._not_run(task, record, error)
+        items = {state.value: counts[state] for state in TaskState if state in counts}
+        return replace(event, what=HistoryKind.MAPPED, items=items)
+
     def _not_run(self, task: int, record: TaskRecord, error: ErrorInfo | None) -> HistoryEvent:
         # A release before this one did not record the time.
         ended = self._time(record.ended_ms) or (self._run.finished_ms or 0) / 1000
@@ -195,7 +216,7 @@ class _EventMaker:
         return None if ms is None else (self._run.submitted_ms + ms) / 1000
 
     def _name(self, task: int | None) -> str | None:
-        return self._names[task] if task is not None and task < len(self._names) else None
+        return self._dag.task_name(task) if task is not None and self._dag.is_valid(task) else None
 
 
 def _error(packed: bytes | None) -> ErrorInfo | None:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
@@ -22,6 +22,7 @@ from ..arguments import check_since
 from ..basics.log_level import LogLevel
 from ..basics.log_line import LogLine
 from ..clock import SYSTEM_CLOCK
+from ..core.compiled import CompiledDAG
 from ..core.states import RUN_OVER
 from ..protocol.client_store import ClientStore
 from ..protocol.log_chunks import LogChunk, read_chunks
@@ -41,7 +42,9 @@ class Shard(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class LogQuery:
-    """Which lines to read. ``level``: at least; ``since``: seconds since 1970."""
+    """Which lines to read. ``task``: a mapped task means its items too. ``level``: at least.
+    ``since``: seconds since 1970.
+    """
 
     task: int | None = None
     attempt: int | None = None
@@ -60,20 +63,20 @@ class LogCursor:
         self,
         shard: Shard,
         run_id: str,
-        names: Callable[[], Sequence[str]],
+        graph: Callable[[], CompiledDAG],
         query: LogQuery,
         *,
         follow: bool,
     ) -> None:
-        """``names`` returns the names of the tasks; it is called once."""
+        """``graph`` returns the compiled DAG of the run; it is called once."""
         self._shard = shard
         self._run_id = run_id
-        self._read_names = names
+        self._read_graph = graph
         self._query = query
         self._follow = follow
         self._after = ""
         self._next: dict[tuple[int, int, str, int], int] = {}
-        self._names: Sequence[str] = ()
+        self._dag: CompiledDAG | None = None
         self.is_over = False
         self.has_moved = False
 
@@ -82,7 +85,7 @@ class LogCursor:
 
         Raises RunNotFound, RunDamaged, RunLost.
         """
-        self._names = self._names or self._read_names()
+        self._dag = dag = self._dag or self._read_graph()
         with self._shard.run_store(self._run_id) as store:
             run = store.read_run(self._run_id)
             now_ms = store.redis_now_ms()
@@ -92,16 +95,18 @@ class LogCursor:
             settled = run.finished_ms is None or now_ms - run.finished_ms > SETTLE_S * 1000
             self.is_over = (ended and settled) or not (ended or self._follow)
         self.has_moved, self._after = after != self._after, after
-        return [line for chunk in chunks for line in self._lines(chunk)]
+        return [line for chunk in chunks for line in self._lines(dag, chunk)]
 
     @property
     def pause(self) -> float:
         """Seconds to wait before the next part, unless the last one has moved the cursor."""
         return POLL_S if self._follow else SETTLE_S / 10
 
-    def _lines(self, chunk: LogChunk) -> Iterator[LogLine]:
+    def _lines(self, dag: CompiledDAG, chunk: LogChunk) -> Iterator[LogLine]:
         query = self._query
-        if query.task not in (None, chunk.task) or chunk.task >= len(self._names):
+        if not dag.is_valid(chunk.task):
+            return
+        if query.task not in (None, chunk.task, dag.numbering.node(chunk.task)):
             return
         if query.attempt not in (None, chunk.attempt):
             return
@@ -117,7 +122,7 @@ class LogCursor:
             line = LogLine(
                 time=record.time_ms / 1000,
                 level=record.level,
-                task=self._names[chunk.task],
+                task=dag.task_name(chunk.task),
                 attempt=chunk.attempt,
                 stream=record.stream,
                 text=record.text,

@@ -17,7 +17,7 @@ from typing import Protocol
 
 from ..core.compiled import CompiledDAG
 from ..core.mapping import MapSpec
-from ..core.numbering import NODE, split_name
+from ..core.numbering import NODE, item_name, split_name
 from ..core.states import TASK_OVER, TaskState
 from ..definition.task_names import number_of
 from ..exceptions import FlowkitError, TaskNotFoundError
@@ -90,6 +90,14 @@ class RunShape:
         if task is None or task[0] not in names:
             return number_of(name, names, whose)
         raise TaskNotFoundError(f"{whose} has no task {name!r}: {self._why(task[0])}")
+
+    def item_names(self, prefix: str) -> Iterator[str]:
+        """Yield the names of the items that begin so."""
+        for task, length in self.lengths.items():
+            name = self.dag.graph.names[task]
+            if prefix.startswith(f"{name}["):
+                items = (item_name(name, index) for index in range(length))
+                yield from (item for item in items if item.startswith(prefix))
 
     def mapped(self, name: str, whose: str) -> int:
         """Return the number of a mapped task. Raises what ``number`` raises, and FlowkitError."""

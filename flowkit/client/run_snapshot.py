@@ -9,7 +9,7 @@ from ..basics.shorten import shorten
 from ..core.compiled import CompiledDAG
 from ..core.lanes import worker_of
 from ..core.run_record import RunRecord
-from ..core.snapshot import LaneView, LiveWorker, QueueDepth, Snapshot, TaskView
+from ..core.snapshot import CHILDREN, LaneView, LiveWorker, QueueDepth, Snapshot, TaskView
 from ..core.states import RunState, TaskState
 from ..core.task_progress import TaskProgress
 from ..core.worker_info import WorkerInfo
@@ -52,6 +52,7 @@ def read_snapshot(
     queues = {dag.policy(task).queue for task in queued}
     return replace(
         snapshot,
+        children=_open_children(store, run.run, views),
         lease_left_ms=store.lease_left_ms(),
         lag=store.read_lag(),
         refuses=store.read_refusal() if asks_redis else "",
@@ -87,6 +88,14 @@ def _read_tasks(
         cancelled_by=by,
         lengths=lengths,
     )
+
+
+def _open_children(
+    store: ClientStore, run: str, views: Mapping[int, TaskView]
+) -> dict[int, tuple[str, int]]:
+    """Return, for tasks that wait for runs, one that is not over, and how many are not."""
+    waiting = [task for task, item in views.items() if item.reason == CHILDREN]
+    return {} if not waiting else store.read_open_calls(run, waiting[:MOST_ERRORS])
 
 
 def _views(

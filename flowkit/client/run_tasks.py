@@ -73,11 +73,17 @@ class RunTasks:
 
 
 def read_tasks(
-    store: RecordStore, run: str, dag: CompiledDAG, wanted: Collection[int] = ()
+    store: RecordStore,
+    run: str,
+    dag: CompiledDAG,
+    wanted: Collection[int] = (),
+    *,
+    most_failed: int = MOST_FAILED,
 ) -> RunTasks:
     """Read the records of a run, in a round trip per thousand tasks and items.
 
-    ``wanted``: items whose records are kept. Raises CorruptData.
+    ``wanted``: items whose records are kept. ``most_failed``: how many failed items of each mapped
+    task are kept. Raises CorruptData.
     """
     records = store.read_records(run, range(len(dag.graph)))
     shape = read_shape(store, run, dag, records)
@@ -87,16 +93,18 @@ def read_tasks(
         rows = max(shape.lengths.values())
         tasks.states.extend([None] * (rows * numbering.width))
     for task in sorted(shape.lengths):
-        _read_items(store, run, tasks, task, wanted)
+        for number, record in _read_items(store, run, tasks, task):
+            if _is_kept(record.state, tasks.counts[task], most_failed) or number in wanted:
+                tasks.items[number] = record
     return tasks
 
 
 def _read_items(
-    store: RecordStore, run: str, tasks: RunTasks, task: int, wanted: Collection[int]
-) -> None:
-    numbers = tasks.shape.items(task)
+    store: RecordStore, run: str, tasks: RunTasks, task: int
+) -> Iterator[tuple[int, TaskRecord]]:
+    """Yield the items of a task, and count them."""
+    numbers, lanes = tasks.shape.items(task), set[str]()
     counts = tasks.counts[task] = {}
-    lanes = set[str]()
     for at in range(0, len(numbers), PART):
         part = numbers[at : at + PART]
         for number, record in zip(part, store.read_records(run, part), strict=True):
@@ -105,11 +113,10 @@ def _read_items(
             if record.lane not in lanes:
                 lanes.add(record.lane)
                 tasks.lanes[number] = record
-            if _is_kept(state, counts) or number in wanted:
-                tasks.items[number] = record
+            yield number, record
 
 
-def _is_kept(state: TaskState, counts: Mapping[TaskState, int]) -> bool:
+def _is_kept(state: TaskState, counts: Mapping[TaskState, int], most_failed: int) -> bool:
     if state is TaskState.FAILED:
-        return counts[state] <= MOST_FAILED
+        return counts[state] <= most_failed
     return state is not TaskState.PENDING and state not in TASK_OVER

@@ -32,7 +32,7 @@ from collections.abc import Callable, Mapping
 from .cause_view import View
 from .causes import Cause, Kind
 from .lanes import worker_of
-from .snapshot import AGAIN, PUT_OFF
+from .snapshot import AGAIN, CHILDREN, PUT_OFF
 from .states import TaskState
 
 QUICK_S = 10.0  # a lane that ends an attempt that often does not count as busy
@@ -216,6 +216,16 @@ def worker_lost(view: View, task: int) -> Cause:
 # -- waiting ------------------------------------------------------------------------------------
 
 
+def children(view: View, task: int) -> Cause | None:
+    """It waits for runs that it has called."""
+    item = view.snapshot.tasks[task]
+    if item.reason != CHILDREN:
+        return None
+    run, number = view.snapshot.children.get(task, ("", 0))
+    since = view.snapshot.at(item.since_ms)
+    return Cause(Kind.CHILDREN, holder=run, number=number, since_ms=since)
+
+
 def later(view: View, task: int) -> Cause | None:
     """Its next attempt is due later."""
     item, snapshot = view.snapshot.tasks[task], view.snapshot
@@ -273,5 +283,5 @@ RULES: Mapping[TaskState, tuple[Rule, ...]] = {
         queued,
     ),
     TaskState.RUNNING: (redis_refuses, running, no_scheduler, worker_lost),
-    TaskState.WAITING: (redis_refuses, stopping, later, no_scheduler, due),
+    TaskState.WAITING: (redis_refuses, stopping, children, later, no_scheduler, due),
 }

@@ -44,6 +44,7 @@ def command(cause: Cause, named: Named) -> str:
         "task": shlex.quote(named.task),
         "queue": cause.place,
         "version": named.pinned,
+        "holder": cause.holder,
     }
     return cause.row.command.format_map(words)
 
@@ -232,6 +233,11 @@ def _again(cause: Cause, named: Named) -> str:
     )
 
 
+def _children(cause: Cause, named: Named) -> str:
+    runs, such = _many(cause.number, "run"), f", such as {cause.holder}" if cause.holder else ""
+    return f"Task {named.task!r} waits for {runs} that it has called{such}{_since(cause, named)}."
+
+
 def _due(cause: Cause, named: Named) -> str:
     return f"The next attempt of task {named.task!r} is due: the scheduler queues it."
 
@@ -284,6 +290,7 @@ _TEXTS: Mapping[Kind, Callable[[Cause, Named], str]] = {
     Kind.RUNNING: _running,
     Kind.RETRY: _retry,
     Kind.AGAIN: _again,
+    Kind.CHILDREN: _children,
     Kind.DUE: _due,
     Kind.LAGS: _lags,
     Kind.ITEM_LIMIT: _item_limit,

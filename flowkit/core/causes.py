@@ -43,6 +43,7 @@ class Kind(StrEnum):
     RUNNING = "running"
     RETRY = "retry"
     AGAIN = "again"
+    CHILDREN = "children"
     DUE = "due"
     LAGS = "scheduler_lags"
     ITEM_LIMIT = "item_limit"
@@ -105,7 +106,7 @@ class Row:
 
     ``when``: when it applies, unless an earlier cause does. ``by``: who changes it next. ``next``:
     what that does. ``command``: what a user can do, "" if nothing helps but to wait. In it, {run},
-    {task}, {queue} and {version} are replaced.
+    {task}, {queue}, {version} and {holder} are replaced.
     """
 
     kind: Kind
@@ -239,6 +240,13 @@ ROWS = (
         Mover.TIME,
         "the next attempt is due",
         "flowkit retry {run} {task}",
+    ),
+    Row(
+        Kind.CHILDREN,
+        "The task waits for runs that it has called.",
+        Mover.WORKER,
+        "the last of these runs ends",
+        "flowkit why {holder}",
     ),
     Row(
         Kind.DUE,

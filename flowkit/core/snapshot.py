@@ -21,6 +21,7 @@ from .worker_info import WorkerInfo
 # The reasons of a waiting task that a worker put off, and of one that asked to come again.
 PUT_OFF = "worker"
 AGAIN = "again"
+CHILDREN = "children"  # of one that waits for runs which it has called
 
 
 class TaskView(NamedTuple):
@@ -89,7 +90,8 @@ class Snapshot:
     ``depths``: None if the queues were not read. ``has``: whether an app (id) has a function (its
     number in the DAG), None if not asked. ``errors``: last errors by task, as far as read.
     ``rates``: attempts that ended per second in the last minute, by queue. ``cancelled_by``: who
-    cancelled the run, "" if unknown.
+    cancelled the run, "" if unknown. ``children``: of tasks that wait for runs, one that is not
+    over, and how many are not.
     """
 
     run: RunRecord
@@ -108,6 +110,7 @@ class Snapshot:
     rates: Mapping[str, float] = field(default_factory=dict)
     window: int = DEFAULT_WINDOW
     cancelled_by: str = ""
+    children: Mapping[int, tuple[str, int]] = field(default_factory=dict)
     lengths: Mapping[int, int] = field(default_factory=dict)
 
     @property

@@ -44,6 +44,27 @@ class FamilyReads(Store):
         replies = self.link.batch_each([("HGET", self.keys.run(run), "children") for run in runs])
         return [run for run, reply in zip(runs, replies, strict=True) if isinstance(reply, bytes)]
 
+    def read_open_calls(self, run: str, tasks: Sequence[int]) -> dict[int, tuple[str, int]]:
+        """Return, for tasks that wait for runs, the first that is not over, and how many are not.
+
+        Three round trips for each. Damaged ones are left out.
+        """
+        key, found = self.keys.children(run), dict[int, tuple[str, int]]()
+        for task in tasks:
+            with suppress(CorruptData):
+                (data,) = self.link.batch_each([("HGET", key, task)])
+                attempt = OpenCalls.decode(data).attempt
+                (data,) = self.link.batch_each([("HGET", key, f"{task},{attempt}")])
+                runs = [called.run for called in Calls.unpack(data).runs]
+                states = self.link.batch_each(
+                    [("HGET", self.keys.run(name), "state") for name in runs]
+                )
+                waits = [
+                    name for name, state in zip(runs, states, strict=True) if state == b"running"
+                ]
+                found[task] = (waits[0] if waits else "", len(waits))
+        return found
+
     def read_calls_of(self, run: str) -> Iterator[CalledBy]:
         """Yield what the attempts of a run have called, in no order. Damaged calls are left out.
 

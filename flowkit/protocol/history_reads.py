@@ -2,9 +2,9 @@
 
 The scripts write an entry in the step that makes the change (``lua/_lib/history.lua``), as a verb
 and a text. The verbs of an attempt have its task and its record: ``retry``, ``put_off``, ``died``,
-``again``, ``suspect``, ``lost``, ``released`` and ``rerun``. The others are ``cancel``, ``resume``,
-``finish``, ``hasten`` and ``stop``. An entry of another form is of a newer release, or damaged: it
-is skipped.
+``again``, ``called``, ``suspect``, ``lost``, ``released`` and ``rerun``. The others are
+``cancel``, ``resume``, ``finish``, ``hasten`` and ``stop``. An entry of another form is of a newer
+release, or damaged: it is skipped.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from .run_records import parse_caller
 from .store import Store
 
 ATTEMPT_VERBS = frozenset(
-    {"retry", "put_off", "again", "died", "suspect", "lost", "released", "rerun"}
+    {"retry", "put_off", "again", "called", "died", "suspect", "lost", "released", "rerun"}
 )
 HISTORY_BOUND = 5000  # entries that are kept at least
 HISTORY_PART = 1000  # entries per read

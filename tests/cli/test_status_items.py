@@ -138,3 +138,13 @@ def test_the_state_of_a_run_counts_its_items() -> None:
             .invoke(main, ["status", "r1", "--redis", client.shards[0].shard.url])
             .output
         )
+
+
+def test_a_drawing_of_a_run_shows_a_mapped_task_with_its_items() -> None:
+    with submitted() as (client, run):
+        midway(run)
+        words = ["graph", "--run", "r1", "--redis", client.shards[0].shard.url]
+        text = CliRunner().invoke(main, words).stdout
+        assert "parse[]\n  State: running · 58/60 items, 2 failed" in text
+        write(run, finished(0))
+        assert "store[]\n  State: succeeded\n" in CliRunner().invoke(main, words).stdout

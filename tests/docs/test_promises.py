@@ -18,7 +18,7 @@ from pages import ROOT
 import flowkit
 
 PAGE = ROOT / "docs" / "promises.md"
-MODULES = ["flowkit", "task", "dag", "map", "logging", "state", "exceptions", "sight"]
+MODULES = ["flowkit", "task", "dag", "map", "call", "logging", "state", "exceptions", "sight"]
 # What a promise says about where it holds → the fixtures of this folder that go to all of it.
 EVERYWHERE = "tests/everywhere/"
 PLACES = {"Everywhere": {"place"}, "Every store": {"state", "make"}}

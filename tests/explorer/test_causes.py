@@ -48,11 +48,14 @@ MORE = {
         kinds=frozenset({"hints", "lapse"}),
     ),
 }
-QUICK = [name for name in [*SYSTEMS, *MORE] if name not in LARGE]
+# What a client says of items is tested in tests/core/test_map_causes.py.
+MAPPED = {name for name, which in SYSTEMS.items() if which.plan.dag.maps}
+QUICK = [name for name in [*SYSTEMS, *MORE] if name not in LARGE | MAPPED]
 # What no explored system has: a Redis that refuses writes, tasks that wait for runs, and the
 # attempts that a worker of an older release puts off. ``tests/core/test_explain.py`` has.
 ELSEWHERE = {
     *(Kind.REDIS_REFUSES, Kind.ALL_WAIT, Kind.WAITS_FOR_RUN, Kind.PUT_OFF),
+    Kind.CHILDREN,  # tests/integration/test_called_runs.py
     *(Kind.ITEMS, Kind.ITEM_LIMIT),  # tests/core/test_map_causes.py
 }
 

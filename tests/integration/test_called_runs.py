@@ -141,6 +141,7 @@ def test_a_thousand_children_of_one_task(running: System) -> None:
         assert "returned 1,001 calls; the limit is 1,000" in str(run.error())
 
 
+@pytest.mark.promise("call-7")
 def test_a_resume_resumes_what_a_task_has_called(running: System) -> None:
     with running.client() as client:
         run = client.submit(app.outer("calls_frail"), params={"gate": "better"})
@@ -259,3 +260,16 @@ def test_runs_know_their_parent_and_their_children(running: System) -> None:
 
 def _over(client: Client, run: RunHandle) -> list[bool]:
     return [client.run(child).record().finished_ms is not None for child in children(client, run)]
+
+
+def test_why_names_the_run_that_holds_a_task_up(running: System) -> None:
+    with running.client() as client:
+        run = client.submit(app.outer("calls_held"), params={"gate": "held"})
+        running.started("leaf")
+        cause = run.explain("calls_held")
+        assert "waits for 2 runs that it has called, such as " in cause.sentence
+        assert cause.command in [f"flowkit why {child}" for child in children(client, run)]
+        running.open_gate("held")
+        assert run.wait(30) is RunState.SUCCEEDED
+        outcomes = [event.outcome for event in run.history("calls_held")]
+        assert "called" in outcomes

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import threading
 import time
 from collections import Counter
@@ -13,7 +14,7 @@ import pytest
 from flowkit import DAG, HookEvent, Hooks, Mapped, StateManager, Task, current_attempt
 from flowkit.clock import FakeClock
 from flowkit.core.states import TaskState
-from flowkit.exceptions import MapError, TaskTimeout
+from flowkit.exceptions import MapError, TaskNotFoundError, TaskTimeout
 from flowkit.testing import run_dag
 
 OK, FAILED, SKIPPED = TaskState.SUCCEEDED, TaskState.FAILED, TaskState.SKIPPED
@@ -428,3 +429,26 @@ def test_lines_name_items_with_their_labels(capsys: pytest.CaptureFixture[str]) 
 def test_the_result_of_a_dropped_map_is_dropped() -> None:
     result = run_dag(mapped_dag([1, 2], whole, options={"keep_result": False}))
     assert result.results == {"source": [1, 2], "behind": [1, 2]}
+
+
+# -- flowkit.testing ---------------------------------------------------------------------------
+
+
+def test_items_are_read_by_name_and_by_task() -> None:
+    dag = mapped_dag([0, 1], fails_at(1), failures="collect", label="row {item}")
+    result = run_dag(dag)
+    mapped = dag.tasks[1]
+    assert [(item.name, item.label) for item in result.items(mapped)] == [
+        ("each[0]", "row 0"),
+        ("each[1]", "row 1"),
+    ]
+    assert result.items("each") == result.items(mapped)
+    assert (result.state("each[0]"), result.attempts("each[1]")) == (OK, 1)
+    result.assert_ran("each[0]").assert_failed("each[1]", ValueError, match="bad row 1")
+    assert result.items("source") == []
+    assert set(result.order) == {"source", "each[0]", "each[1]", "behind"}
+    for unknown in ("each[2]", "source[0]", "each[x]"):
+        with pytest.raises(TaskNotFoundError, match=re.escape(unknown)):
+            result.state(unknown)
+    with pytest.raises(AssertionError, match=r"'each\[0\]' should have failed, but is succeeded"):
+        result.assert_failed("each[0]")

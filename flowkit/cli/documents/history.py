@@ -16,7 +16,7 @@ class HistoryEntry:
     what: Annotated[
         str,
         "`submitted`, `attempt`, `not_run`, `stopping`, `cancelled`, `resumed`, "
-        "`hastened`: a waiting task was made due, `taken_over`, "
+        "`mapped`: a mapped task is over, `hastened`: a waiting task was made due, `taken_over`, "
         "`ended`, or `cut`: older events are no longer kept.",
     ]
     text: Annotated[str, "The event as a sentence."]
@@ -39,6 +39,9 @@ class HistoryEntry:
     traceback: Annotated[str, "Its traceback, or empty."]
     rerun: Annotated[bool, "Whether a resume has made the task run again since."]
     tasks: Annotated[list[str], "The tasks that a resume or a retry named."]
+    items: Annotated[
+        dict[str, int], "Of a mapped task that is over, how many of its items are in each state."
+    ]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -56,6 +56,10 @@ class LetterEntry:
     error_type: Annotated[str, "The class of its last exception."]
     error_message: Annotated[str, "The message of its last exception."]
     at_most_once: Annotated[bool, "Whether it must not start a second time by itself."]
+    label: Annotated[str, "Of an item of a mapped task: its label, or empty."]
+    others: Annotated[
+        int, "How many more items of its task failed that are not listed, see `--items`."
+    ]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,114 @@
+"""Runs that a task has called: the scripts that submit, count, wake, hold and continue them."""
+
+from __future__ import annotations
+
+import pytest
+from environment import LIST, Environment, done
+from helpers import EXPIRING
+from situations import CHILDREN, begun, called, stopped_short
+
+from flowkit.core.states import TaskState
+from flowkit.exceptions import RunNotOver
+from flowkit.protocol.calls import Calls
+from flowkit.protocol.decoding import CorruptData
+from flowkit.protocol.parent_store import WaitingTask
+
+
+def test_the_runs_are_submitted_in_the_step_that_records_the_outcome(env: Environment) -> None:
+    called(env)
+    assert env.records()["0"].startswith("W1,W.0,0,0,0,0,children,")
+    assert [env.client.read_run(run).parent for run in CHILDREN] == [("r1", 0, 1)] * 2
+    announced = env.scheduler.read_announcements("0", 10, 1)
+    facts = [fact for item in announced for fact in item.facts]
+    submitted = [text.split(b" ")[0].decode() for kind, text in facts if kind == b"submit"]
+    assert submitted == ["r1", *CHILDREN]
+    assert env.link.call("HGET", env.keys.run("c1"), "depth") == b"1"
+
+
+def test_the_last_one_wakes_the_task(env: Environment) -> None:
+    begun(env)
+    env.finish("c1")
+    assert env.records()["0"][0] == "W"
+    env.finish("c2", "failed", 0)
+    assert env.records()["0"].startswith("Q2,,0*1&,,,")
+    (claim,) = env.claim()
+    assert (claim.attempt, claim.spent.failures(claim.attempt)) == (2, 1)
+    assert env.worker.read_calls("r1", 0).runs[0].run == "c1"
+
+
+def test_a_retry_calls_the_function_again(env: Environment) -> None:
+    begun(env)
+    for run in CHILDREN:
+        env.finish(run)
+    env.claim()
+    env.complete(done(0, "W", attempt=2))
+    assert env.records()["0"].split(",")[2] == "0*1"
+
+
+def test_in_a_run_that_stops_the_task_is_cancelled(env: Environment) -> None:
+    begun(env)
+    env.client.cancel("r1")
+    ended = env.scheduler.end_tasks("r1", TaskState.CANCELLED, [0], notify=True)
+    assert ended == ([], [], [0])
+    for run in CHILDREN:
+        env.finish(run, "cancelled")
+    assert env.records()["0"][0] == "C"
+
+
+def test_a_child_is_held_until_its_parent_is_over(env: Environment) -> None:
+    begun(env)
+    env.finish("c1")
+    assert "run:c1" not in env.dump()[EXPIRING]
+    with pytest.raises(RunNotOver, match="needs its results"):
+        env.client.delete("c1")
+    assert env.scheduler.expire_children(["c1"]) == 0
+    env.finish("c2")
+    env.finish("r1")
+    assert env.scheduler.expire_children(["c1"]) == 1
+    assert "run:c1" in env.dump()[EXPIRING]
+    assert env.scheduler.expire_children(["c2"]) == 1
+
+
+def test_a_sweep_wakes_a_task_whose_runs_are_gone(env: Environment) -> None:
+    begun(env)
+    assert env.scheduler.waiting_tasks("0", 10)[1] == [WaitingTask("r1", 0)]
+    assert not env.scheduler.recount_calls(WaitingTask("r1", 0))
+    for run in CHILDREN:
+        env.link.call("DEL", env.keys.run(run), env.keys.tasks(run))
+    assert env.scheduler.recount_calls(WaitingTask("r1", 0))
+    assert env.records()["0"][0] == "Q"
+
+
+def test_a_task_whose_calls_are_damaged_is_woken(env: Environment) -> None:
+    called(env)
+    env.link.call("HSET", env.keys.children("r1"), "0", "nonsense")
+    with pytest.raises(CorruptData):
+        env.scheduler.recount_calls(WaitingTask("r1", 0))
+    assert env.scheduler.wake_damaged(WaitingTask("r1", 0), LIST, "5")
+    assert env.records()["0"][0] == "Q"
+
+
+def test_a_resume_continues_the_runs(env: Environment) -> None:
+    stopped_short(env)
+    assert env.scheduler.continue_calls(WaitingTask("r1", 0), "id")
+    assert env.records()["0"].startswith("W2,W.0,0/1,")
+    assert env.client.read_run("c1").state.value == "running"
+    assert env.client.read_run("c2").parent == ("r1", 0, 2)
+    env.finish("c1")
+    assert env.link.call("HGET", env.keys.run("c1"), "resuming") == b"1"
+
+
+def test_a_hint_does_not_start_a_task_that_waits_for_runs(env: Environment) -> None:
+    called(env)
+    env.link.call("ZADD", env.keys.delayed(), 0, f"r1,0,2,{LIST},5")
+    assert env.scheduler.promote(10)[0] == 0
+    assert env.scheduler.requeue("r1", [(0, LIST, "5")]) == 0
+    assert env.records()["0"][0] == "W"
+
+
+@pytest.mark.parametrize(
+    "data", [None, b"", b"\x90", b"\x92\xc3\x90", b"\x92\x01\x91\x93\xa1a\xa1b\x00"]
+)
+def test_damaged_calls_are_refused(data: bytes | None) -> None:
+    with pytest.raises(CorruptData):
+        Calls.unpack(data)
