@@ -85,7 +85,7 @@ def end_tasks(
                 over.append(str(task))
             elif record.code == code:
                 over.append(str(task))
-    return ("OK", " ".join(over), " ".join(running))
+    return ("OK", " ".join(over), " ".join(running), "")
 
 
 def apply(
