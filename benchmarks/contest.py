@@ -33,6 +33,7 @@ TITLES = {"flowkit": "flowkit", "dask": "Dask", "prefect": "Prefect"}
 LABELS = {
     "fan-out": "fan-out and fan-in, threads",
     "fan-out-processes": "fan-out and fan-in, processes",
+    "map": "map over a list from a task, threads",
     "chain": "chain, threads",
     "build": "building the fan-out",
     "import": "import",
@@ -76,6 +77,9 @@ ENTRIES = (
     Entry("fan-out", "prefect", "submit", 200),
     Entry("fan-out-processes", "flowkit", "processes", 2_000),
     Entry("fan-out-processes", "dask", "processes", 2_000),
+    Entry("map", "flowkit", "threads", 10_000, 100),
+    Entry("map", "dask", "graph", 10_000),
+    Entry("map", "prefect", "submit", 200),
     Entry("chain", "flowkit", "threads", 1_000),
     Entry("chain", "dask", "graph", 1_000),
     Entry("chain", "dask", "delayed", 1_000),

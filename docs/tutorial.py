@@ -202,6 +202,122 @@ print(len(wide.tasks), "tasks:", wide.run()["add_up"])
 # %% [markdown]
 # [More about fan-in](howto/fan-in.md).
 #
+# ## One task for each item
+#
+# Often you know only in the run how many tasks you need: a task lists files, and each file needs a
+# task. `map()` makes one task for each element of the upstream result. The task behind it gets the
+# list of their results, in the order of the elements.
+
+
+# %%
+@task
+def list_files(day: str = "monday") -> list[str]:
+    return [f"{day}-{part}.csv" for part in ("north", "south", "west")]
+
+
+@task
+def count_rows(name: str) -> int:
+    if name.endswith("west.csv"):
+        raise ValueError(f"{name} has no header")
+    return 10 * len(name)
+
+
+@task
+def total(rows: list[int | None]) -> int:
+    return sum(number for number in rows if number is not None)
+
+
+with DAG("files") as files:
+    list_files >> count_rows.map(failures="collect", label="{}") >> total
+
+results = files.run()
+print(results["count_rows"], results["total"])
+
+# %% [markdown]
+# The items are tasks like any other: each has its own retries, timeout and logs. They are called
+# `count_rows[0]`, `count_rows[1]`, …, and `label` says what people see beside the number. Without
+# `failures="collect"`, the first item that fails for good ends the run. With it, the run goes on
+# with None in its place.
+#
+# A map behind a map works item by item: `check[7]` starts as soon as `read[7]` is over. With
+# `flatten=True`, it has an item for each element of the lists that the items returned.
+
+
+# %%
+@task
+def list_folders() -> list[str]:
+    return ["fruit", "nuts"]
+
+
+@task
+def list_folder(folder: str) -> list[str]:
+    return {"fruit": ["apple", "pear", "plum"], "nuts": ["hazel"]}[folder]
+
+
+@task
+def weigh(name: str) -> int:
+    return len(name)
+
+
+with DAG("shelf") as shelf:
+    list_folders >> list_folder.map() >> weigh.map(flatten=True)
+
+print(shelf.run()["weigh"])
+
+# %% [markdown]
+# [More about map](howto/map.md).
+#
+# ## A task that comes again
+#
+# A task that waits for something outside returns `again(…)`. Its attempt ends, and it starts again
+# after the delay. Meanwhile it occupies no worker. `memory` takes a value to the next time.
+
+# %%
+from flowkit import again
+
+
+@task
+def wait_for_rows() -> int:
+    seen: int = current_attempt().memory or 0
+    seen += 4  # stands for a question to a database
+    if seen < 10:
+        return again(0.1, memory=seen, times=20)
+    return seen
+
+
+with DAG("polling") as polling:
+    polling.add(wait_for_rows)
+
+print(polling.run())
+
+# %% [markdown]
+# [More about polling](howto/polling.md).
+#
+# ## DAGs inside DAGs
+#
+# A task may return a call of another DAG, or a list of calls. Then a run of that DAG starts, and
+# its result becomes the result of the task. `as_task` makes such a task.
+
+
+# %%
+@task
+def days() -> list[str]:
+    return ["monday", "tuesday"]
+
+
+@task
+def one_day(day: str) -> Any:
+    return files.call(params={"day": day}, result="total")
+
+
+with DAG("week") as week:
+    days >> one_day.map()
+
+print(week.run()["one_day"])
+
+# %% [markdown]
+# [More about sub-flows](howto/sub-flows.md).
+#
 # ## Async tasks
 #
 # An `async def` function is a task like any other. Async tasks run concurrently on one event loop,

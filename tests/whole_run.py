@@ -86,7 +86,7 @@ class Lane:
             outcome = prepared
         else:
             who = (claim.run, prepared.name, claim.attempt, prepared.params, claim.life[1])
-            enter_attempt(*who, claim.task, f"{self.name}.0")
+            enter_attempt(*who, claim.task, f"{self.name}.0", prepared.comeback)
             try:
                 result = prepared.task.func(*prepared.args, **prepared.kwargs)
             except Exception as error:

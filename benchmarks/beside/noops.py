@@ -23,12 +23,22 @@ def begin() -> int:
     return 1
 
 
+def items(size: int) -> list[int]:
+    """The list that is mapped."""
+    return list(range(size))
+
+
 def leaf(seed: int) -> None:
-    """The middle of a fan-out."""
+    """The middle of a fan-out, and what is mapped."""
 
 
 def count(*results: None) -> int:
     """The end of a fan-out."""
+    return len(results)
+
+
+def count_list(results: list[None]) -> int:
+    """The end of a map."""
     return len(results)
 
 

@@ -28,6 +28,19 @@ def run_fan_out(get: Callable[..., Any]) -> noops.Preparation:
     return prepare
 
 
+def run_map(size: int) -> Callable[[], int]:
+    """Dask maps over what a task returned only with the list in the caller: two graphs."""
+
+    def run() -> int:
+        seeds = threaded.get({"items": (noops.items, size)}, "items")
+        graph: dict[str, Any] = {f"leaf_{seed}": (noops.leaf, seed) for seed in seeds}
+        graph["count"] = (noops.count, *graph)
+        answer: int = threaded.get(graph, "count")
+        return answer
+
+    return run
+
+
 def run_chain(size: int) -> Callable[[], int]:
     graph: dict[str, Any] = {"hop_0": (noops.hop,)}
     for number in range(1, size):
@@ -63,6 +76,7 @@ if __name__ == "__main__":
             "graph fan-out": run_fan_out(threaded.get),
             "processes fan-out": run_fan_out(multiprocessing.get),
             "graph chain": run_chain,
+            "graph map": run_map,
             "delayed fan-out": run_delayed_fan_out,
             "delayed chain": run_delayed_chain,
             "delayed build": build,

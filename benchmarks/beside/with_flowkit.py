@@ -9,6 +9,7 @@ import noops
 from flowkit import DAG, LogLevel, configure_logging, task
 
 begin, leaf, count, hop = map(task, (noops.begin, noops.leaf, noops.count, noops.hop))
+items, count_list = map(task, (noops.items, noops.count_list))
 
 
 def fan_out(size: int) -> DAG:
@@ -41,6 +42,12 @@ def run_chain(size: int) -> Callable[[], int]:
     return lambda: dag.run(executor="thread")[f"hop_{size - 1}"]
 
 
+def run_map(size: int) -> Callable[[], int]:
+    with DAG("map") as dag:
+        items >> leaf.map() >> count_list
+    return lambda: dag.run(executor="thread", params={"size": size})["count_list"]
+
+
 def build(size: int) -> Callable[[], int]:
     return lambda: len(fan_out(size).tasks) - 2
 
@@ -52,6 +59,7 @@ if __name__ == "__main__":
             "threads fan-out": run_fan_out("thread"),
             "processes fan-out": run_fan_out("process"),
             "threads chain": run_chain,
+            "threads map": run_map,
             "threads build": build,
         }
     )

@@ -13,6 +13,7 @@ import noops
 from prefect import flow, task
 
 begin, leaf, count, hop = map(task, (noops.begin, noops.leaf, noops.count, noops.hop))
+items, count_list = map(task, (noops.items, noops.count_list))
 
 
 @flow
@@ -29,10 +30,16 @@ def chain(size: int) -> int:
     return last.result()
 
 
+@flow
+def mapped(size: int) -> int:
+    return count_list.submit(leaf.map(items.submit(size))).result()
+
+
 def run(one: Callable[[int], int]) -> noops.Preparation:
     """Return a function that prepares a call of this flow."""
     return lambda size: lambda: one(size)
 
 
 if __name__ == "__main__":
-    noops.measure({"submit fan-out": run(fan_out), "submit chain": run(chain)})
+    flows = {"fan-out": fan_out, "chain": chain, "map": mapped}
+    noops.measure({f"submit {name}": run(one) for name, one in flows.items()})

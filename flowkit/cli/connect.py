@@ -136,12 +136,12 @@ def resume_hint(handle: RunHandle, failed: int | None) -> str:
     A plain resume never restarts an at-most-once task, so the run would fail again.
     """
     command = f"To resume it: flowkit resume {handle.run_id}"
-    if failed is None:
-        return command
     dag = handle.graph()
+    if failed is None or not dag.is_valid(failed):
+        return command
     if not dag.policy(failed).at_most_once:
         return command
-    task = shlex.quote(dag.graph.names[failed])
+    task = shlex.quote(dag.task_name(failed))
     return f"{command} --from-task {task}, which starts this at-most-once task a second time"
 
 

@@ -18,6 +18,7 @@ from .documents.runs import RunEnd
 from .output import fail, note, print_table, say_indented, seconds
 
 MOST_TASKS = 25
+MOST_ITEMS = 21  # of a mapped task, whose results are read for its row: one more than is shown
 WIDTH = 100
 LEAST_WIDTH = 40
 HINT_UNTRUSTED = (
@@ -88,7 +89,8 @@ def show_results(handle: RunHandle) -> None:
 
 def print_rows(handle: RunHandle, tasks: list[int]) -> None:
     """Print one line for each task number in ``tasks``: its result, or why it has none."""
-    names, dropped = handle.graph().graph.names, set(handle.graph().not_kept())
+    dag = handle.graph()
+    names, dropped, mapped = dag.graph.names, set(dag.not_kept()), dag.maps
     with handle.shard.run_store(handle.run_id) as store:
         records = store.read_records(handle.run_id, tasks)
     rows, width = [], _width([names[task] for task in tasks])
@@ -98,17 +100,29 @@ def print_rows(handle: RunHandle, tasks: list[int]) -> None:
         elif task in dropped:  # now, or as soon as no task needs it
             shown = "(not kept)"
         else:
-            shown = _shown_result(handle, names[task], width)
+            shown = _shown_result(handle, names[task], width, is_mapped=task in mapped)
         rows.append([names[task], shown])
     print_table(["TASK", "RESULT"], rows)
 
 
-def _shown_result(handle: RunHandle, task: str, width: int) -> str:
+def _shown_result(handle: RunHandle, task: str, width: int, *, is_mapped: bool) -> str:
     """Return a result for its row. A result that cannot be read must not hide the others."""
     try:
+        if is_mapped:
+            return _shown_items(handle, task, width)
         return describe(result_of(handle, task), width)
     except StoreError as error:
         return f"(damaged: {error})"
+
+
+def _shown_items(handle: RunHandle, task: str, width: int) -> str:
+    """Return the first results of a mapped task, without reading all of them."""
+    results = handle.mapped(task, lenient=True)
+    total = counted(len(results), "item")
+    try:
+        return f"{total}: {describe(results[:MOST_ITEMS], width - len(total) - 2)}"
+    except BrokenValue as error:
+        raise StoreError(f"a result of task {task!r} cannot be read: {error}") from None
 
 
 def result_of(handle: RunHandle, task: str) -> object:

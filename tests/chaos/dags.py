@@ -53,6 +53,15 @@ def wide(
     return dag
 
 
+def mapped(items: int, seed: int, *, ms: float) -> DAG:
+    """Draw a list, two maps one behind the other, and a task that takes all results."""
+    with DAG("mapped") as dag:
+        first = app.piece.bind("first", ms=ms).map(label="{item}")
+        second = app.piece.bind("second", ms=ms).map()
+        app.listing.bind("listing", count=items, seed=seed) >> first >> second >> app.gathered
+    return dag
+
+
 def printing(tasks: int, seed: int, *, lines: int, ms: float) -> DAG:
     """Draw tasks without edges that print, a few of them beside others in one process."""
     rng = random.Random(seed)

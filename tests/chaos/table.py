@@ -11,6 +11,7 @@ from typing import Any
 from . import (
     deploys,
     killing,
+    mapping,
     memory,
     mixed,
     outages,
@@ -68,6 +69,10 @@ SCENARIOS = {
             "under-fire", "R1", "every accepted run reaches exactly one end",
             killing.under_fire,
             {"runs": 1, "tasks": 300, "ms": 15}, {"runs": 10, "tasks": 10_000, "ms": 5},
+        ),
+        Scenario(
+            "map-under-fire", "R25", "no item is lost, and none counts twice",
+            mapping.map_under_fire, {"items": 150, "ms": 10}, {"items": 10_000, "ms": 5},
         ),
         Scenario(
             "sent-twice", "R2", "one recorded outcome per task, never changed",

@@ -101,7 +101,7 @@ def _worker(worker: Worker) -> Worker:
     if lane is None or (lane.call == 1 and lane.again is None):
         return worker
     again = lane.again
-    if again is not None and again.name != "release":
+    if again is not None and again.name not in ("release", "store_items"):
         args: tuple[Any, ...] = again.args
         again = Call(again.name, (args[0], int(args[1] == lane.call), *args[2:]))
     return worker._replace(lane=lane._replace(call=1, again=again))

@@ -194,6 +194,9 @@ _LAID_OUT: dict[str, Callable[..., list[Any]]] = {
         *(lane, *(deaths.by or ("", "")), deaths.most, "lost", deaths.flag, "once"),
         *_keys(deaths.executing),
     ],
+    "store_items": lambda lane, task, attempt, first, blocks: [
+        *(lane, RUN, task, attempt, first, *blocks)
+    ],
     "retire": lambda worker, lanes: [worker, *lanes],
     "acquire_lease": lambda scheduler, lease, shards="", shard_position="0/1": [
         scheduler,
@@ -216,6 +219,8 @@ _LAID_OUT: dict[str, Callable[..., list[Any]]] = {
 
 def _command(verb: str, *args: Any) -> list[Any]:
     if verb == "finish":
+        return [verb, RUN, *args]
+    if verb == "mapped":
         return [verb, RUN, *args]
     if verb == "drop":
         return [verb, RUN, len(args[0]), *args[0]]

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from array import array
 from collections import deque
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
 
 from flowkit.core.commands import (
     Command,
     DropResults,
+    EndMap,
     FinishRun,
     MarkTasks,
     QueueTasks,
@@ -22,6 +23,8 @@ from flowkit.core.commands import (
 )
 from flowkit.core.compiled import CompiledDAG, OnFailure
 from flowkit.core.graph import Graph
+from flowkit.core.mapping import MapSpec
+from flowkit.core.numbering import NODE
 from flowkit.core.retry import Policy
 from flowkit.core.run import Run
 from flowkit.core.run_record import DEFAULT_WINDOW
@@ -33,6 +36,7 @@ from flowkit.scheduler.active import Active
 from flowkit.scheduler.resuming import divide, held, may_be_held
 from flowkit.scheduler.serving import SMALL
 
+from .mapped_memory import maps_down, maps_up
 from .model import LIST, Keys
 
 
@@ -48,10 +52,11 @@ class Memory(NamedTuple):
     stopping: RunState | None
     finished: bool
     needed: tuple[int, ...] = ()  # by task: it and its consumers that are not over, see dropping
+    maps: tuple[Any, ...] = ()  # what it knows of mapped tasks
 
 
 Steps = tuple[tuple[Any, ...], ...]
-States = tuple[tuple[int, str], ...]  # task and its record's code
+States = tuple[tuple[Any, ...], ...]  # task, its record's code, perhaps how many elements
 Decision = tuple[Memory, Steps]
 
 
@@ -60,7 +65,8 @@ class Plan:
     ``graph_known``: its schedulers have had a run of the same DAG before. ``small``: the most tasks
     of a DAG without backlogs. ``others``: tasks that have a function of their own. ``order``: the
     edges that pass no data. ``window``: the most tasks that are dispatched at a time. ``pinned``:
-    the version of the app whose workers alone run it; without retries."""
+    the version of the app whose workers alone run it; without retries. ``maps``: mapped tasks by
+    name, each with the task that it is mapped over. ``lengths``: how many elements tasks return."""
 
     def __init__(
         self,
@@ -74,6 +80,8 @@ class Plan:
         order: Collection[tuple[str, str]] = (),
         window: int = DEFAULT_WINDOW,
         pinned: str = "",
+        maps: Mapping[str, str] = {},
+        lengths: Mapping[str, int] = {},
     ) -> None:
         names = list(tasks)
         at = {name: number for number, name in enumerate(names)}
@@ -96,7 +104,9 @@ class Plan:
             ref_of,
             on_failure=on_failure,
             pinned=pinned,
+            maps={at[name]: MapSpec((at[over],)) for name, over in maps.items()},
         )
+        self._lengths = {at[name]: length for name, length in lengths.items()}
         self.functions = tuple(
             pinned_id(ref, pinned) if pinned else function_id(ref) for ref in refs
         )
@@ -118,26 +128,60 @@ class Plan:
         return frozenset(self.dag.not_kept())
 
     @cached_property
-    def places(self) -> list[tuple[str, str]]:
-        """Return the level and the flags of each task."""
+    def places(self) -> dict[int, tuple[str, str]]:
+        """Return the level and the flags of each task and item."""
         active = Active.of("", self.dag, self._new())
-        return [active.place(task)[1:] for task in range(len(self.names))]
+        numbers = [*range(len(self.names)), *self.items]
+        return {number: active.place(number)[1:] for number in numbers}
+
+    @cached_property
+    def items(self) -> list[int]:
+        """Return the items that there may be."""
+        most, numbering = max(self._lengths.values(), default=0), self.dag.numbering
+        return [item for task in self.dag.maps for item in numbering.items(task, most)]
+
+    def blocks_of(self, task: int) -> tuple[str, ...] | None:
+        """Return the elements that a task returns, one in each block; None if it is not mapped."""
+        if not self.dag.is_counted(task):
+            return None
+        return tuple(f"e{number}" for number in range(self._lengths[task]))
+
+    def inputs_of(self, number: int) -> list[int]:
+        """Return the tasks and items whose results a task or an item takes."""
+        node, index = self.dag.numbering.split(number)
+        found: list[int] = []
+        for up in self.dag.graph.inputs(node):
+            if up not in self.dag.maps:
+                found.append(up)
+            elif index != NODE:
+                found.append(self.dag.numbering.item(up, index))
+            else:
+                found += [item for item in self.items if self.dag.numbering.node(item) == up]
+        return [] if node in self.dag.maps and index == NODE else found
 
     @cached_property
     def begun(self) -> Decision:
         return self._decide(self._new(), Run.start)
 
     def _told(self, memory: Memory, facts: States) -> Decision:
-        news = [(task, STATE_OF[code]) for task, code in facts]
-        return self._decide(self._thaw(memory), lambda run: run.tasks_over(news))
+        news, lengths = _plain(facts), self._counted(facts)
+        return self._decide(self._thaw(memory), lambda run: run.tasks_over(news, lengths))
 
     def _cancelled(self, memory: Memory) -> Decision:
         return self._decide(self._thaw(memory), Run.cancel)
 
     def _restored(self, states: States, stopping: str) -> Decision:
-        result = [(task, STATE_OF[code]) for task, code in states]
+        result, lengths = _plain(states), self._counted(states)
         stop = RunState(stopping) if stopping else None
-        return self._decide(self._new(), lambda run: run.restore(result, stop))
+        return self._decide(self._new(), lambda run: run.restore(result, stop, lengths))
+
+    def _counted(self, states: States) -> dict[int, int]:
+        """Return the numbers of elements that these tasks returned."""
+        return {
+            state[0]: int(state[2].partition("/")[0])
+            for state in states
+            if len(state) > 2 and state[1] == "S" and self.dag.is_counted(state[0])
+        }
 
     def divide(
         self, states: States, named: tuple[int, ...], keys: Keys
@@ -145,18 +189,18 @@ class Plan:
         """Return what a resumed run keeps, and what of it is to be pending again."""
         records = (
             (task, parse_record(record.text().encode()))
-            for task in may_be_held(self.dag, (), named)
+            for task in may_be_held(self.dag, _plain(states), named)
             if (record := keys.record(task))
         )
-        result = [(task, STATE_OF[code]) for task, code in states]
-        kept, again = divide(self.dag, result, named, held(records))
-        return tuple((task, CODE_OF[state]) for task, state in kept), tuple(again)
+        items = {state[0]: state[2:] for state in states}
+        kept, again = divide(self.dag, _plain(states), named, held(records))
+        return tuple((task, CODE_OF[state], *items[task]) for task, state in kept), tuple(again)
 
     # -- functions ------------------------------------------------------------------------------
 
     def function(self, task: int) -> str:
         """Return the id of the function of a task."""
-        return self.functions[self.dag.ref_of[task]]
+        return self.functions[self.dag.ref_of[self.dag.numbering.node(task)]]
 
     def app(self, functions: int, version: str) -> tuple[str, str, tuple[str, ...]]:
         """Return the id of the app that has the first so many functions, its version, and the ids
@@ -181,7 +225,7 @@ class Plan:
     def _new(self) -> Run:
         dag = self.dag
         rules = {"triggers": dag.triggers(), "not_kept": dag.not_kept()}
-        return Run(dag.graph, on_failure=dag.on_failure, window=self.window, **rules)
+        return Run(dag.graph, on_failure=dag.on_failure, window=self.window, maps=dag.maps, **rules)
 
     def _decide(self, run: Run, do: Callable[[Run], list[Command]]) -> Decision:
         steps = tuple(step for command in do(run) for step in self._steps(command, run))
@@ -196,6 +240,7 @@ class Plan:
             run._stopping,
             run._finished,
             tuple(frontier.dropping._open) if frontier.dropping else (),
+            maps_down(run),
         )
         return memory, steps
 
@@ -209,6 +254,7 @@ class Plan:
         run._stopping, run._finished = memory.stopping, memory.finished
         if frontier.dropping:
             frontier.dropping._open[:] = array("i", memory.needed)
+        maps_up(run, memory.maps)
         return run
 
     def _steps(self, command: Command, run: Run) -> Steps:
@@ -216,7 +262,8 @@ class Plan:
             case QueueTasks(tasks):
                 groups: dict[int, list[int]] = {}
                 for task in tasks:
-                    groups.setdefault(self.dag.policy_of[task], []).append(task)
+                    node = self.dag.numbering.node(task)
+                    groups.setdefault(self.dag.policy_of[node], []).append(task)
                 return tuple(
                     ("queue", *self.places[some[0]], tuple(some)) for some in groups.values()
                 )
@@ -226,10 +273,16 @@ class Plan:
                 return (("mark", CODE_OF[state], tuple(tasks)),)
             case StopTasks(tasks):
                 return (("halt", tuple(tasks), run.outcome is RunState.CANCELLED),)
+            case EndMap(task, state, length):
+                return (("mapped", task, CODE_OF[state], max(length, 0), ""),)
             case DropResults(tasks):
                 return (("drop", tuple(tasks)),)
             case FinishRun(outcome, failed):
                 return (("finish", outcome.value, _text(failed), _counts(run.counts())),)
+
+
+def _plain(states: States) -> list[tuple[int, TaskState]]:
+    return [(state[0], STATE_OF[state[1]]) for state in states]
 
 
 def _text(task: int | None) -> str:

@@ -30,12 +30,15 @@ class Record(NamedTuple):
     queued: Any = ""
     reason: str = ""
     since: Any = ""
+    items: str = ""  # how many elements or items there are
 
     def text(self) -> str:
         text = f"{self.code}{self.attempt},{self.lane},{self.spent},{self.started},{self.ended}"
         queued = "" if self.queued == "" else f"{self.queued:x}"
         if self.reason:
             return f"{text},{queued},{self.reason},{self.since}"
+        if self.items:
+            return f"{text},{queued},{self.items}"
         return f"{text},{queued}" if queued else text
 
 
@@ -87,6 +90,7 @@ class Keys(NamedTuple):
     history: tuple[tuple[tuple[str, str], ...], ...] = ()  # of the run
     terms: tuple[tuple[str, str], ...] = ()  # term → scheduler
     memories: tuple[tuple[int, str], ...] = ()  # of tasks that come again
+    blocks: tuple[tuple[str, str], ...] = ()  # of the elements that tasks returned
 
     def field(self, name: str) -> str:
         """Return a field of the run's hash, '' for none."""
@@ -156,7 +160,7 @@ class Draft:
         self.abouts, self.apps = dict(keys.abouts), dict(keys.apps)
         self.functions, self.versions = dict(keys.functions), dict(keys.versions)
         self.history, self.terms = list(keys.history), list(keys.terms)
-        self.memories = dict(keys.memories)
+        self.memories, self.blocks = dict(keys.memories), dict(keys.blocks)
 
     def field(self, name: str) -> str:
         return (self.run or {}).get(name, "")
@@ -218,6 +222,7 @@ class Draft:
             tuple(self.history),
             tuple(self.terms),
             tuple(sorted(self.memories.items())),
+            tuple(sorted(self.blocks.items())),
         )
 
 
@@ -251,7 +256,8 @@ def render(keys: Keys, dag: str, total: int) -> dict[str, Any]:
         result[f"run:{RUN}:tasks"] = {str(task): item.text() for task, item in keys.tasks}
         result[f"run:{RUN}:results"] = {str(task): text for task, text in keys.results}
         result[f"run:{RUN}:errors"] = {str(task): text for task, text in keys.errors}
-        result[f"run:{RUN}:inputs"] = {f"{task}^": text for task, text in keys.memories}
+        memories = {f"{task}^": text for task, text in keys.memories}
+        result[f"run:{RUN}:inputs"] = memories | dict(keys.blocks)
         result[f"run:{RUN}:history"] = [dict(entry) for entry in keys.history]
         result["runs"] = {RUN: keys.submitted}
         result[f"graph:{DIGEST}"] = "graph"

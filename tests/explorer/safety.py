@@ -24,12 +24,13 @@ def starts_when_its_trigger_says(setup: Setup, keys: Keys) -> str | None:
     codes = {task: record.code for task, record in keys.tasks}
     plan = setup.plan
     for task, code in codes.items():
-        if code not in "QRWSFK" or (code == "K" and plan.names[task] not in setup.skippable):
+        name, node = plan.dag.task_name(task), plan.dag.numbering.node(task)
+        if code not in "QRWSFK" or (code == "K" and name not in setup.skippable):
             continue
-        upstream = [codes.get(item, "P") for item in plan.dag.graph.upstream(task)]
-        wanted = OVER if plan.triggers.get(task) is Trigger.ALL_OVER else WELL
+        upstream = [codes.get(item, "P") for item in plan.dag.graph.upstream(node)]
+        wanted = OVER if plan.triggers.get(node) is Trigger.ALL_OVER else WELL
         if not wanted.issuperset(upstream):
-            return f"task {plan.names[task]} is {code} after upstream tasks {upstream}"
+            return f"task {name} is {code} after upstream tasks {upstream}"
     return None
 
 
@@ -103,10 +104,10 @@ def results_are_there_while_needed(setup: Setup, keys: Keys) -> str | None:
 
     At the end of the run, none is left that is not kept.
     """
-    results, graph = dict(keys.results), setup.plan.dag.graph
+    results, plan = dict(keys.results), setup.plan
     if keys.field("state") in ("", "running") and not keys.field("resuming"):
         for task, record in keys.tasks:
-            lacks = [up for up in graph.inputs(task) if _has_lost(keys, results, up)]
+            lacks = [up for up in plan.inputs_of(task) if _has_lost(keys, results, up)]
             if record.code not in OVER and lacks:
                 return f"task {task} is {record.code}, and the results of {lacks} are gone"
     left = setup.plan.not_kept & results.keys()
@@ -118,6 +119,23 @@ def results_are_there_while_needed(setup: Setup, keys: Keys) -> str | None:
 def _has_lost(keys: Keys, results: dict[int, str], task: int) -> bool:
     record = keys.record(task)
     return record is not None and record.code == "S" and task not in results
+
+
+def elements_are_there(setup: Setup, keys: Keys) -> str | None:
+    """When a list has become items, its elements are stored; a mapped task ends with its items."""
+    blocks, records = dict(keys.blocks), dict(keys.tasks)
+    numbering = setup.plan.dag.numbering
+    for task, record in keys.tasks:
+        count = int(record.items.partition("/")[0] or 0)
+        if setup.plan.blocks_of(task) is not None and record.code == "S":
+            missing = [at for at in range(count) if f"{task}.{at}" not in blocks]
+            if not record.items or missing:
+                return f"task {task} is {record.text()}, and {missing} of its elements are missing"
+        if task in setup.plan.dag.maps and record.code == "S":
+            items = [records.get(item) for item in numbering.items(task, count)]
+            if any(item is None or item.code not in WELL for item in items):
+                return f"task {task} has succeeded with items {items}"
+    return None
 
 
 def who_comes_again_has_a_memory(setup: Setup, keys: Keys) -> str | None:
@@ -230,6 +248,7 @@ RULES: tuple[Rule, ...] = (
     who_runs_is_watched,
     versions_are_noted,
     results_are_there_while_needed,
+    elements_are_there,
     who_comes_again_has_a_memory,
 )
 CHANGES: tuple[Change, ...] = (

@@ -85,14 +85,14 @@ def end_tasks(
                 over.append(str(task))
             elif record.code == code:
                 over.append(str(task))
-    return ("OK", " ".join(over), " ".join(running), "")
+    return ("OK", " ".join(over), " ".join(running), "")  # no task here waits for runs
 
 
 def apply(
     d: Draft, scheduler: str, term: int, cursor: int, commands: tuple[tuple[Any, ...], ...]
 ) -> Reply:
     """``cursor``: 0 leaves it. Commands: (queue or line, list, level, flags, tasks), (drop, tasks),
-    (finish, outcome, failed task or '', counts)."""
+    (mapped, task, code, items, error), (finish, outcome, failed task or '', counts)."""
     if not leads(d, scheduler, term):
         return ("FENCED",)
     for verb, *args in commands:
@@ -101,6 +101,8 @@ def apply(
                 _finish(d, *args)
             elif verb == "drop":
                 _drop(d, *args)
+            elif verb == "mapped":
+                _end_map(d, *args)
             else:
                 _queue(d, verb, *args)
     if cursor:
@@ -120,6 +122,16 @@ def _queue(d: Draft, verb: str, name: str, level: str, flags: str, tasks: tuple[
         d.tasks[task] = queued(d, attempt, spent)
         entries.append((task, attempt))
     (push_ready if verb == "queue" else push_backlog)(d, (name, level), entries)
+
+
+def _end_map(d: Draft, task: int, code: str, items: int, error: str) -> None:
+    record = d.tasks.get(task) or Record("P", 0, "", "0")
+    if record.code != "P":
+        return
+    ended, counted = d.now - d.submitted, "" if error else str(items)
+    d.tasks[task] = Record(code, record.attempt, "", record.spent, ended=ended, items=counted)
+    if error:
+        d.errors[task], d.dead[task] = error, d.now
 
 
 def _drop(d: Draft, tasks: tuple[int, ...]) -> None:

@@ -144,18 +144,24 @@ def lacked(plan: Plan, keys: Keys) -> frozenset[str]:
 def _reading(me: Scheduler, keys: Keys) -> Scheduler:
     """Take all events behind the cursor, as ``Resolver.run_once`` does."""
     todo: list[tuple[Any, ...]] = []
-    over: list[tuple[int, str]] = []
+    over: list[tuple[Any, ...]] = []
     for number, fields in keys.events:
         if number <= me.cursor:
             continue
         for kind, text in fields if number > me.replay else ():
             if kind in "SFKC":
-                over += [(int(task), kind) for task in text.split(" ")[1:]]
+                over += [_fact(word, kind) for word in text.split(" ")[1:]]
             elif kind != "W":
                 todo += [("facts", tuple(over)), ("event", kind)]
                 over = []
     todo += [("facts", tuple(over)), ("flush", keys.last_event)]
     return me._replace(cursor=keys.last_event, todo=tuple(todo))
+
+
+def _fact(word: str, kind: str) -> tuple[Any, ...]:
+    """Return a task and how it ended, and the number of elements of its result if it is told."""
+    task, sign, length = word.partition("=")
+    return (int(task), kind, length) if sign else (int(task), kind)
 
 
 def settled(plan: Plan, me: Scheduler) -> Scheduler:
@@ -169,8 +175,8 @@ def settled(plan: Plan, me: Scheduler) -> Scheduler:
                 (plan.verb, name, level, flags, tuple(some))
                 for name, some in plan.by_list(tasks, me.lacking).items()
             )
-        elif verb in ("drop", "finish"):
-            buffer, memory = (*buffer, todo[0]), memory if verb == "drop" else None
+        elif verb in ("drop", "mapped", "finish"):
+            buffer, memory = (*buffer, todo[0]), None if verb == "finish" else memory
         elif verb == "facts":
             if memory is not None and args[0]:
                 memory, steps = plan.told(memory, args[0])
@@ -265,7 +271,10 @@ def _read(plan: Plan, me: Scheduler, keys: Keys) -> Scheduler:
         result = ("states", keys.field("stop"), keys.field("resuming"))
         return me._replace(todo=(result, *rest))
     if verb == "states":
-        states: States = tuple((task, record.code) for task, record in keys.tasks)
+        states: States = tuple(
+            (task, item.code, item.items) if item.items else (task, item.code)
+            for task, item in keys.tasks
+        )
         steps: Todo = ()
         stop, resuming = args
         if resuming:

@@ -21,7 +21,16 @@ from .scheduler_scripts import (
     reset,
     stop_run,
 )
-from .worker_scripts import claim, complete, heartbeat, reap, register_app, release, retire
+from .worker_scripts import (
+    claim,
+    complete,
+    heartbeat,
+    reap,
+    register_app,
+    release,
+    retire,
+    store_items,
+)
 
 
 @lru_cache(maxsize=REMEMBERED)
@@ -117,7 +126,7 @@ SCRIPTS: dict[str, Callable[..., Reply]] = {
     item.__name__: item
     for item in (
         submit, cancel, hasten, resume, heartbeat, register_app, claim, complete, release, reap,
-        retire, acquire_lease,
+        retire, acquire_lease, store_items,
         hand_over_lease, stop_run, end_tasks, apply, promote, requeue, reset, lose_hints,
     )
 }  # fmt: skip

@@ -1,6 +1,6 @@
 """The systems that are explored: one task, a chain of two, a diamond, a diamond whose last task is
 a clean-up (it starts whatever became of the others), a fan-out, a chain with a task that must
-not start twice, and a tree in which the results of three tasks are not kept.
+not start twice, a tree in which the results of three tasks are not kept, and a list that is mapped.
 """
 
 from __future__ import annotations
@@ -26,7 +26,10 @@ EDGES = {
     "wide": [("a", "b"), ("a", "c"), ("a", "d"), ("a", "e")],
     "once": [("a", "b"), ("b", "c")],
     "dropped": [("a", "b"), ("a", "c"), ("b", "d")],
+    "mapped": [("a", "b"), ("b", "c")],
 }
+# Task b is mapped over what a returns.
+MAPS = {"mapped": {"b": "a"}}
 # The edges among them that pass no data: the clean-up only comes after c.
 ORDER = {"cleanup": [("c", "d")]}
 
@@ -41,13 +44,14 @@ def setup(
     others: str = "",
     window: int = DEFAULT_WINDOW,
     pinned: str = "",
+    length: int = 2,
     **budgets: Any,
 ) -> Setup:
     """Return a setup. ``retries``: of task b (a, where it is alone), the one that may fail.
 
     ``small``: 0 for a run with backlogs. ``others``: tasks that have a function of their own.
     ``window``: the most tasks that are dispatched at a time. ``pinned``: the version of the app
-    that runs it.
+    that runs it. ``length``: of the list that is mapped.
     """
     edges = EDGES[tasks]
     names = sorted({name for edge in edges for name in edge}) or ["a"]
@@ -69,5 +73,7 @@ def setup(
         order=ORDER.get(tasks, []),
         window=window,
         pinned=pinned,
+        maps=MAPS.get(tasks, {}),
+        lengths={"a": length},
     )
     return Setup(plan, shaky=frozenset({shaky}), **budgets)

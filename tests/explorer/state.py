@@ -36,6 +36,7 @@ class Lane(NamedTuple):
     call: int = 0
     held: tuple[Held, ...] = ()
     again: Call | None = None
+    stored: tuple[int, int] | None = None  # the attempt whose elements it has stored
 
 
 class Worker(NamedTuple):

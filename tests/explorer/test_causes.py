@@ -48,7 +48,9 @@ MORE = {
         kinds=frozenset({"hints", "lapse"}),
     ),
 }
-QUICK = [name for name in [*SYSTEMS, *MORE] if name not in LARGE]
+# What a client says of items is tested in tests/core/test_map_causes.py.
+MAPPED = {name for name, which in SYSTEMS.items() if which.plan.dag.maps}
+QUICK = [name for name in [*SYSTEMS, *MORE] if name not in LARGE | MAPPED]
 # What no explored system has: a Redis that refuses writes, tasks that wait for runs, and the
 # attempts that a worker of an older release puts off. ``tests/core/test_explain.py`` has.
 ELSEWHERE = {

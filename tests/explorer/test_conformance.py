@@ -26,6 +26,7 @@ SETUPS = {
     "both": setup(
         "wide", retries=2, resumes=3, batch=2, small=0, others="bd", apps=(1, 2), **BUDGET
     ),
+    "mapped": setup("mapped", retries=1, cancels=1, resumes=2, batch=2, **BUDGET),
     "versions": setup(
         "wide", retries=1, cancels=1, resumes=2, batch=2, apps=(1, 1), versions=("1", "2"), **BUDGET
     ),
@@ -35,13 +36,14 @@ WALKS = [
     ("diamond", 9), ("cleanup", 4), ("wide", 13), ("wide", 15), ("wide", 19), ("wide", 20),
     ("once", 16), ("named", 2), ("turns", 6), ("turns", 7), ("apps", 6), ("apps", 7), ("both", 2),
     ("both", 3), ("versions", 1), ("versions", 2), ("dropped", 6), ("hastened", 13),
-    ("again", 1), ("again", 2),
+    ("again", 1), ("again", 2), ("mapped", 1), ("mapped", 2),
 ]  # fmt: skip
 LENGTH = 250
 # One walk through each setup; the others are slow.
 SAMPLE = [
     ("diamond", 9), ("cleanup", 4), ("wide", 19), ("once", 16), ("named", 2), ("turns", 6),
     ("apps", 7), ("both", 2), ("versions", 2), ("dropped", 6), ("hastened", 13), ("again", 1),
+    ("mapped", 1),
 ]  # fmt: skip
 
 

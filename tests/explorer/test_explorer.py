@@ -45,6 +45,15 @@ SYSTEMS = {
         "one", pairs=1, agains=2, hastens=2, cancels=1, delay=500
     ),
     "a chain with a task that must not start twice": setup("once", pairs=1, failures=1, faults=1),
+    "a list of two that is mapped, and a fault": setup("mapped", pairs=1, faults=1),
+    "a list of two that is mapped, a failure, a cancel and a resume": setup(
+        "mapped", pairs=1, retries=1, failures=2, cancels=1, resumes=1
+    ),
+    "an item that is resumed with what is behind it": setup(
+        "mapped", pairs=1, failures=1, resumes=1, named="3"
+    ),
+    "a list that is made again": setup("mapped", pairs=1, resumes=1, named="0", faults=1),
+    "an empty list that is mapped, and a fault": setup("mapped", pairs=1, faults=1, length=0),
     "a tree with results that are dropped, a failure and a resume": setup(
         "dropped", pairs=1, failures=1, resumes=1
     ),
@@ -130,6 +139,23 @@ def test_the_search_finds_a_worker_forgotten_with_its_new_lane(
     wrong, last = found(which)
     assert wrong == "who_runs_is_watched"
     assert "claim" in last
+
+
+def test_elements_that_a_dead_attempt_could_replace_are_found(
+    plant: Callable[[str, Any], None],
+) -> None:
+    """Without its fence, a lane that was reaped stores elements of a task that is over."""
+
+    def store_items(d: Draft, lane: str, task: int, *args: Any) -> Reply:
+        record = d.tasks[task]
+        if record.code == "S":
+            d.blocks.clear()
+        return before(d, lane, task, *args)
+
+    before = scripts.SCRIPTS["store_items"]
+    plant("store_items", store_items)
+    which = setup("mapped", faults=1, kinds=frozenset({"lapse"}))
+    assert found(which)[0] == "elements_are_there"
 
 
 def test_an_end_that_ends_a_resumed_run_is_found(plant: Callable[[str, Any], None]) -> None:

@@ -43,6 +43,18 @@ def register_app(d: Draft, app: str, version: str, lease: int, functions: tuple[
     return ("OK",)
 
 
+def store_items(
+    d: Draft, lane: str, task: int, attempt: int, first: int, blocks: tuple[str, ...]
+) -> Reply:
+    record = d.tasks.get(task)
+    if record is None or (record.code, record.attempt, record.lane) != ("R", attempt, lane):
+        return ("STALE",)
+    d.blocks.update({f"{task}.{first + at}": block for at, block in enumerate(blocks)})
+    assert d.run is not None
+    d.run["inputs"] = "1"
+    return ("OK",)
+
+
 def claim(d: Draft, lane: str, call: int, limit: int, share: int, app: str) -> Reply:
     if lane not in d.claims:
         return ("UNKNOWN",)
@@ -84,7 +96,11 @@ def _record_outcomes(d: Draft, lane: str, outcomes: tuple[tuple[str, str], ...])
                 (d.results if written == "S" else d.errors)[task] = payload
             if payload and written == "S":
                 d.count_results()
-            ended.setdefault(written, []).append(str(task))
+            items = later[0].removeprefix("#") if code == "S" and later else ""
+            if items:
+                d.tasks[task] = d.tasks[task]._replace(items=items)
+            told = f"{task}={items.partition('/')[0]}" if items else str(task)
+            ended.setdefault(written, []).append(told)
             if stop:
                 d.stops.get(lane, set()).discard((task, attempt))
     d.dead.update((int(task), d.now) for task in ended.get("F", ()))

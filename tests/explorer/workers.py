@@ -158,6 +158,7 @@ def _child(setup: Setup, state: State, at: int) -> Iterator[Move]:
         task = lane.held[0][0]
         call = Call("release", (lane.name, "", (task,), setup.plan.function(task)))
         yield from _exchange(setup, state, at, lane, call)
+    yield from _store(setup, state, at, lane)
     yield from _work(setup, state, at, lane, able)
     unstarted = lane.held[0 if me.draining else 1 :]
     if unstarted:
@@ -170,6 +171,17 @@ def _child(setup: Setup, state: State, at: int) -> Iterator[Move]:
             "its child is done",
             with_(state, at, _report_death(setup, me, ())),
         )
+
+
+def _store(setup: Setup, state: State, at: int, lane: Lane) -> Iterator[Move]:
+    """Store the elements that the first attempt returned, before its outcome is sent."""
+    if not lane.held:
+        return
+    task, attempt, _ = lane.held[0]
+    blocks = setup.plan.blocks_of(task)
+    if blocks and lane.stored != (task, attempt):
+        call = Call("store_items", (lane.name, task, attempt, 0, blocks))
+        yield from _exchange(setup, state, at, lane, call)
 
 
 def _able(setup: Setup, worker: str, held: tuple[Held, ...]) -> int:
@@ -193,7 +205,7 @@ def _work(setup: Setup, state: State, at: int, lane: Lane, able: int) -> Iterato
     for count in range(1, able + 1):
         # Only with the last outcome more is claimed; before that the reporter sends.
         number = limit if count == len(lane.held) else 0
-        for ends in product(*(_ends(setup, state, lane.name, item) for item in lane.held[:count])):
+        for ends in product(*(_ends(setup, state, lane, item) for item in lane.held[:count])):
             for ahead in steps if number else (0,):
                 fresh = lane._replace(call=lane.call + ahead)
                 call = Call("complete", (lane.name, fresh.call, number, 1, app, tuple(ends)))
@@ -206,23 +218,33 @@ def _work(setup: Setup, state: State, at: int, lane: Lane, able: int) -> Iterato
             yield from _exchange(setup, state, at, fresh, call)
 
 
-def _ends(setup: Setup, state: State, lane: str, held: Held) -> list[tuple[str, str]]:
-    """Return the outcomes that an attempt may have, as token and payload."""
+def _ends(setup: Setup, state: State, lane: Lane, held: Held) -> list[tuple[str, str]]:
+    """Return the outcomes that an attempt may have, as token and payload.
+
+    One whose result is mapped succeeds when its elements are stored.
+    """
     task, attempt, spent = held
     plan, head = setup.plan, f"{task},{attempt}"
-    ends = [(f"{head},S", f"v{attempt}")]
-    if plan.names[task] in setup.skippable:
+    blocks = plan.blocks_of(task)
+    if blocks is None:
+        ends = [(f"{head},S", f"v{attempt}")]
+    elif not blocks or lane.stored == (task, attempt):
+        ends = [(f"{head},S,#{len(blocks)}/1", f"v{attempt}")]
+    else:
+        ends = []
+    name = plan.dag.graph.names[plan.dag.numbering.node(task)]
+    if name in setup.skippable:
         ends.append((f"{head},K", ""))
-    if plan.names[task] in setup.shaky and state.failures:
+    if name in setup.shaky and state.failures:
         policy, failures = plan.dag.policy(task), Spent.decode(spent).failures(attempt)
         again = f"{head},W,{setup.delay},{LIST},{plan.places[task][0]}"
         ends.append((again if failures <= policy.retries else f"{head},F", "e"))
-    if plan.names[task] in setup.shaky and state.agains:
+    if name in setup.shaky and state.agains:
         # Its memory is the number of times that it has come again. A resume may have deleted it,
         # if the attempt was taken back.
         times = int(dict(state.keys.memories).get(task, 0)) if "^" in spent else 0
         ends.append((f"{head},A,{setup.delay},{LIST},{plan.places[task][0]}", str(times + 1)))
-    if (task, attempt) in state.keys.stops_of(lane):
+    if (task, attempt) in state.keys.stops_of(lane.name):
         ends.append((f"{head},C", ""))
     return ends
 
@@ -265,6 +287,8 @@ def _heard(lane: Lane, call: Call, reply: Reply, keys: Keys) -> Lane:
     """Return a lane that knows a reply: what it holds, and what it must return unknown."""
     if call.name == "release":
         return lane._replace(held=tuple(item for item in lane.held if item[0] not in call.args[2]))
+    if call.name == "store_items":  # a refusal is repeated by the outcome
+        return lane._replace(stored=(call.args[1], call.args[2]))
     at = 2 if call.name == "claim" else 3
     sent = {int(token.partition(",")[0]) for token, _ in _outcomes(call)}
     held = [item for item in lane.held if item[0] not in sent]

@@ -17,9 +17,12 @@ from mapped_records import (
 )
 
 from flowkit import DAG, Task, TaskExecutionError, TaskNotFoundError
+from flowkit.client.run_shape import read_shape
+from flowkit.client.run_tasks import read_tasks
 from flowkit.core.mapped import ItemFailure
 from flowkit.core.states import TaskState
 from flowkit.exceptions import FlowkitError, RunDamaged
+from flowkit.protocol.records import TaskRecord
 
 VALUES = {parse_item(index): 10 * index for index in range(3)}
 ALL = {0: ["a", "b", "c"], **VALUES, **{store_item(index): index for index in range(3)}, 3: 30}
@@ -211,3 +214,37 @@ def test_a_flattened_task_has_an_item_for_each_element_of_its_upstream_items() -
         write(run, {5: f"{OVER},!int"})
         with pytest.raises(TaskNotFoundError, match="'store' has no items yet"):
             run.result("store[3]")
+
+
+class Untouched:
+    """A store that must not be asked."""
+
+    def read_records(self, run: str, tasks: object) -> list[TaskRecord]:
+        raise AssertionError(f"{tasks} were read")
+
+
+def test_the_shape_of_a_run_without_maps_is_not_read() -> None:
+    dag = DAG("plain")
+    dag.add(Task(files))
+    with submitted(dag) as (_, run):
+        shape = read_shape(Untouched(), "r1", run.graph())
+    assert (shape.total, list(shape.numbers())) == (1, [0])
+
+
+def test_most_records_of_items_are_only_counted() -> None:
+    """A client that shows a state must not have a million of them in memory."""
+    failed = {parse_item(index): "F1,W.0,0,10,25,5" for index in range(300)}
+    with submitted() as (_, run):
+        write(run, {**expanded(400), **failed, parse_item(300): "R1,W.0,0,10,,5"})
+        with run.shard.run_store("r1") as at:
+            tasks = read_tasks(at, "r1", run.graph())
+            asked = read_tasks(at, "r1", run.graph(), [parse_item(250), parse_item(399)])
+    assert tasks.counts[1] == {
+        TaskState.FAILED: 300,
+        TaskState.RUNNING: 1,
+        TaskState.PENDING: 99,
+    }
+    assert len(tasks.items) == 101
+    assert asked.items.keys() - tasks.items.keys() == {parse_item(250), parse_item(399)}
+    assert tasks.states.count(TaskState.FAILED) == 300
+    assert tasks.states[parse_item(300)] is TaskState.RUNNING

@@ -10,6 +10,7 @@ from whole_run import WholeRun
 
 from flowkit import DAG, task
 from flowkit.exceptions import RedisUnavailable
+from flowkit.protocol import graphs
 
 Runs = Callable[..., WholeRun]
 KEY = b"k" * 32
@@ -233,3 +234,25 @@ class TestOutages:
         assert outcome.blocks
         assert not run.lane.store.store_items("W.0", outcome)
         assert run.inputs() == before
+
+
+class TestOlderReleases:
+    """A release that knows no maps sees one more property of the DAG than it knows."""
+
+    def test_a_scheduler_ends_the_run(self, start: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(graphs, "_FIELDS", graphs._FIELDS - 1)
+        run = start()
+        run.schedule()
+        assert run.state == "failed"
+        (broken,) = run.heard.named("RunBroken")
+        assert "upgrade flowkit here" in broken.error_message  # type: ignore[attr-defined]
+
+    def test_a_worker_fails_the_attempt(self, start: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
+        run = start()
+        run.schedule()
+        monkeypatch.setattr(graphs, "_FIELDS", graphs._FIELDS - 1)
+        run.lane.work()
+        assert "upgrade flowkit here" in str(run.error("numbers"))
+        monkeypatch.undo()
+        assert run.finish() == "failed"
+        assert CALLS == []

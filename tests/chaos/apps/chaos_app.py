@@ -85,6 +85,30 @@ def brief(*values: object, ms: float = 0) -> str:
 
 
 @task
+def listing(count: int, seed: int) -> list[str]:
+    """Return a list to map over, the same in every execution."""
+    this = Execution(())
+    found = [f"{seed}-{at}" for at in range(count)]
+    this.end()
+    return found
+
+
+@task
+def piece(value: str, ms: float = 0) -> str:
+    """Be an item."""
+    this = Execution((value,))
+    if ms:
+        time.sleep(ms / 1000)
+    return this.end()
+
+
+@task
+def gathered(found: list[str]) -> str:
+    """Take the results of all items."""
+    return Execution(tuple(found)).end()
+
+
+@task
 def chatty(*values: object, lines: int, ms: float = 0) -> str:
     """Print lines, each with the token of this execution and its number, and begin another one."""
     this = Execution(values)
