@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, TypeVar, assert_type
 
-from flowkit import DAG, Mapped, StateManager, Task, TaskCache, task
+from flowkit import DAG, Again, Mapped, StateManager, Task, TaskCache, again, task
 
 Item = TypeVar("Item")
 
@@ -352,3 +352,23 @@ def read(results: Mapped[int]) -> None:
     assert_type(results[1:], list[int])
     assert_type(results.values, list[int])
     assert_type(results.failures[0].error, str)
+
+
+# -- tasks that come again: what is behind them never gets the Again ------------------------------
+
+
+@task
+def polls(text: str) -> int | Again:
+    return again(60, memory=text, times=5)
+
+
+@task
+async def polls_async(text: str) -> int | Again:
+    return again(60)
+
+
+polls >> bare
+polls_async >> bare
+polls >> empty_brackets  # type: ignore[operator]
+polls_async >> empty_brackets  # type: ignore[operator]
+assert_type(polls("a"), int | Again)

@@ -146,5 +146,5 @@ def test_a_task_takes_no_results_of_runs_that_it_has_not_called(
         )
         assert connection.hset(keys.children(run.run_id), called, forged) == 0
         place.open_gate("children")
-        with pytest.raises(TaskExecutionError, match="UntrustedValue.*runs that task 0"):
+        with pytest.raises(TaskExecutionError, match=r"UntrustedValue.*runs that task 0"):
             run.wait_results(30)

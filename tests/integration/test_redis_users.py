@@ -360,7 +360,6 @@ def test_a_user_without_the_right_to_info_is_accepted(server: RealRedis) -> None
         ("client", ("SET", "{shop}:schema", "999999")),  # would shut everyone else out
         ("client", ("HSET", "{shop}:state:s:e", "value", "forged")),
         ("worker", ("SET", "{shop}:leader", "me,1,99999999999999")),
-        ("worker", ("SET", "{shop}:graph:0", "forged")),
         ("worker", ("SET", "{shop}:cursor", "9-9")),
         ("worker", ("HSET", "{shop}:state:s:e", "value", "forged")),
         ("scheduler", ("SET", "{shop}:cache:0", "forged")),
