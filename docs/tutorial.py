@@ -273,11 +273,11 @@ print(shelf.run()["weigh"])
 # after the delay. Meanwhile it occupies no worker. `memory` takes a value to the next time.
 
 # %%
-from flowkit import again
+from flowkit import Again, again
 
 
 @task
-def wait_for_rows() -> int:
+def wait_for_rows() -> int | Again:
     seen: int = current_attempt().memory or 0
     seen += 4  # stands for a question to a database
     if seen < 10:

@@ -69,6 +69,7 @@ class Resolver:
         self._cursor = "0"
         self._replay_until: tuple[int, int] | None = None
         self._room = Room(monotonic=monotonic)
+        self._ended: set[str] = set()  # runs that facts of this turn have said to be over
         self.retries_seen = 0
 
     # -- taking over ----------------------------------------------------------------------------
@@ -105,6 +106,7 @@ class Resolver:
             block_ms = min(block_ms, max(1, int(due * 1000)))
         announcements = self._store.read_announcements(self._cursor, BATCH, block_ms)
         over: dict[str, TasksOver] = {}
+        self._ended.clear()
         began, count = self._monotonic(), 0
         for announcement in announcements:
             self._process(announcement, over)
@@ -143,7 +145,9 @@ class Resolver:
                 self._quarantine.add(announcement.id, kind, text, error)
                 continue
             if fact.kind == "ended":  # a replayed one may not have been carried out
-                self.families.leave_children(fact.run)
+                if fact.run not in self._ended:
+                    self.families.leave_children(fact.run)
+                self._ended.add(fact.run)
             elif replayed:
                 continue
             elif fact.kind in OVER_KINDS:

@@ -86,7 +86,8 @@ class ChildRuns:
             CalledGraph(graph.digest, graph.compiled.name, len(graph.compiled.graph), self._version)
             for graph in wanted.graphs
         ]
-        return calls_payload(wanted.calls, called, wanted.children)
+        packed = self._inputs.signed.calls(claim, wanted.calls.pack())
+        return calls_payload(packed, called, wanted.children)
 
     def _wanted(self, claim: Claim, name: str, value: object) -> _Wanted:
         numbers: dict[str, int] = {}
@@ -134,10 +135,12 @@ class ChildRuns:
     def collect(self, claim: Claim) -> object:
         """Return the results of the runs that the task has called.
 
-        Raises ChildRunFailed if one has failed or was cancelled, RunLost if one is gone.
+        Raises ChildRunFailed if one has failed or was cancelled, RunLost if one is gone, and
+        UntrustedValue if another program has written which runs these are.
         """
         store = self._inputs.store
-        calls = store.read_calls(claim.run, claim.task)
+        stored = store.read_calls(claim.run, claim.task)
+        calls = Calls.unpack(self._inputs.signed.open_calls(claim, stored))
         ends: list[ChildEnd] = []
         for called, end in zip(calls.runs, store.read_ends(calls), strict=True):
             if end is None:

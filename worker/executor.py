@@ -39,7 +39,6 @@ from .comebacks import Comebacks
 from .hooks import WorkerHooks
 from .inputs import Inputs
 from .item_labels import label_of, labelled
-from .items import PackedItems
 from .outcome_values import ended, error_info, failure, later_attempt
 from .prepared import NotHere, Prepared
 from .result_cache import ResultCache
@@ -91,7 +90,7 @@ class Executor:
             if claim.spent.damage:  # refuse it here, so that no later step meets it
                 raise ValueError(claim.spent.damage)
             dag = self._inputs.graph(claim.digest)
-            node = claim.task if claim.task < len(dag.graph) else dag.numbering.node(claim.task)
+            node = dag.node(claim.task)
             name, policy = dag.task_name(claim.task), dag.policy(node)
             task = registered_task(dag.ref(node))
             if task is None:
@@ -169,36 +168,35 @@ class Executor:
         """
         if PRINTED:
             end_lines()
-        outcome = self._success(prepared, result, seconds)
-        return labelled(outcome, prepared.label) if prepared.label else outcome
-
-    def _success(self, prepared: Prepared, result: object, seconds: float) -> Outcome:
-        claim = prepared.claim
+        claim, label = prepared.claim, prepared.label
         if has_calls(result):
             return self._called(prepared, result)
         problem = unfit_result(prepared.name, result)
         if problem is not None:
-            return self._failed(claim, prepared.name, prepared.policy, problem, retry=False)
+            return self._unstored(prepared, problem)
         try:
             if type(result) is Again:
-                return self._comebacks.outcome(prepared, result)
+                return labelled(self._comebacks.outcome(prepared, result), label)
             packed = b"" if result is None else pack(result, max_bytes=self._max_bytes)
-            elements = self._elements(claim, prepared.mapped, result)
+            dag = prepared.mapped
+            elements = None if dag is None else self._inputs.elements(claim, dag, result)
         except BaseException as error:  # CodecError, an error of the user's class, no more agains
-            return self._failed(claim, prepared.name, prepared.policy, error, retry=False)
+            return self._unstored(prepared, error)
         self._inputs.remember(claim, packed)
         cache = prepared.cache
         stored = self._inputs.to_store(claim, packed, "" if cache is None else cache.name)
         self._events.succeeded(claim, prepared.name, seconds)
         kind = OutcomeCode.SUCCEEDED
-        outcome = Outcome(claim.run, claim.task, claim.attempt, kind, stored, cache=cache)
-        return outcome if elements is None else replace(outcome, **elements._asdict())
+        of = (claim.run, claim.task, claim.attempt, kind, stored)
+        if elements is None:
+            return Outcome(*of, cache=cache, label=label)
+        items, blocks = elements
+        return Outcome(*of, cache=cache, items=items, blocks=blocks, label=label)
 
-    def _elements(
-        self, claim: Claim, dag: CompiledDAG | None, result: object
-    ) -> PackedItems | None:
-        """Return the elements of a result, None if no task is mapped over it."""
-        return None if dag is None else self._inputs.elements(claim, dag, result)
+    def _unstored(self, prepared: Prepared, error: BaseException) -> Outcome:
+        """Return the outcome of an attempt whose result cannot be stored."""
+        claim, name, policy = prepared.claim, prepared.name, prepared.policy
+        return labelled(self._failed(claim, name, policy, error, retry=False), prepared.label)
 
     def _called(self, prepared: Prepared, result: object) -> Outcome:
         """Return the outcome of an attempt that has called runs, which its task waits for."""

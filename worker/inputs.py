@@ -109,7 +109,7 @@ class Inputs(Results):
         self.apply_notices()
         wanted: Wanted = {}
         items: list[tuple[Claim, CompiledDAG]] = []
-        count = 0
+        count, kept = 0, self.kept
         for claim in claims:
             dag = self._graph_if_readable(claim)
             if dag is None:
@@ -119,12 +119,15 @@ class Inputs(Results):
                 tasks: Sequence[int] = self._items.results_of(dag, claim.task)
             else:
                 tasks = dag.graph.inputs(claim.task)
-            missing = [task for task in tasks if not self.is_kept(claim, task)]
-            count += len(missing)
-            if count > PREFETCH:
-                break
-            if missing:
-                wanted.setdefault(claim.life, (claim, {}))[1].update(dict.fromkeys(missing))
+            life = claim.life
+            if count + len(tasks) > PREFETCH:
+                tasks = [task for task in tasks if (life, task) not in kept]
+                if count + len(tasks) > PREFETCH:
+                    break
+            for task in tasks:
+                if (life, task) not in kept:
+                    wanted.setdefault(life, (claim, {}))[1][task] = None
+                    count += 1
         self.fetch(wanted)
         if items:
             self._items.prefetch(items)
@@ -161,7 +164,7 @@ class Inputs(Results):
 
 def _is_taken_alone(dag: CompiledDAG, number: int) -> bool:
     """Return whether another task or item gets the result of this one, not with many others."""
-    if number < len(dag.graph):
+    if number < dag.numbering.count:
         return dag.graph.has_consumers(number)
     node = dag.numbering.node(number)
     return any(node in spec.over and not spec.flatten for spec in dag.maps.values())

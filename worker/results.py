@@ -36,7 +36,7 @@ class Results:
         self.signed = signed or SignedValues()
         self.store = store
         self.max_bytes = max_bytes
-        self._results: OrderedDict[_Key, bytes] = OrderedDict()
+        self.kept: OrderedDict[_Key, bytes] = OrderedDict()
         self._bytes = 0
         self._unrecorded: dict[str, tuple[_Key, bytes]] = {}
         self._notices: deque[tuple[Sequence[str], Sequence[str]] | None] = deque()
@@ -59,7 +59,7 @@ class Results:
         while self._notices:
             notice = self._notices.popleft()
             if notice is None:
-                self._results.clear()
+                self.kept.clear()
                 self._bytes = 0
                 self._forgot()
                 continue
@@ -71,10 +71,6 @@ class Results:
 
     def _forgot(self) -> None:
         """Drop what else was read from Redis, which may have lost it."""
-
-    def is_kept(self, claim: Claim, task: int) -> bool:
-        """Return whether a result of the claim's run is cached."""
-        return (claim.life, task) in self._results
 
     def fetch(self, wanted: Wanted) -> None:
         """Read results, in one round trip per run if they are few. This only saves time:
@@ -96,7 +92,7 @@ class Results:
         if not tasks:
             return []
         self.apply_notices()
-        cache, life = self._results, claim.life
+        cache, life = self.kept, claim.life
         results = [cache.get((life, task)) for task in tasks]
         missing = [task for task, packed in zip(tasks, results, strict=True) if packed is None]
         if missing:
@@ -128,12 +124,12 @@ class Results:
 
     def _keep(self, key: _Key, packed: bytes) -> None:
         self._drop(key)
-        self._results[key] = packed
+        self.kept[key] = packed
         self._bytes += len(packed) + ENTRY_BYTES
         while self._bytes > RESULT_BYTES_KEPT:
-            self._drop(next(iter(self._results)))
+            self._drop(next(iter(self.kept)))
 
     def _drop(self, key: _Key) -> None:
-        packed = self._results.pop(key, None)
+        packed = self.kept.pop(key, None)
         if packed is not None:
             self._bytes -= len(packed) + ENTRY_BYTES

@@ -13,6 +13,7 @@ from flowkit.codec.provenance import (
     Provenance,
     Purpose,
     cache_purpose,
+    calls_purpose,
     elements_purpose,
     memory_purpose,
     params_purpose,
@@ -100,6 +101,15 @@ class SignedValues:
         """Return the bytes to store for the parameters of a run that a task calls. Any thread."""
         return self._provenance.sign(packed, params_purpose(self._namespace, run, digest))
 
+    def calls(self, claim: Claim, packed: bytes) -> bytes:
+        """Return the bytes to store for the runs that the claimed task calls. Any thread."""
+        return self._provenance.sign(packed, self._calls(claim))
+
+    def open_calls(self, claim: Claim, stored: bytes) -> bytes:
+        """Return the packed calls of the claimed task. Raises UntrustedValue."""
+        what = f"the list of runs that task {claim.task} of run {claim.run} has called"
+        return self._provenance.open(stored, self._calls(claim), what)
+
     def open_child_result(self, end: ChildEnd, task: int, stored: bytes) -> bytes:
         """Return the packed result of a task of a run that was called. Raises UntrustedValue."""
         if not self._has_key or not stored:
@@ -117,6 +127,10 @@ class SignedValues:
     def _result(self, claim: Claim, task: int) -> Purpose:
         submitted = claim.life[1].partition("/")[0]  # a resume keeps the results
         return result_purpose(self._namespace, claim.run, submitted, claim.digest, task)
+
+    def _calls(self, claim: Claim) -> Purpose:
+        submitted = claim.life[1].partition("/")[0]  # a resume continues the calls
+        return calls_purpose(self._namespace, claim.run, submitted, claim.digest, claim.task)
 
     def _memory(self, claim: Claim, times: int) -> Purpose:
         return memory_purpose(self._namespace, claim.life, claim.digest, claim.task, times)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from ..core.compiled import CompiledDAG
 from ..core.run_record import RunRecord
+from ..core.snapshot import AGAIN
 from ..core.states import TaskState
 from ..core.task_progress import TaskProgress
 from ..protocol.client_store import ClientStore
@@ -84,8 +85,15 @@ def _tasks(
 
 
 def _errors(store: ClientStore, run: str, tasks: RunTasks) -> dict[int, str]:
-    """Return the errors of tasks. A mapped task has that of its first item that failed."""
-    sources = {at: at for at, record in enumerate(tasks.records) if record.state in _TROUBLED}
+    """Return the errors of tasks. A mapped task has that of its first item that failed.
+
+    A task that comes again has none: an error that is stored is of a retry before.
+    """
+    sources = {
+        at: at
+        for at, record in enumerate(tasks.records)
+        if record.state in _TROUBLED and record.reason != AGAIN
+    }
     for number, record in tasks.items.items():
         mapped = tasks.shape.dag.numbering.node(number)
         if record.state is TaskState.FAILED and sources.get(mapped, mapped) == mapped:

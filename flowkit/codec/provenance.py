@@ -83,6 +83,15 @@ def memory_purpose(
     return ("memory", namespace, *life, digest, str(task), str(times))
 
 
+def calls_purpose(namespace: str, run: str, submitted: str, digest: str, task: int) -> Purpose:
+    """Name the list of runs that one task has called.
+
+    It says whose results are the task's, so it must not be exchanged. The others are those of the
+    result.
+    """
+    return ("calls", namespace, run, submitted, digest, str(task))
+
+
 class Provenance:
     """Signs and verifies with the keys of this process; without keys, does nothing."""
 
@@ -144,6 +153,11 @@ class Provenance:
 def is_signed(stored: bytes | memoryview) -> bool:
     """Return whether these bytes look signed."""
     return bytes(stored[:1]) == SIGNED and len(stored) >= 2 + TAG_BYTES
+
+
+def without_signatures(stored: bytes) -> bytes:
+    """Return the bytes of a stored value, which are not verified: for readers who have no key."""
+    return stored[2 + stored[1] * TAG_BYTES :] if is_signed(stored) else stored
 
 
 def _tag(key: hmac.HMAC, purpose: Purpose, packed: bytes) -> bytes:

@@ -54,6 +54,11 @@ class CompiledDAG:
         object.__setattr__(self, "numbering", Numbering(len(self.graph), self.maps))
         object.__setattr__(self, "counted", counted_tasks(self.maps))
 
+    def node(self, number: int) -> int:
+        """Return the task of the graph that a number is, or is an item of. Raises IndexError."""
+        numbering = self.numbering
+        return number if number < numbering.count else numbering.split(number)[0]
+
     def policy(self, number: int) -> Policy:
         """Return the policy of a task, or of an item. Raises IndexError."""
         try:  # tasks come first, so that they cost no more than without items
@@ -77,8 +82,8 @@ class CompiledDAG:
 
     def is_valid(self, number: int) -> bool:
         """Return whether a number can be that of a task or of an item in a run."""
-        count = len(self.graph)
-        return 0 <= number < count or bool(self.maps and number < MOST_NUMBERS)
+        most = MOST_NUMBERS if self.maps else self.numbering.count
+        return 0 <= number < most
 
     def is_counted(self, number: int) -> bool:
         """Return whether the result of a task or an item is a list that is mapped."""

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
     from typing import ParamSpec, TypeAlias
 
+    from ..basics.again import Again
+
     X = TypeVar("X")
     P2 = ParamSpec("P2")
     R2 = TypeVar("R2", covariant=True)
@@ -33,9 +35,10 @@ if TYPE_CHECKING:
 
         def _exactly(self, *args: P2.args, **kwargs: P2.kwargs) -> R2: ...
 
-    Gives: TypeAlias = Callable[..., X]
+    # What a task passes on is never the ``Again`` that it may return too.
+    Gives: TypeAlias = Callable[..., X | Again]
     # A task whose function returns a coroutine. What it passes on is the result of that.
-    Async: TypeAlias = "TaskEdges[..., Coroutine[Any, Any, X]]"
+    Async: TypeAlias = "TaskEdges[..., Coroutine[Any, Any, X | Again]]"
 
 # Several tasks at one end of an edge. Anything that is not a task is refused when it is drawn.
 Several = TypeVar("Several", bound="Sequence[TaskEdges] | list[object]")

@@ -44,13 +44,18 @@ class CallStore(Store):
             self._script("prepare_calls", run, UNUSED_GRAPH_MS, name, graphs[name])
         return int(reply[1])
 
-    def read_calls(self, run: str, task: int) -> Calls:
-        """Return what a task has called last. Two round trips. Raises CorruptData."""
+    def read_calls(self, run: str, task: int) -> bytes:
+        """Return the stored form of what a task has called last. Two round trips.
+
+        Raises CorruptData.
+        """
         key = self.keys.children(run)
         (data,) = self.link.batch_each([("HGET", key, task)])
         attempt = OpenCalls.decode(data).attempt
         (data,) = self.link.batch_each([("HGET", key, f"{task},{attempt}")])
-        return Calls.unpack(data)
+        if not isinstance(data, bytes):
+            raise CorruptData("what a task has called is missing in Redis")
+        return data
 
     def read_ends(self, calls: Calls) -> list[ChildEnd | None]:
         """Return how the called runs stand, None for one that is gone. A round trip per hundred.

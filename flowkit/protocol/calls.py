@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import msgpack
 
+from ..codec.provenance import without_signatures
 from ..core.names import MAX_NAME, is_name
 from .decoding import CorruptData, is_run_id, shown
 from .limits import ATTEMPT_DIGITS, MAX_CALLS, MAX_CALLS_BYTES, MAX_QUEUE
@@ -48,11 +49,12 @@ class Calls:
 
     @classmethod
     def unpack(cls, data: object) -> Calls:
-        """Decode the stored form. Raises CorruptData."""
+        """Decode the stored form; a signature is not verified. Raises CorruptData."""
         try:
             if not isinstance(data, bytes) or len(data) > MAX_CALLS_BYTES:
                 raise ValueError
-            is_list, runs = msgpack.unpackb(data, unicode_errors="surrogatepass")
+            packed = without_signatures(data)
+            is_list, runs = msgpack.unpackb(packed, unicode_errors="surrogatepass")
             called = tuple(CalledRun(*run) for run in runs)
             if type(is_list) is not bool or not 0 < len(called) <= MAX_CALLS:
                 raise ValueError
@@ -102,10 +104,13 @@ class ChildRun:
 
 
 def calls_payload(
-    calls: Calls, graphs: Sequence[CalledGraph], children: Iterable[ChildRun]
+    calls: bytes, graphs: Sequence[CalledGraph], children: Iterable[ChildRun]
 ) -> bytes:
-    """Return the payload of the outcome: fields with their lengths, which a script can split."""
-    fields: list[bytes] = [calls.pack(), str(len(graphs)).encode()]
+    """Return the payload of the outcome: fields with their lengths, which a script can split.
+
+    ``calls``: the stored form of ``Calls``, signed if there is a key.
+    """
+    fields: list[bytes] = [calls, str(len(graphs)).encode()]
     for graph in graphs:
         name = graph.dag_name.encode("utf-8", "surrogatepass")
         fields += [graph.digest.encode(), name, str(graph.total).encode(), graph.version.encode()]

@@ -10,13 +10,14 @@ from typing import NamedTuple
 from ..core.run_record import Parent
 from ..exceptions import NotPermitted
 from .calls import Calls, OpenCalls
-from .decoding import CorruptData, pairs
+from .decoding import CorruptData, Oversized, pairs
 from .limits import ATTEMPT_DIGITS, TASK_DIGITS
 from .run_records import parse_parent
 from .store import Store
 
 _FIELD = re.compile(rb"([0-9]{1,%d})(?:,([0-9]{1,%d}))?" % (TASK_DIGITS, ATTEMPT_DIGITS))
 _SCANNED = 10  # fields at a time, each of up to a megabyte
+_MOST_SCANNED, _SMALL_BYTES = 1000, 64 * 1024  # fields at a time, if so many have been small
 
 
 class CalledBy(NamedTuple):
@@ -78,13 +79,24 @@ class FamilyReads(Store):
 
 
 def scan_children(store: Store, run: str) -> Iterator[CalledBy | tuple[int, OpenCalls]]:
-    """Yield what is stored of the calls of a run, read in parts. Damaged fields are left out."""
-    key, cursor = store.keys.children(run), b"0"
+    """Yield what is stored of the calls of a run, read in parts. Damaged fields are left out.
+
+    Raises Oversized for fields that no release writes.
+    """
+    key, cursor, count = store.keys.children(run), b"0", _SCANNED
     while True:
-        (reply,) = store.link.batch_each([("HSCAN", key, cursor, "COUNT", _SCANNED)])
+        try:
+            (reply,) = store.link.batch_each([("HSCAN", key, cursor, "COUNT", count)])
+        except Oversized:
+            if count == _SCANNED:
+                raise
+            count = _SCANNED
+            continue
         if not isinstance(reply, list):
             return
         cursor, flat = reply
+        is_small = sum(map(len, flat)) < _SMALL_BYTES
+        count = min(2 * count, _MOST_SCANNED) if is_small else _SCANNED
         for field, data in pairs(flat):
             match = _FIELD.fullmatch(field)
             if match is None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
+from itertools import chain, islice
 from typing import NamedTuple
 
-from ..exceptions import NotPermitted
 from .calls import Calls, OpenCalls
 from .decoding import CorruptData, in_parts, is_run_id, task_number, text_of
 from .fact_store import FactStore
@@ -29,17 +29,32 @@ class ParentStore(FactStore):
         """Return the runs that a task has called last. Two round trips. Raises CorruptData."""
         return [called.run for called in self._calls(run, task)[1].runs]
 
-    def all_called_runs(self, run: str) -> Iterator[list[str]]:
-        """Yield the runs that all tasks of a run have called, in parts; some may be there twice."""
-        for found in scan_children(self, run):
-            runs = found.runs_called if isinstance(found, CalledBy) else ()
-            for at in range(0, len(runs), CHILDREN_PART):
-                yield [*runs[at : at + CHILDREN_PART]]
+    def is_running(self, run: str) -> bool:
+        """Return whether a run is there and not over."""
+        (state,) = self.link.batch_each([("HGET", self.keys.run(run), "state")])
+        return bool(state == b"running")
 
-    def open_calls(self, run: str) -> list[int]:
-        """Return the tasks of a run that have called runs which are not over."""
+    def all_called_runs(self, run: str) -> Iterator[list[str]]:
+        """Yield the runs that all tasks of a run have called, in parts; some may be there twice.
+
+        Raises Oversized.
+        """
+        called = (found for found in scan_children(self, run) if isinstance(found, CalledBy))
+        return _in_parts(chain.from_iterable(found.runs_called for found in called))
+
+    def open_runs(self, run: str) -> Iterator[list[str]]:
+        """Yield the runs that tasks still wait for, in parts, with those beside them.
+
+        Raises Oversized.
+        """
         found = scan_children(self, run)
-        return [item[0] for item in found if not isinstance(item, CalledBy) and item[1].open]
+        waiting = dict(item for item in found if not isinstance(item, CalledBy) and item[1].open)
+        if not waiting:
+            return iter(())
+        attempts = {(task, calls.attempt) for task, calls in waiting.items()}
+        called = (found for found in scan_children(self, run) if isinstance(found, CalledBy))
+        runs = (found.runs_called for found in called if (found.task, found.attempt) in attempts)
+        return _in_parts(chain.from_iterable(runs))
 
     def cancel_runs(self, runs: Sequence[str], by: str) -> None:
         """Request that those of these runs which are not over stop. A round trip per 500."""
@@ -52,14 +67,8 @@ class ParentStore(FactStore):
         return started
 
     def waiting_tasks(self, cursor: str, count: int) -> tuple[str, list[WaitingTask]]:
-        """Return the next cursor ('0' at the end) and some of the tasks that wait for runs.
-
-        None without the right to read them, which access rules of older releases do not give.
-        """
-        try:
-            after, entries = self.link.call("SSCAN", self.keys.parents(), cursor, "COUNT", count)
-        except NotPermitted:
-            return "0", []
+        """Return the next cursor ('0' at the end) and some of the tasks that wait for runs."""
+        after, entries = self.link.call("SSCAN", self.keys.parents(), cursor, "COUNT", count)
         waiting: list[WaitingTask] = []
         for entry in entries:
             run, _, task = entry.partition(b",")
@@ -119,3 +128,9 @@ class ParentStore(FactStore):
         state = OpenCalls.decode(data)
         (data,) = self.link.batch_each([("HGET", key, f"{task},{state.attempt}")])
         return state, Calls.unpack(data)
+
+
+def _in_parts(runs: Iterable[str]) -> Iterator[list[str]]:
+    rest = iter(runs)
+    while part := list(islice(rest, CHILDREN_PART)):
+        yield part

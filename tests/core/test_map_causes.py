@@ -157,3 +157,11 @@ def test_items_that_fail_by_themselves_did_not_begin_a_failure() -> None:
     failure = explanation_of_run(ended).failure
     assert failure is not None
     assert (failure.task, failure.failed) == ("merge", 2)
+
+
+def test_a_mapped_task_of_a_run_that_stops_waits_for_its_running_items() -> None:
+    """It said that the scheduler cancels the task, which it cannot before these items end."""
+    found = snapshot({parse(0): F, parse(1): R, parse(2): C})
+    stopping = replace(found, run=replace(found.run, stop=RunState.FAILED))
+    assert cause(stopping, PARSE) == ("items", "parse[1]")
+    assert cause(stopping, MERGE) == ("stopping", "")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from flowkit import current_attempt, task
+from flowkit import again, current_attempt, task
 
 
 @task
@@ -16,6 +16,11 @@ def succeeds() -> int:
 def is_retried() -> None:
     if current_attempt().attempt == 1:
         raise OSError("again")
+
+
+@task
+def comes_again() -> object:
+    return 1 if current_attempt().times else again(0.5, memory="kept")
 
 
 @task

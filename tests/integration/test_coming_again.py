@@ -49,7 +49,7 @@ def test_while_it_waits_it_holds_no_worker_and_says_when_it_comes(client: Client
     other = client.submit(DAG("other", tasks=[app.quick.bind("quick")]))
     assert other.wait(30) is RunState.SUCCEEDED, "the only process is free"
     (task,) = run.status().tasks
-    assert task.state is TaskState.WAITING
+    assert (task.state, task.error) == (TaskState.WAITING, None)
     why = run.explain("comes_again")
     assert [group.cause for group in why.causes] == [Kind.AGAIN]
     assert re.search(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import calling_app as calling
 import fault_app as app
 import pytest
 import redis
@@ -14,6 +15,7 @@ from flowkit import DAG
 from flowkit.codec.packing import BrokenValue, pack
 from flowkit.core.states import RunState
 from flowkit.exceptions import TaskExecutionError, UntrustedValue
+from flowkit.protocol.calls import CalledRun, Calls
 from flowkit.protocol.keys import Keys
 
 KEY = "the-key-of-these-tests-1"
@@ -125,3 +127,24 @@ def test_a_forged_cache_entry_is_a_miss(place: System, attacker: tuple[redis.Red
             assert result not in (666, None)
             assert result != honest or not run.status().tasks[0].cached
     assert any("Task not cached" in log for log in [place.logs()])
+
+
+def test_a_task_takes_no_results_of_runs_that_it_has_not_called(
+    place: System, attacker: tuple[redis.Redis, Keys]
+) -> None:
+    """The results of another run are signed, so it counts who has written which runs are called."""
+    connection, keys = attacker
+    place.worker("--processes", "1", app=str(Path(calling.__file__)), FLOWKIT_SIGNING_KEY=KEY)
+    with place.client(signing_key=KEY) as client:
+        other = client.submit(calling.inner)
+        assert other.wait(30) is RunState.SUCCEEDED
+        run = client.submit(calling.outer("calls_held"), params={"gate": "children"})
+        place.started("leaf", 2)
+        forged = Calls((CalledRun(other.run_id, "inner", 1),), is_list=True).pack()
+        (called,) = (
+            field for field in connection.hkeys(keys.children(run.run_id)) if b"," in field
+        )
+        assert connection.hset(keys.children(run.run_id), called, forged) == 0
+        place.open_gate("children")
+        with pytest.raises(TaskExecutionError, match=r"UntrustedValue.*runs that task 0"):
+            run.wait_results(30)

@@ -26,11 +26,12 @@ Seen = dict[tuple[str, str], list[tuple[str, dict[str, Any]]]]
 
 def one_of_each() -> DAG:
     """Return a DAG whose tasks end in all ways that need no signal from outside."""
-    tasks = (app.is_retried, app.fails, app.is_cached, app.times_out)
+    tasks = (app.is_retried, app.comes_again, app.fails, app.is_cached, app.times_out)
     with DAG("ends", on_failure="continue") as dag:
         app.succeeds >> app.is_skipped
         for task in tasks:
             dag.add(task)
+        app.comes_again.before(app.fails)
         app.times_out.after(app.fails)  # the first failure is that of the run
     return dag
 
@@ -111,9 +112,14 @@ def test_every_event_is_the_same_in_all_programs(
     assert set(there) == {
         ("dag_start", ""),
         ("dag_failure", "fails"),
-        *(("task_start", name) for name in ("succeeds", "is_retried", "fails", "times_out")),
+        *(
+            ("task_start", name)
+            for name in ("succeeds", "is_retried", "comes_again", "fails", "times_out")
+        ),
         ("task_success", "succeeds"),
         ("task_success", "is_retried"),
+        ("task_again", "comes_again"),
+        ("task_success", "comes_again"),
         ("task_skip", "is_skipped"),
         ("task_cached", "is_cached"),
         ("task_retry", "is_retried"),

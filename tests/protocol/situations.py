@@ -76,7 +76,7 @@ def calls_args(runs: Sequence[str] = CHILDREN) -> tuple[str, bytes]:
     digest = digest_of(pack_graph(compiled(4)))
     graph = CalledGraph(digest, "etl", 4, "v1")
     children = [ChildRun(run, 0, b"") for run in runs]
-    return f"0,1,N,{LIST},5", calls_payload(child_calls(runs), [graph], children)
+    return f"0,1,N,{LIST},5", calls_payload(child_calls(runs).pack(), [graph], children)
 
 
 def called(env: Environment, runs: Sequence[str] = CHILDREN) -> None:

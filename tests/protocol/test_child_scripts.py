@@ -33,7 +33,7 @@ def test_the_last_one_wakes_the_task(env: Environment) -> None:
     assert env.records()["0"].startswith("Q2,,0*1&,,,")
     (claim,) = env.claim()
     assert (claim.attempt, claim.spent.failures(claim.attempt)) == (2, 1)
-    assert env.worker.read_calls("r1", 0).runs[0].run == "c1"
+    assert Calls.unpack(env.worker.read_calls("r1", 0)).runs[0].run == "c1"
 
 
 def test_a_retry_calls_the_function_again(env: Environment) -> None:

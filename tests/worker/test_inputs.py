@@ -172,7 +172,7 @@ def test_a_result_without_downstream_tasks_is_not_kept(diamond: CompiledDAG) -> 
         inputs.remember(claim_of(number), pack(number))
         inputs.recorded([claim_of(number).key], [])
     inputs.apply_notices()
-    assert [task for _, task in inputs._results] == [0]
+    assert [task for _, task in inputs.kept] == [0]
 
 
 def test_results_of_order_edges_are_neither_read_nor_kept() -> None:
@@ -185,7 +185,7 @@ def test_results_of_order_edges_are_neither_read_nor_kept() -> None:
         inputs.remember(claim_of(number), pack(number))
         inputs.recorded([claim_of(number).key], [])
     inputs.apply_notices()
-    assert [task for _, task in inputs._results] == [0]
+    assert [task for _, task in inputs.kept] == [0]
     assert [inputs.comes_after(claim_of(number)) for number in range(4)] == [
         False,
         False,
