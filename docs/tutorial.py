@@ -236,7 +236,7 @@ print(results["count_rows"], results["total"])
 # %% [markdown]
 # The items are tasks like any other: each has its own retries, timeout and logs. They are called
 # `count_rows[0]`, `count_rows[1]`, …, and `label` says what people see beside the number. Without
-# `failures="collect"`, the first item that fails for good ends the run. With it, the run goes on
+# `failures="collect"`, the first item that fails for good ends the run. With it, the run continues
 # with None in its place.
 #
 # A map behind a map works item by item: `check[7]` starts as soon as `read[7]` is over. With
