@@ -121,11 +121,14 @@ BAD = {parse(1): "ValueError: bad row"}
         (parse(1), "Task 'parse[1]' failed 1 s ago, at attempt 1: ValueError: bad row."),
         (parse(2), "Task 'parse[2]' was cancelled, since 'parse[1]' failed."),
         (store(1), "'store[1]' did not run, since task 'parse[1]' failed: ValueError: bad row."),
+        (store(2), "'store[2]' did not run, since task 'parse[1]' failed: ValueError: bad row."),
+        (STORE, "'store' did not run, since task 'parse[1]' failed: ValueError: bad row."),
+        (MERGE, "'merge' did not run, since task 'parse[1]' failed: ValueError: bad row."),
         (parse(0), "Task 'parse[0]' succeeded 1 s ago on W, after 10 ms."),
     ],
 )
 def test_the_end_of_an_item_names_what_began_it(number: int, says: str) -> None:
-    found = snapshot({**FAILED, store(1): U}, errors=BAD, state=RunState.FAILED)
+    found = snapshot({**FAILED, store(1): U, store(2): U}, errors=BAD, state=RunState.FAILED)
     assert says in explanation_of_task(found, number).sentence
 
 
