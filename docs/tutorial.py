@@ -236,7 +236,7 @@ print(results["count_rows"], results["total"])
 # %% [markdown]
 # The items are tasks like any other: each has its own retries, timeout and logs. They are called
 # `count_rows[0]`, `count_rows[1]`, …, and `label` says what people see beside the number. Without
-# `failures="collect"`, the first item that fails for good ends the run. With it, the run goes on
+# `failures="collect"`, the first item that fails for good ends the run. With it, the run continues
 # with None in its place.
 #
 # A map behind a map works item by item: `check[7]` starts as soon as `read[7]` is over. With
@@ -273,11 +273,11 @@ print(shelf.run()["weigh"])
 # after the delay. Meanwhile it occupies no worker. `memory` takes a value to the next time.
 
 # %%
-from flowkit import again
+from flowkit import Again, again
 
 
 @task
-def wait_for_rows() -> int:
+def wait_for_rows() -> int | Again:
     seen: int = current_attempt().memory or 0
     seen += 4  # stands for a question to a database
     if seen < 10:

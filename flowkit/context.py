@@ -47,7 +47,7 @@ class Attempt:
     task: str
     attempt: int
     params: Mapping[str, object]
-    memory: object = None
+    memory: Any = None
     times: int = 0
 
 

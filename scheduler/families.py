@@ -2,8 +2,8 @@
 
 The scripts wake a task in the step that ends the last run which it has called. Here is what takes
 more than one step. A run that stops stops its children: their tasks end with them. When a run is
-over, the TTL of its children starts. And each sweep looks at some of the tasks that wait, in case
-that a child is gone.
+over, the TTL of its children starts. And each sweep looks at some of the tasks that wait, in case a
+child is gone.
 """
 
 from __future__ import annotations

@@ -32,11 +32,18 @@ _UNSUCCESSFUL = (RunState.FAILED, RunState.CANCELLED)
 def read_children(
     store: ClientStore, run: str, dag: CompiledDAG, *, most: int | None = None
 ) -> list[CalledRun]:
-    """Return the runs that the tasks of a run have called, by task, attempt and position."""
+    """Return the runs that the tasks of a run have called, by task, attempt and position.
+
+    A resume passes the runs of an attempt on to the next one. Each is returned once, with the
+    attempt that has called it.
+    """
     found = {(item.task, item.attempt): item.calls.runs for item in store.read_calls_of(run)}
-    called = [
-        (task, attempt, child) for (task, attempt), runs in sorted(found.items()) for child in runs
-    ][:most]
+    called = []
+    seen: set[str] = set()
+    for (task, attempt), runs in sorted(found.items()):
+        called += [(task, attempt, child) for child in runs if child.run not in seen]
+        seen.update(child.run for child in runs)
+    called = called[:most]
     states: list[RunState | None] = []
     for at in range(0, len(called), READ_AT_ONCE):
         part = called[at : at + READ_AT_ONCE]

@@ -55,8 +55,13 @@ class View:
         return self._worst(self.dispatched)
 
     def is_stopped(self, task: int) -> bool:
-        """Return whether a stop of the run ends a task that has not started."""
+        """Return whether a stop of the run ends a task that has not started.
+
+        A mapped task that has expanded ends with its items, some of which may be running.
+        """
         stop = self.snapshot.run.stop
+        if self.has_items(task):
+            return False
         if stop is None or stop is RunState.CANCELLED:
             return stop is not None
         item = self.snapshot.tasks.get(task)

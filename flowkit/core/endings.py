@@ -227,8 +227,12 @@ def failed_above(edges: RunEdges, states: Sequence[TaskState | None], task: int)
     """Follow a failure upstream to the task that began it; return the task itself without any."""
     wanted = (TaskState.FAILED, TaskState.UPSTREAM_FAILED)
     while states[task] is TaskState.UPSTREAM_FAILED:
-        above = edges.above(task)
-        blocking = [other for state in wanted for other in above if states[other] is state]
+        # A failed mapped task ends the items behind it, also those whose own item was cancelled.
+        node = edges.dag.graph.upstream(edges.dag.numbering.node(task))
+        places = [
+            (state, at) for above in (edges.above(task), node) for state in wanted for at in above
+        ]
+        blocking = [at for state, at in places if states[at] is state]
         if not blocking:
             break
         task = blocking[0]
@@ -241,6 +245,8 @@ def _upstream_failed(view: View, task: int, name: str) -> tuple[str, str]:
     at = failed_above(snapshot.edges, states, task)
     if states[at] is not TaskState.FAILED:
         return f"Task {name!r} did not run, since a task that it needs failed.", ""
+    item = failed_item(snapshot, at)
+    at = at if item is None else item
     error = snapshot.errors.get(at, "").rstrip(".")
     text = f"Task {name!r} did not run, since task {snapshot.name(at)!r} failed"
     return f"{text}: {error}." if error else f"{text}.", _resume(snapshot, at)

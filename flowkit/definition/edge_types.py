@@ -68,6 +68,8 @@ if TYPE_CHECKING:
         def items(self) -> AbstractSet[Element]: ...  # noqa: D102
 
     Mappable: TypeAlias = Elements[X] | Pairs[X]
+    # What ``flatten=True`` maps over: the elements of what the items of another map returned.
+    Nested: TypeAlias = Elements[Elements[X] | Pairs[X]]
 
     class MapResults(list[Element], Mapped[Element]):  # type: ignore[type-var]
         """The results of all items: a list and a ``Mapped`` at the same time."""

@@ -20,7 +20,6 @@ from typing import (
     TYPE_CHECKING,
     Any,
     ClassVar,
-    Concatenate,
     Generic,
     SupportsIndex,
     Unpack,
@@ -44,13 +43,13 @@ from .signatures import P, R
 from .task_edges import TaskEdges
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Sequence
-    from typing import Protocol
+    from collections.abc import Sequence
 
-    from .edge_types import Element, GivesSome, Mappable, MapResults, Takes1, Takes2, Takes3, Takes4
+    from .edge_types import GivesSome, Takes1, Takes2, Takes3, Takes4
     from .labels import Label
     from .map_options import Failures
-    from .task_edges import P2, R2, Async, E, Exactly, Gives, Stage, X
+    from .map_types import MapMethod
+    from .task_edges import P2, R2, Async, E, Gives, Stage, X
 
 _NO_KWARGS: Mapping[str, Any] = MappingProxyType({})
 
@@ -267,33 +266,3 @@ def registered_task(ref: str) -> Task | None:
 def registered_refs() -> list[str]:
     """Return the references of all functions that tasks were defined of."""
     return list(Task._by_ref)
-
-
-if TYPE_CHECKING:
-
-    class MapMethod:
-        """``Task.map``: a descriptor, since mypy solves no argument of ``self`` itself."""
-
-        @overload
-        def __get__(
-            self, task: Exactly[Concatenate[X, P2], Coroutine[Any, Any, R2]], owner: object
-        ) -> MapCall[X, P2, R2]: ...
-        @overload
-        def __get__(
-            self, task: Exactly[Concatenate[X, P2], R2], owner: object
-        ) -> MapCall[X, P2, R2]: ...
-        def __get__(self, task: Any, owner: object) -> Any: ...
-
-    class MapCall(Protocol[Element, P2, R2]):
-        """A call of ``Task.map``."""
-
-        def __call__(  # noqa: D102
-            self,
-            *,
-            over: Task | tuple[Task, ...] | None = None,
-            label: Label | None = None,
-            max_active: int | None = None,
-            failures: Failures = "stop",
-            flatten: bool = False,
-            name: str | None = None,
-        ) -> Task[Concatenate[Mappable[Element], P2], MapResults[R2]]: ...

@@ -177,7 +177,7 @@ class RunEvents:
     def comes_again(self, task: int, attempt: int, delay: float, times: int) -> None:
         """A task starts again after ``delay`` seconds, for the ``times``-th time."""
         if self.listener.wants(TaskAgain):
-            name, run = self._tasks[task].name, self.run_id
+            name, run = self._names[task], self.run_id
             self.listener.hear(
                 TaskAgain(task_name=name, run_id=run, attempt=attempt, delay=delay, times=times)
             )

@@ -32,6 +32,6 @@ def decode_memory(data: bytes | None) -> tuple[int, bytes]:
         state = "missing" if data is None else "damaged"
         raise CorruptData(
             f"what this task kept when it asked to come again is {state} in Redis. Resume the run: "
-            "the task then begins anew"
+            "the task then starts from the beginning"
         )
     return int(match[1]), data[match.end() :]

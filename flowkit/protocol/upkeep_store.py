@@ -156,7 +156,7 @@ class UpkeepStore(FactStore):
     def findable(self) -> int:
         """Return how many attempts are in ready lists, ``delayed``, ``parents`` and claims.
 
-        Five round trips, six if there are lists of functions. The count is not atomic: attempts
+        Four round trips, five if there are lists of functions. The count is not atomic: attempts
         move between the round trips.
         """
         there = places(self.link, self.keys)
@@ -171,18 +171,17 @@ class UpkeepStore(FactStore):
             for name, lanes in zip(workers, self._lanes_of(workers), strict=True)
             for lane in lane_names(name, lanes)
         ]
-        replies = self.link.batch_each([*queues, *claims])
-        sizes = [size if isinstance(size, int) else 0 for size in replies]
+        waiting, *sizes = self._sizes([("SCARD", self.keys.parents()), *queues, *claims])
         # '#' is a field in the claims of each lane, but not a claim.
         claimed = sum(max(0, size - 1) for size in sizes[len(queues) :])
-        return sum(sizes[: len(queues)]) + claimed + self._waiting_for_runs()
+        return waiting + sum(sizes[: len(queues)]) + claimed
 
-    def _waiting_for_runs(self) -> int:
-        """Return how many tasks wait for runs, 0 without the right to read that, which access rules
-        of older releases do not give.
+    def _sizes(self, reads: Sequence[Sequence[object]]) -> list[int]:
+        """Return sizes of keys, 0 for a key of another type, and for the first one without the
+        right to read it, which access rules of older releases do not give.
         """
         try:
-            (size,) = self.link.batch_each([("SCARD", self.keys.parents())])
+            replies = self.link.batch_each(reads)
         except NotPermitted:
-            return 0
-        return size if isinstance(size, int) else 0
+            replies = [0, *self.link.batch_each(reads[1:])]
+        return [size if isinstance(size, int) else 0 for size in replies]

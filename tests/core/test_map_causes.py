@@ -121,11 +121,14 @@ BAD = {parse(1): "ValueError: bad row"}
         (parse(1), "Task 'parse[1]' failed 1 s ago, at attempt 1: ValueError: bad row."),
         (parse(2), "Task 'parse[2]' was cancelled, since 'parse[1]' failed."),
         (store(1), "'store[1]' did not run, since task 'parse[1]' failed: ValueError: bad row."),
+        (store(2), "'store[2]' did not run, since task 'parse[1]' failed: ValueError: bad row."),
+        (STORE, "'store' did not run, since task 'parse[1]' failed: ValueError: bad row."),
+        (MERGE, "'merge' did not run, since task 'parse[1]' failed: ValueError: bad row."),
         (parse(0), "Task 'parse[0]' succeeded 1 s ago on W, after 10 ms."),
     ],
 )
 def test_the_end_of_an_item_names_what_began_it(number: int, says: str) -> None:
-    found = snapshot({**FAILED, store(1): U}, errors=BAD, state=RunState.FAILED)
+    found = snapshot({**FAILED, store(1): U, store(2): U}, errors=BAD, state=RunState.FAILED)
     assert says in explanation_of_task(found, number).sentence
 
 
@@ -157,3 +160,11 @@ def test_items_that_fail_by_themselves_did_not_begin_a_failure() -> None:
     failure = explanation_of_run(ended).failure
     assert failure is not None
     assert (failure.task, failure.failed) == ("merge", 2)
+
+
+def test_a_mapped_task_of_a_run_that_stops_waits_for_its_running_items() -> None:
+    """It said that the scheduler cancels the task, which it cannot before these items end."""
+    found = snapshot({parse(0): F, parse(1): R, parse(2): C})
+    stopping = replace(found, run=replace(found.run, stop=RunState.FAILED))
+    assert cause(stopping, PARSE) == ("items", "parse[1]")
+    assert cause(stopping, MERGE) == ("stopping", "")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, TypeVar, assert_type
 
-from flowkit import DAG, Again, Mapped, StateManager, Task, TaskCache, again, task
+from flowkit import DAG, Again, Mapped, StateManager, Task, TaskCache, again, current_attempt, task
 
 Item = TypeVar("Item")
 
@@ -306,6 +306,11 @@ def pair(entry: tuple[str, int]) -> int:
 
 
 @task
+def letters(text: str) -> list[str]:
+    return list(text)
+
+
+@task
 def longest(names: Mapped[int], more: list[str] | None = None) -> int:
     return max(names)
 
@@ -336,6 +341,9 @@ files >> empty_brackets.map(over=files, label=str.upper, flatten=False, name="ea
 files >> empty_brackets.bind(strict=True).map() >> total
 by_name >> pair.map() >> total
 numbers >> bare.map() >> texts
+by_part = files >> letters.map()
+by_part >> empty_brackets.map(flatten=True) >> total
+by_part >> empty_brackets.map(flatten=True, label="{}", failures="collect") >> with_gaps
 [files, by_name] >> empty_brackets.map() >> total
 mapped: Task = empty_brackets.map()
 
@@ -343,8 +351,11 @@ bare >> empty_brackets.map()  # type: ignore[operator]
 by_name >> empty_brackets.map()  # type: ignore[operator]
 files >> bare.map()  # type: ignore[operator]
 measured >> texts  # type: ignore[operator]
-empty_brackets.map(max_activ=3)  # type: ignore[call-arg]
-empty_brackets.map(failures="ignore")  # type: ignore[arg-type]
+files >> empty_brackets.map(flatten=True)  # type: ignore[operator]
+measured >> bare.map(flatten=True)  # type: ignore[operator]
+by_part >> bare.map(flatten=True)  # type: ignore[operator]
+empty_brackets.map(max_activ=3)  # type: ignore[call-overload]
+empty_brackets.map(failures="ignore")  # type: ignore[call-overload]
 
 
 def read(results: Mapped[int]) -> None:
@@ -372,3 +383,4 @@ polls_async >> bare
 polls >> empty_brackets  # type: ignore[operator]
 polls_async >> empty_brackets  # type: ignore[operator]
 assert_type(polls("a"), int | Again)
+cursor: str = current_attempt().memory or "first"

@@ -19,7 +19,7 @@ class CauseWatch:
 
     def __init__(self, setup: Setup) -> None:
         self._setup = setup
-        self._tasks = range(len(setup.plan.names))
+        self._tasks = range(max([len(setup.plan.names) - 1, *setup.plan.items]) + 1)
         self._ids: dict[Signature, int] = {}
         self._signatures = [array("i") for _ in self._tasks]  # by state, -1 if not visited yet
         # Moves of the process that the cause of a task names, as pairs of states.

@@ -15,9 +15,11 @@ a search has found, and asks of each task that is not over:
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
+from typing import NamedTuple
 
+from flowkit.client.run_tasks import read_tasks
 from flowkit.core.cause_view import View
 from flowkit.core.causes import Cause, Kind, Mover
 from flowkit.core.explain import causes_of
@@ -26,10 +28,10 @@ from flowkit.core.run_record import RunRecord
 from flowkit.core.snapshot import AGAIN, LaneView, LiveWorker, QueueDepth, Snapshot, TaskView
 from flowkit.core.states import TASK_OVER, RunState, TaskState
 from flowkit.core.worker_info import WorkerInfo
-from flowkit.protocol.records import STATE_OF
+from flowkit.protocol.records import STATE_OF, TaskRecord, parse_record
 from flowkit.protocol.spent import Flag, Spent
 
-from .model import LIST, RUN, Keys
+from .model import LIST, RUN, Keys, Record
 from .pieces import REMEMBERED
 from .state import Move, Setup, State
 
@@ -51,10 +53,14 @@ def snapshot_of(setup: Setup, keys: Keys) -> Snapshot:
     """Read the keys as a client does: the run, its records, workers, queues, lease and lag."""
     plan = setup.plan
     records = dict(keys.tasks)
-    states = [
+    states: list[TaskState | None] = [
         STATE_OF[records[task].code] if task in records else TaskState.PENDING
         for task in range(len(plan.names))
     ]
+    lengths: Mapping[int, int] = {}
+    if plan.dag.maps:
+        tasks = read_tasks(Records(records), RUN, plan.dag)
+        states, lengths = tasks.states, tasks.shape.lengths
     stop = keys.field("stop")
     return Snapshot(
         RunRecord(
@@ -68,7 +74,11 @@ def snapshot_of(setup: Setup, keys: Keys) -> Snapshot:
         ),
         plan.dag,
         states,
-        {task: _view(setup, keys, task) for task in records if records[task].code != "P"},
+        {
+            task: _view(setup, keys, task)
+            for task in records
+            if records[task].code != "P" and task < len(states) and states[task] is not None
+        },
         keys.now,
         lease_left_ms=None if keys.leader is None else keys.leader[2] - keys.now,
         lag=sum(number > keys.cursor for number, _ in keys.events),
@@ -81,7 +91,19 @@ def snapshot_of(setup: Setup, keys: Keys) -> Snapshot:
             for ref, function in enumerate(plan.functions)
         },
         window=plan.window,
+        lengths=lengths,
     )
+
+
+class Records(NamedTuple):
+    """The records of a model, as a client reads them."""
+
+    of: Mapping[int, Record]
+
+    def read_records(self, run: str, tasks: Sequence[int]) -> list[TaskRecord]:
+        """Return the records of these tasks."""
+        texts = [self.of[task].text().encode() if task in self.of else None for task in tasks]
+        return [parse_record(text) for text in texts]
 
 
 def _view(setup: Setup, keys: Keys, task: int) -> TaskView:
@@ -138,14 +160,21 @@ def open_tasks(setup: Setup, keys: Keys) -> Iterator[tuple[int, Cause]]:
     view = view_of(setup, keys)
     if view is not None:
         for task, state in enumerate(view.snapshot.states):
-            if state not in TASK_OVER:
+            if state is not None and state not in TASK_OVER:
                 yield task, view.cause(task)
+
+
+def _is_over(snapshot: Snapshot, task: int) -> bool:
+    """Return whether a task is over, or an item does not exist any more."""
+    if task >= len(snapshot.states) or snapshot.states[task] is None:
+        return True
+    return snapshot.states[task] in TASK_OVER
 
 
 def signature(setup: Setup, keys: Keys, task: int) -> Signature:
     """Return what changes when a task proceeds: its record, and what its cause says."""
     view = view_of(setup, keys)
-    if view is None or view.snapshot.states[task] in TASK_OVER:
+    if view is None or _is_over(view.snapshot, task):
         return ("over",)
     cause = view.cause(task)
     record = keys.record(task)

@@ -48,15 +48,14 @@ MORE = {
         kinds=frozenset({"hints", "lapse"}),
     ),
 }
-# What a client says of items is tested in tests/core/test_map_causes.py.
-MAPPED = {name for name, which in SYSTEMS.items() if which.plan.dag.maps}
-QUICK = [name for name in [*SYSTEMS, *MORE] if name not in LARGE | MAPPED]
+SLOW = LARGE | {"a list of two that is mapped, a failure, a cancel and a resume"}
+QUICK = [name for name in [*SYSTEMS, *MORE] if name not in SLOW]
 # What no explored system has: a Redis that refuses writes, tasks that wait for runs, and the
 # attempts that a worker of an older release puts off. ``tests/core/test_explain.py`` has.
 ELSEWHERE = {
     *(Kind.REDIS_REFUSES, Kind.ALL_WAIT, Kind.WAITS_FOR_RUN, Kind.PUT_OFF),
     Kind.CHILDREN,  # tests/integration/test_called_runs.py
-    *(Kind.ITEMS, Kind.ITEM_LIMIT),  # tests/core/test_map_causes.py
+    Kind.ITEM_LIMIT,  # tests/core/test_map_views_random.py
 }
 
 
@@ -69,7 +68,7 @@ def explained(which: Setup) -> CauseWatch:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", sorted(LARGE))
+@pytest.mark.parametrize("name", sorted(SLOW))
 def test_each_cause_names_who_can_change_it_in_larger_systems(name: str) -> None:
     explained(SYSTEMS[name])
 

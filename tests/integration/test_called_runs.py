@@ -153,6 +153,9 @@ def test_a_resume_resumes_what_a_task_has_called(running: System) -> None:
         assert len(running.executions("calls_frail")) == 1
         assert len(running.executions("picky")) == 4  # those that succeeded were not repeated
         assert children(client, run) == before
+        listed = run.children()
+        assert {child.run_id for child in listed} == set(before)
+        assert [child.attempt for child in listed] == [1, 1, 1]
 
 
 def test_a_resume_that_names_the_task_calls_it_again(running: System) -> None:

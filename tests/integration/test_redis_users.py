@@ -305,6 +305,42 @@ def test_who_may_only_read_or_has_older_rules_gets_explanations_too(server: Real
             assert reader.run(run.run_id).explain().sentence == said
 
 
+def test_a_scheduler_with_older_rules_runs_what_older_releases_run(
+    server: RealRedis, tmp_path: Path
+) -> None:
+    """Each sweep read the tasks that wait for runs, and the scheduler then gave up its lead."""
+    with server.client() as admin:
+        rules = acl.users("acl" if is_new(server.executable) else "acl_old")["scheduler"]
+        keys = [word.replace("{flowkit}", "{shop}") for word in rules if "~" in word]
+        older = [word for word in keys if not word.endswith(":parents")]
+        added = ("-persist", "-pttl", "-sscan")
+        admin.execute_command("ACL", "SETUSER", "flowkit-scheduler", "resetkeys", *older, *added)
+    system = System(url_of(server, "client"), "shop", tmp_path)
+    try:
+        environment = {"FLOWKIT_REDIS_URL": url_of(server, "scheduler"), "FLOWKIT_SWEEP": "0.2"}
+        scheduler = system.scheduler(**environment)
+        system.worker(FLOWKIT_REDIS_URL=url_of(server, "worker"))
+        with system.client() as client:
+            run = client.submit(held_dag())
+            system.started("held")
+            wait_until("it sweeps", lambda: "flowkit-scheduler: sscan" in denials(server), 30)
+            wait_until("and again", lambda: denied(server, "sscan") > 1, 30)
+            system.open_gate("a")
+            assert run.wait(30) == "succeeded"
+        assert scheduler.log.count("leads in term 1") == 1, scheduler.log
+        assert "does not allow this" not in scheduler.log
+    finally:
+        system.close()
+
+
+def denied(server: RealRedis, what: str) -> int:
+    """Return how often the server has refused this command or key."""
+    with server.client() as admin:
+        entries = admin.execute_command("ACL", "LOG")
+    found = [dict(zip(entry[::2], entry[1::2], strict=True)) for entry in entries]
+    return sum(item[b"count"] for item in found if item[b"object"].decode() == what)
+
+
 @pytest.mark.parametrize("daemon", ["scheduler", "worker"])
 def test_a_daemon_with_the_user_of_another_role_ends(
     server: RealRedis, tmp_path: Path, daemon: str

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from flowkit import DAG, HookEvent, Hooks, Mapped, StateManager, Task, current_attempt
+from flowkit import DAG, HookEvent, Hooks, Mapped, StateManager, Task, again, current_attempt
 from flowkit.clock import FakeClock
 from flowkit.core.states import TaskState
 from flowkit.exceptions import MapError, TaskNotFoundError, TaskTimeout
@@ -424,6 +424,14 @@ def test_lines_name_items_with_their_labels(capsys: pytest.CaptureFixture[str]) 
     assert "Task succeeded: each[0] (row 0) (" in printed
     assert "Task failed: each[1] (row 1)" in printed
     assert "(5 tasks, " in printed
+
+
+def test_the_line_of_an_item_that_comes_again_names_it(capsys: pytest.CaptureFixture[str]) -> None:
+    def each(number: int) -> object:
+        return number if current_attempt().times else again(0)
+
+    mapped_dag([0, 1], each, label="row {item}").run(max_workers=1)
+    assert "Task comes again: each[1] (row 1) in " in capsys.readouterr().out
 
 
 def test_the_result_of_a_dropped_map_is_dropped() -> None:

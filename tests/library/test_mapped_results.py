@@ -248,3 +248,24 @@ def test_most_records_of_items_are_only_counted() -> None:
     assert asked.items.keys() - tasks.items.keys() == {parse_item(250), parse_item(399)}
     assert tasks.states.count(TaskState.FAILED) == 300
     assert tasks.states[parse_item(300)] is TaskState.RUNNING
+
+
+def test_items_exist_only_when_the_other_upstream_tasks_are_over() -> None:
+    """The scheduler does not expand a task before that, and may never do it."""
+    with DAG("two") as dag:
+        listed, other = Task(files), Task(other_list)
+        [listed, other] >> Task(parse_two).map(over=listed)
+    with submitted(dag) as (_, run):
+        write(run, expanded(2))
+        with pytest.raises(TaskNotFoundError, match="'parse_two' has no items yet"):
+            run.result("parse_two[0]")
+        write(run, {run.graph().graph.names.index("other_list"): OVER})
+        assert run.names("parse_two[") == ["parse_two[0]", "parse_two[1]"]
+
+
+def other_list() -> int:
+    return 1
+
+
+def parse_two(file: str, whole: int) -> str:
+    return file + str(whole)

@@ -26,8 +26,8 @@ class HistoryEntry:
     outcome: Annotated[
         str,
         "Of an attempt: `running`, `succeeded`, `cached`, `failed`, `skipped`, `cancelled`, "
-        "`retry`, `again`, `put_off`, `died`, `suspect`, `lost` or `released`. Of a task that did "
-        "not run, and of a run: its state.",
+        "`retry`, `again`, `called`, `put_off`, `died`, `suspect`, `lost` or `released`. Of a task "
+        "that did not run, and of a run: its state.",
     ]
     worker: Annotated[str, "The worker of the attempt, or empty."]
     app_version: Annotated[str, "The version of the code that the attempt ran, or empty."]

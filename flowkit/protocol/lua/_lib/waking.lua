@@ -1,4 +1,4 @@
--- waking: a task that waits for its child runs goes on when they are over; see children.
+-- waking: a task that waits for its child runs continues when they are over; see children.
 
 -- The fields of the record of a task that waits for the calls of this attempt, or nil.
 local function waiting_for_calls(run, task, attempt)
