@@ -57,7 +57,7 @@ class _Flat:
 
     def __init__(self, numbers: range, found: Iterable[Items]) -> None:
         self._numbers = numbers
-        self._begins, self._blocks = array("I", [0]), array("H")
+        self._begins, self._blocks = array("Q", [0]), array("H")
         for items in found:
             self._begins.append(self._begins[-1] + items.count)
             self._blocks.append(items.block)

@@ -33,7 +33,10 @@ def glyphs_for(encoding: str | None) -> Glyphs:
 
 
 def sizes_in(states: Mapping[str, int], total: int, cells: int) -> dict[str, int]:
-    """Return how many of the cells of a bar each state gets: at least one if it has any task."""
+    """Return how many of the cells of a bar each state gets: at least one if it has any task.
+
+    The largest state also gets what rounding leaves over of a bar in which nothing is left.
+    """
     sizes = {
         state: max(1, cells * states[state] // max(1, total))
         for state in IN_BAR
@@ -41,6 +44,9 @@ def sizes_in(states: Mapping[str, int], total: int, cells: int) -> dict[str, int
     }
     while sum(sizes.values()) > cells:
         sizes[max(sizes, key=lambda state: sizes[state])] -= 1
+    if sizes and sum(states[state] for state in sizes) >= total:
+        largest = max(sizes, key=lambda state: sizes[state])
+        sizes[largest] += cells - sum(sizes.values())
     return sizes
 
 

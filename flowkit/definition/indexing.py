@@ -104,10 +104,12 @@ def _check_names(dag_name: str, tasks: Sequence[Task]) -> None:
     for task in tasks:
         other = first.setdefault(task.name, task)
         if other is not task:
+            is_mapped = task.map_options is not None or other.map_options is not None
+            way = ".map(name='…')" if is_mapped else "@task(name=…) or .bind('…')"
             raise DuplicateTaskError(
                 f"DAG {dag_name!r} has two tasks named {task.name!r}: {other.ref} and {task.ref}. "
-                "Give one of them another name with @task(name=…) or .bind('…'). If one is left "
-                "over from an earlier definition, draw the DAG in a `with DAG(…):` block.",
+                f"Give one of them another name with {way}. If one is left over "
+                "from an earlier definition, draw the DAG in a `with DAG(…):` block.",
                 task.name,
             )
 

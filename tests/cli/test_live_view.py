@@ -10,7 +10,7 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
-from flowkit.cli.bar import ASCII
+from flowkit.cli.bar import ASCII, sizes_in
 from flowkit.cli.live_view import Row, View, clock, fold, lines_of
 from flowkit.client.running import Running, RunningTask
 from flowkit.core.task_progress import TaskProgress
@@ -88,7 +88,7 @@ def test_without_utf8_the_lines_are_ascii() -> None:
     assert lines == [
         "  load[...]  x30, the longest 10.0 s",
         "  ... and 69 more running",
-        "| etl =================~~~~~~~~~~~~- 12/20 | 1.0/s | about 2 s left | 1 failed, 8 running",
+        "| etl ==================~~~~~~~~~~~~ 12/20 | 1.0/s | about 2 s left | 1 failed, 8 running",
     ]
 
 
@@ -187,6 +187,12 @@ def test_each_state_has_a_part_of_the_bar() -> None:
     line = lines_of(View("d", 10_000, 9999, counts, running(*mapped("a", 1))), 100.0, 100, 40)[-1]
     styles = [str(span.style) for span in line.spans]
     assert {"red", "yellow", "cyan"} <= set(styles)
+
+
+def test_a_bar_is_full_when_nothing_is_left() -> None:
+    assert sizes_in({"succeeded": 17, "cancelled": 23}, 40, 10) == {"succeeded": 4, "cancelled": 6}
+    assert sum(sizes_in({"succeeded": 17, "cancelled": 22}, 40, 10).values()) < 10
+    assert sizes_in({}, 0, 10) == {}
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from flowkit.protocol import graphs
 Runs = Callable[..., WholeRun]
 KEY = b"k" * 32
 CALLS: list[Any] = []
+SEVERAL = 450  # times the largest number of elements is more than 32 bits hold
 
 
 @pytest.fixture
@@ -22,9 +23,10 @@ def start(server_url: str, namespace: str) -> Iterator[Runs]:
     CALLS.clear()
     made: list[WholeRun] = []
 
-    def start(**options: Any) -> WholeRun:
-        with DAG("damaged") as dag:
-            numbers >> double.map(label="n {item}") >> collect
+    def start(dag: DAG | None = None, **options: Any) -> WholeRun:
+        if dag is None:
+            with DAG("damaged") as dag:
+                numbers >> double.map(label="n {item}") >> collect
         made.append(WholeRun(server_url, namespace, dag, **options))
         return made[-1]
 
@@ -43,6 +45,16 @@ def numbers() -> list[int]:
 def double(number: int) -> int:
     CALLS.append(number)
     return 2 * number
+
+
+@task
+def several() -> list[int]:
+    return list(range(SEVERAL))
+
+
+@task
+def listed(number: int) -> list[int]:
+    return [number]
 
 
 @task
@@ -172,6 +184,19 @@ def test_a_damaged_label_is_shown_as_it_is(start: Runs) -> None:
     run.finish()
     run.link.call("HSET", run.keys.inputs(run.run), f"{run.number('double[0]')}=", b"\xff" * 5000)
     assert run.label("double[0]") == "\ufffd" * 200
+
+
+def test_more_elements_in_all_lists_than_any_run_has(start: Runs) -> None:
+    """The scheduler has read honest numbers before."""
+    with DAG("flattened") as dag:
+        several >> listed.map() >> double.map(flatten=True) >> collect
+    run = start(dag=dag)
+    while "double[0]" not in run.states():
+        run.turn()
+    for index in range(SEVERAL):
+        run.damage(f"listed[{index}]", **{"1/512": "9999999/512"})
+    assert run.finish() == "failed"
+    assert "is damaged" in sentence_of(run)
 
 
 class TestSigned:
