@@ -249,6 +249,20 @@ CASES = {
         b"OK",
         b"OK",
     ),
+    "cancel_children": Case(
+        lambda env: (called(env), env.client.cancel("r1")),
+        "cancel_children",
+        lambda env: ("s1", 1, "r1", "its parent r1", *CHILDREN),
+        b"OK",
+        b"OK",
+    ),
+    "resume, of a called run": Case(
+        lambda env: (begun(env), env.finish("c1", "failed", 0)),
+        "resume",
+        lambda env: ("c1", "id", "", "me"),
+        b"OK",
+        b"OK",
+    ),
     "expire_children": Case(left, "expire_children", lambda env: ("s1", 1, "c1"), b"OK", b"OK"),
     "recount_calls": Case(
         begun, "recount_calls", lambda env: ("s1", 1, "r1", 0, 1, LIST, "5", "c1"), b"OK", b"OK"
