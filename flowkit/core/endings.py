@@ -213,10 +213,14 @@ def _succeeded(view: View, name: str, item: TaskView, ago: str) -> str:
 def _skipped(view: View, task: int, name: str, ago: str) -> str:
     """A worker that skipped it evaluated its condition; without a worker, it was a trigger."""
     snapshot = view.snapshot
-    if snapshot.tasks[task].lane:
+    mapped = snapshot.dag.maps.get(task)
+    if mapped is None and snapshot.tasks[task].lane:
         return f"Task {name!r} was skipped{ago}: its condition was false."
-    above = snapshot.edges.above(task)
+    above = snapshot.edges.above(task) if mapped is None else snapshot.dag.graph.upstream(task)
     skipped = [at for at in above if snapshot.states[at] is TaskState.SKIPPED]
+    over = [snapshot.name(at) for at in skipped if mapped is not None and at in mapped.over]
+    if over:
+        return f"Task {name!r} was skipped: {over[0]!r}, over which it is mapped, was skipped."
     named = [snapshot.name(at) for at in skipped]
     trigger = snapshot.dag.policy(task).trigger.value
     of = f", such as {named[0]!r}, which was skipped" if named else ""

@@ -168,3 +168,9 @@ def test_a_mapped_task_of_a_run_that_stops_waits_for_its_running_items() -> None
     stopping = replace(found, run=replace(found.run, stop=RunState.FAILED))
     assert cause(stopping, PARSE) == ("items", "parse[1]")
     assert cause(stopping, MERGE) == ("stopping", "")
+
+
+def test_a_mapped_task_over_a_skipped_one_names_it() -> None:
+    found = snapshot({FILES: TaskState.SKIPPED, PARSE: TaskState.SKIPPED, STORE: S, MERGE: S})
+    says = "Task 'parse' was skipped: 'files', over which it is mapped, was skipped."
+    assert explanation_of_task(found, PARSE).sentence == says
