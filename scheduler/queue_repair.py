@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
+from flowkit.core.snapshot import CHILDREN
 from flowkit.core.states import TaskState
 from flowkit.protocol.decoding import CorruptData
 from flowkit.protocol.records import TaskRecord
@@ -83,7 +84,7 @@ class QueueRepair:
         for task, record in records:
             ready, level, _ = active.place(task)
             entry = f"{active.run},{task},{record.attempt}"
-            if record.reason == "children":
+            if record.reason == CHILDREN:
                 continue
             if record.state is TaskState.WAITING:
                 if active.dag.pinned:

@@ -27,7 +27,7 @@ from flowkit.protocol.records import TaskRecord
 
 # A record in the state pending was reset by an earlier scheduler that did not finish: tasks
 # downstream of it may not be pending yet.
-_AGAIN = (
+_TO_RERUN = (
     TaskState.FAILED,
     TaskState.UPSTREAM_FAILED,
     TaskState.CANCELLED,
@@ -58,12 +58,12 @@ def may_be_held(
     return found
 
 
-def named_by_task(dag: CompiledDAG, again: Iterable[int], named: Container[int]) -> list[int]:
+def named_by_task(dag: CompiledDAG, rerun: Iterable[int], named: Container[int]) -> list[int]:
     """Return the at-most-once items of mapped tasks that the resume named."""
     if not dag.maps or not any(policy.at_most_once for policy in dag.policies):
         return []
     count, node = len(dag.graph), dag.numbering.node
-    return [number for number in again if number >= count and node(number) in named]
+    return [number for number in rerun if number >= count and node(number) in named]
 
 
 def held(records: Iterable[tuple[int, TaskRecord]]) -> dict[int, TaskState]:
@@ -90,7 +90,7 @@ def may_continue(
     first = [
         task
         for task, state in states
-        if state in _AGAIN and task not in called and task not in nodes
+        if state in _TO_RERUN and task not in called and task not in nodes
     ]
     rerun = _rerun(dag, states, first, named, {})
     below = {follower for task in nodes for follower in dag.graph.downstream(task)}
@@ -111,14 +111,14 @@ def divide(
     ``lost``: tasks and items without their results, which are rerun too.
     """
     stay = stay or {}
-    first = [task for task, state in states if state in _AGAIN and task not in stay]
+    first = [task for task, state in states if state in _TO_RERUN and task not in stay]
     first += [task for task, trigger in dag.triggers().items() if trigger in OF_THE_RUN]
-    again = _rerun(dag, states, first, [*named, *lost], stay)
-    again.difference_update(stay)
-    kept = [(task, stay.get(task, state)) for task, state in states if task not in again]
+    rerun = _rerun(dag, states, first, [*named, *lost], stay)
+    rerun.difference_update(stay)
+    kept = [(task, stay.get(task, state)) for task, state in states if task not in rerun]
     cut = {task for task, state in states if task in stay and state is TaskState.CANCELLED}
     return kept, [
-        task for task, state in states if (task in again and state in TASK_OVER) or task in cut
+        task for task, state in states if (task in rerun and state in TASK_OVER) or task in cut
     ]
 
 

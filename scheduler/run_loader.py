@@ -62,18 +62,18 @@ class RunLoader:
         """Reset the tasks that a resume reruns; return the states of the other tasks."""
         states = stored.states
         stay = self._held(run, dag, states, named)
-        going_on = self._continued(run, dag, states, named)
-        states = [(task, going_on.get(task, state)) for task, state in states]
-        stay = {task: state for task, state in stay.items() if task not in going_on}
+        continued = self._continued(run, dag, states, named)
+        states = [(task, continued.get(task, state)) for task, state in states]
+        stay = {task: state for task, state in stay.items() if task not in continued}
         succeeded = {task for task, state in states if state is TaskState.SUCCEEDED}
         succeeded -= dropped(dag, states)  # their results are not lost
         succeeded.difference_update(dag.maps)  # they have none: their items do
         lost = self._store.lost_results(run, succeeded)
         gone = [*(lost or ()), *self._lost_elements(run, dag, stored)]
-        kept, again = divide(dag, states, named, stay, gone)
+        kept, rerun = divide(dag, states, named, stay, gone)
         recount = lost is not None and stay.keys().isdisjoint(lost)
-        by_task = named_by_task(dag, again, named)
-        self._store.reset(run, again, CUT_SHORT, recount=recount, named=by_task)
+        by_task = named_by_task(dag, rerun, named)
+        self._store.reset(run, rerun, CUT_SHORT, recount=recount, named=by_task)
         lengths = stored.lengths
         still = {task: lengths[task] for task, _ in kept if task in lengths} if lengths else {}
         return StoredStates(kept, still)

@@ -20,6 +20,7 @@ from weakref import WeakKeyDictionary
 
 from flowkit.codec.digests import joined
 from flowkit.codec.packing import pack, unpack
+from flowkit.core.called_run import MOST_DEPTH
 from flowkit.core.compiled import CompiledDAG
 from flowkit.core.states import RunState, TaskState
 from flowkit.definition.calls import Call, CallableDAG, calls_in, too_deep, wanted_task
@@ -27,10 +28,9 @@ from flowkit.definition.run_parameters import RunParameters
 from flowkit.exceptions import ChildRunFailed, DAGError, RunLost
 from flowkit.execution.child_failure import child_failed, child_not_succeeded
 from flowkit.protocol.call_store import ChildEnd
-from flowkit.protocol.calls import CalledGraph, CalledRun, Calls, ChildRun, calls_payload
+from flowkit.protocol.calls import CalledGraph, Calls, ChildRun, StoredCall, calls_payload
 from flowkit.protocol.graph_writer import pack_graph
 from flowkit.protocol.graphs import digest_of
-from flowkit.protocol.limits import MAX_DEPTH
 from flowkit.protocol.records import ErrorInfo
 from flowkit.protocol.worker_store import Claim, WorkerStore
 
@@ -80,7 +80,7 @@ class ChildRuns:
             if self._store is None:
                 self._store = self._inputs.store.twin("children")
             depth = self._store.prepare_calls(claim.run, graphs)
-        if depth >= MAX_DEPTH:
+        if depth >= MOST_DEPTH:
             raise too_deep(name)
         called = [
             CalledGraph(graph.digest, graph.compiled.name, len(graph.compiled.graph), self._version)
@@ -92,7 +92,7 @@ class ChildRuns:
     def _wanted(self, claim: Claim, name: str, value: object) -> _Wanted:
         numbers: dict[str, int] = {}
         wanted = _Wanted(Calls((), is_list=not isinstance(value, Call)), [], [])
-        runs: list[CalledRun] = []
+        runs: list[StoredCall] = []
         for position, call in enumerate(calls_in(name, value)):
             graph = self._graph_of(call.dag)
             graph.parameters.check(call.params)
@@ -104,7 +104,7 @@ class ChildRuns:
             packed = self._inputs.sign_params(run, graph.digest, packed)
             wanted.children.append(ChildRun(run, number, packed))
             task = -1 if call.result is None else wanted_task(graph.compiled, call.result)
-            runs.append(CalledRun(run, graph.compiled.name, task))
+            runs.append(StoredCall(run, graph.compiled.name, task))
         return replace(wanted, calls=replace(wanted.calls, runs=tuple(runs)))
 
     def _graph_of(self, dag: CallableDAG) -> _Graph:

@@ -11,13 +11,12 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager, suppress
 from typing import TYPE_CHECKING, NamedTuple, Self
 
-from ..core.called_run import CalledRun
+from ..core.called_run import MOST_DEPTH, CalledRun
 from ..core.run_record import Parent, RunRecord
 from ..core.states import RunState
 from ..definition.task_names import names_of
 from ..exceptions import FlowkitError
 from ..protocol.client_store import ClientStore
-from ..protocol.limits import MAX_DEPTH
 from .caller import caller
 
 if TYPE_CHECKING:
@@ -97,7 +96,7 @@ def resume_family(store: ClientStore, run: str, tasks: Sequence[int]) -> None:
 def _top(store: ClientStore, run: str) -> str:
     """Return the highest of the runs above that did not succeed, each with the one below."""
     top = run
-    for _ in range(MAX_DEPTH):
+    for _ in range(MOST_DEPTH):
         parent = store.read_parent(top)
         if parent is None or store.read_states_of([parent.run])[0] not in _UNSUCCESSFUL:
             break
@@ -122,7 +121,7 @@ def runs_below(store: ClientStore, runs: Sequence[str]) -> list[str]:
 
 def delete_below(store: ClientStore, below: list[str]) -> None:
     """Delete those of these runs that are over, with the runs below them."""
-    for _ in range(MAX_DEPTH):
+    for _ in range(MOST_DEPTH):
         if not below:
             break
         runs, below = below, runs_below(store, below)

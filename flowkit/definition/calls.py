@@ -16,6 +16,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Never, Protocol, Self
 
 from ..arguments import check_mapping
+from ..core.called_run import MOST_CALLS, MOST_DEPTH
 from ..exceptions import DAGError
 from .callables import is_async
 from .task_names import number_of
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     from ..core.compiled import CompiledDAG
     from .task_like import TaskLike
 
-MOST_CALLS = 1000  # in one result
-MOST_DEPTH = 100  # of runs that have called each other
 _NO_PARAMS: Mapping[str, object] = MappingProxyType({})
 ParamsFunction = Callable[..., Mapping[str, object]]
 

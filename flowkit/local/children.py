@@ -14,8 +14,9 @@ from queue import SimpleQueue
 from typing import Any, NamedTuple, Protocol
 
 from ..clock import SYSTEM_CLOCK, Clock
+from ..core.called_run import MOST_DEPTH
 from ..core.states import RunState, TaskState
-from ..definition.calls import MOST_DEPTH, Call, too_deep
+from ..definition.calls import Call, too_deep
 from ..execution.child_failure import child_failed, child_not_succeeded
 from ..logging.output import described
 from .outcome import LocalOutcome

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ..core.states import RunState
 from ..exceptions import RunLost
-from .calls import CalledRun, Calls, OpenCalls
+from .calls import Calls, OpenCalls, StoredCall
 from .decoding import CorruptData, Oversized, digest, number, state, task_number, text_of
 from .store import RESULTS_GONE, Store
 
@@ -23,7 +23,7 @@ class ChildEnd:
     ``submitted``: when, as text.
     """
 
-    called: CalledRun
+    called: StoredCall
     state: RunState
     digest: str
     submitted: str
@@ -114,11 +114,11 @@ def _flat(graphs: Mapping[str, object]) -> list[object]:
     return [item for name, graph in graphs.items() for item in (name, graph or b"")]
 
 
-def _in_hundreds(runs: Sequence[CalledRun]) -> list[Sequence[CalledRun]]:
+def _in_hundreds(runs: Sequence[StoredCall]) -> list[Sequence[StoredCall]]:
     return [runs[at : at + CHILDREN_PART] for at in range(0, len(runs), CHILDREN_PART)]
 
 
-def _end(called: CalledRun, row: Sequence[bytes | None]) -> ChildEnd | None:
+def _end(called: StoredCall, row: Sequence[bytes | None]) -> ChildEnd | None:
     run_state, graph, submitted, failed = row
     if not any(row):
         return None

@@ -15,9 +15,10 @@ from dataclasses import dataclass
 import msgpack
 
 from ..codec.provenance import without_signatures
+from ..core.called_run import MOST_CALLS
 from ..core.names import MAX_NAME, is_name
 from .decoding import CorruptData, is_run_id, shown
-from .limits import ATTEMPT_DIGITS, MAX_CALLS, MAX_CALLS_BYTES, MAX_QUEUE
+from .limits import ATTEMPT_DIGITS, MAX_CALLS_BYTES, MAX_QUEUE
 
 _PLACE = re.compile(
     rb"([0-9]{1,%d}),([0-9]{1,4}),([A-Za-z0-9_.\-]{1,%d}(?:~async)?(?:@[0-9a-f]{16})?),([!0-9])"
@@ -26,8 +27,11 @@ _PLACE = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class CalledRun:
-    """A child run. ``task``: the number of the task whose result is wanted, -1 for all results."""
+class StoredCall:
+    """What is stored of one call: its child run.
+
+    ``task``: the number of the task whose result is wanted, -1 for all results.
+    """
 
     run: str
     dag_name: str
@@ -38,7 +42,7 @@ class CalledRun:
 class Calls:
     """The runs that one attempt has called. ``is_list``: whether it returned a list of them."""
 
-    runs: tuple[CalledRun, ...]
+    runs: tuple[StoredCall, ...]
     is_list: bool
 
     def pack(self) -> bytes:
@@ -55,8 +59,8 @@ class Calls:
                 raise ValueError
             packed = without_signatures(data)
             is_list, runs = msgpack.unpackb(packed, unicode_errors="surrogatepass")
-            called = tuple(CalledRun(*run) for run in runs)
-            if type(is_list) is not bool or not 0 < len(called) <= MAX_CALLS:
+            called = tuple(StoredCall(*run) for run in runs)
+            if type(is_list) is not bool or not 0 < len(called) <= MOST_CALLS:
                 raise ValueError
             if not all(map(_is_valid, called)):
                 raise ValueError
@@ -119,7 +123,7 @@ def calls_payload(
     return b"".join(part for field in fields for part in (b"%d:" % len(field), field))
 
 
-def _is_valid(called: CalledRun) -> bool:
+def _is_valid(called: StoredCall) -> bool:
     return (
         isinstance(called.run, str)
         and is_run_id(called.run)

@@ -44,9 +44,7 @@ MAX_MESSAGE_BYTES = 64 * 1024
 
 # -- calls of runs ---------------------------------------------------------------------------------
 
-MAX_CALLS = 1000  # in one result
 MAX_CALLS_BYTES = 1024 * 1024  # what is stored of them
-MAX_DEPTH = 100  # of runs that have called each other
 
 # -- graphs ---------------------------------------------------------------------------------------
 

@@ -15,7 +15,7 @@ from flowkit import DAG
 from flowkit.codec.packing import BrokenValue, pack
 from flowkit.core.states import RunState
 from flowkit.exceptions import TaskExecutionError, UntrustedValue
-from flowkit.protocol.calls import CalledRun, Calls
+from flowkit.protocol.calls import Calls, StoredCall
 from flowkit.protocol.keys import Keys
 
 KEY = "the-key-of-these-tests-1"
@@ -140,7 +140,7 @@ def test_a_task_takes_no_results_of_runs_that_it_has_not_called(
         assert other.wait(30) is RunState.SUCCEEDED
         run = client.submit(calling.outer("calls_held"), params={"gate": "children"})
         place.started("leaf", 2)
-        forged = Calls((CalledRun(other.run_id, "inner", 1),), is_list=True).pack()
+        forged = Calls((StoredCall(other.run_id, "inner", 1),), is_list=True).pack()
         (called,) = (
             field for field in connection.hkeys(keys.children(run.run_id)) if b"," in field
         )

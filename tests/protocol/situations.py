@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from environment import HOUR_MS, LIST, Environment, compiled, done
 
 from flowkit.protocol.app_functions import app_id, function_id, pinned_id
-from flowkit.protocol.calls import CalledGraph, CalledRun, Calls, ChildRun, calls_payload
+from flowkit.protocol.calls import CalledGraph, Calls, ChildRun, StoredCall, calls_payload
 from flowkit.protocol.graph_writer import pack_graph
 from flowkit.protocol.graphs import digest_of
 from flowkit.protocol.keys import of_function
@@ -68,7 +68,7 @@ CHILDREN = ("c1", "c2")
 
 
 def child_calls(runs: Sequence[str] = CHILDREN, *, is_list: bool = True) -> Calls:
-    return Calls(tuple(CalledRun(run, "etl", 0) for run in runs), is_list)
+    return Calls(tuple(StoredCall(run, "etl", 0) for run in runs), is_list)
 
 
 def calls_args(runs: Sequence[str] = CHILDREN) -> tuple[str, bytes]:

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 import pytest
 from stage import Stage, dag_of
 
-from flowkit.protocol.calls import CalledRun, Calls
+from flowkit.protocol.calls import Calls, StoredCall
 from flowkit.protocol.limits import MAX_CALLS_BYTES
 
 
 def call(stage: Stage, parent: str, children: Sequence[str]) -> None:
     """Submit children of the first task of a run, which waits for them."""
-    runs = tuple(CalledRun(run, "child") for run in children)
+    runs = tuple(StoredCall(run, "child") for run in children)
     for position, run in enumerate(children):
         stage.submit(dag_of("a", name="child"), run)
         key = stage.client.keys.run(run)
@@ -80,7 +80,7 @@ def test_the_children_of_many_tasks_expire_together(
     """A mapped task may have called runs in each of its items."""
     key = stage.client.keys.children("over")
     for task in range(600):
-        calls = Calls((CalledRun(f"c{task}", "child"),), is_list=False)
+        calls = Calls((StoredCall(f"c{task}", "child"),), is_list=False)
         stage.link.call("HSET", key, f"{task},1", calls.pack(), task, "1,0,default,5")
     resolver = stage.resolver()
     parts: list[int] = []
