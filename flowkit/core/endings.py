@@ -93,14 +93,23 @@ def _counts(snapshot: Snapshot) -> dict[TaskState, int]:
 def _resume(snapshot: Snapshot, failed: int | None) -> str:
     """Return the command that resumes the run, "" if it is not over.
 
-    A plain resume never restarts an at-most-once task, so the run would fail again.
+    A plain resume never restarts an at-most-once task, nor the task whose result could not be
+    mapped, so the run would fail again.
     """
     if snapshot.run.state not in (RunState.FAILED, RunState.CANCELLED):
         return ""
     command = f"flowkit resume {snapshot.run.run}"
-    if failed is None or not snapshot.dag.policy(failed).at_most_once:
-        return command
-    return f"{command} --from-task {shlex.quote(snapshot.name(failed))}"
+    again: Sequence[int] = ()
+    if failed is not None and _is_unmapped(snapshot, failed):
+        again = snapshot.dag.maps[failed].over
+    elif failed is not None and snapshot.dag.policy(failed).at_most_once:
+        again = (failed,)
+    return command + "".join(f" --from-task {shlex.quote(snapshot.name(at))}" for at in again)
+
+
+def _is_unmapped(snapshot: Snapshot, failed: int) -> bool:
+    """Return whether a mapped task failed since the results that it takes cannot be mapped."""
+    return failed in snapshot.dag.maps and failed_item(snapshot, failed) is None
 
 
 def _retry(snapshot: Snapshot, name: str) -> str:
@@ -170,7 +179,8 @@ def task_ending(view: View, task: int) -> tuple[str, str]:
                 return f"Task {name!r} succeeded{ago}, with {counted(items, 'item')}.", ""
             return _succeeded(view, name, item, ago), ""
         case TaskState.FAILED:
-            return _failed(snapshot, task, name, ago), _retry(snapshot, name)
+            helps = _resume(snapshot, task) if _is_unmapped(snapshot, task) else ""
+            return _failed(snapshot, task, name, ago), helps or _retry(snapshot, name)
         case TaskState.SKIPPED:
             return _skipped(view, task, name, ago), ""
         case TaskState.UPSTREAM_FAILED:

@@ -146,10 +146,12 @@ def test_a_mapped_task_that_succeeded_says_how_many_items_it_had() -> None:
 
 
 def test_a_mapped_task_over_what_cannot_be_mapped_names_no_attempt() -> None:
-    found = snapshot({PARSE: F}, expanded=False, errors={PARSE: "MapError: over a str."})
-    assert explanation_of_task(found, PARSE).sentence == (
-        "Task 'parse' failed 1 s ago: MapError: over a str."
-    )
+    bad = {PARSE: "MapError: over a str."}
+    found = snapshot({PARSE: F}, expanded=False, errors=bad, state=RunState.FAILED)
+    said = explanation_of_task(found, PARSE)
+    assert said.sentence == "Task 'parse' failed 1 s ago: MapError: over a str."
+    assert said.command == explanation_of_run(found).command
+    assert said.command == "flowkit resume r --from-task files"  # alone, it would fail again
 
 
 def test_items_that_fail_by_themselves_did_not_begin_a_failure() -> None:
