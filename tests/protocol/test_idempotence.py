@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
 from environment import HOUR_MS, LIST, Environment
+from repeated_call import Case
 from situations import (
     APP,
     CHILDREN,
@@ -46,21 +45,6 @@ from situations import (
 )
 
 from flowkit.protocol.scripts import names
-
-
-@dataclass(frozen=True)
-class Case:
-    """A situation, one call, and the words that its first and its later replies begin with."""
-
-    prepare: Callable[[Environment], object]
-    name: str
-    args: Callable[[Environment], tuple[object, ...]]
-    first: bytes
-    later: bytes
-
-    def send(self, env: Environment) -> list[Any]:
-        return env.raw(self.name, *self.args(env))
-
 
 QUEUE_ALL = ("queue", "r1", LIST, "5", "", 2, 0, 1)
 
