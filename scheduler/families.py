@@ -36,7 +36,7 @@ class Families:
                 children = self._store.called_runs(run, task)
             except CorruptData:  # the sweep wakes the task
                 continue
-            self._store.cancel_runs(children, f"its parent {run}")
+            self._store.cancel_children(run, children)
 
     def leave_children(self, run: str) -> None:
         """Start the TTL of the children of a run that is over.
@@ -49,7 +49,7 @@ class Families:
             return
         with suppress(Oversized):
             for children in self._store.open_runs(run):
-                self._store.cancel_runs(children, f"its parent {run}")
+                self._store.cancel_children(run, children)
             for children in self._store.all_called_runs(run):
                 self._store.expire_children(children)
 

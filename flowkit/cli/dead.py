@@ -66,7 +66,7 @@ def ls(
     if not letters and not letters.damaged:
         note("No failed tasks were found.")
         return
-    columns = ["RUN", "TASK", "DAG", "FAILED", "ATTEMPT", "ERROR"]
+    columns = ["RUN", "TASK", "DAG", "FAILED", "ATTEMPT", "CHILD OF", "ERROR"]
     print_table(columns, [_row(letter) for letter in letters])
     print_damaged(letters.damaged, "RUN")
     note_more(len(letters), None, more=letters.more)
@@ -140,8 +140,13 @@ def _row(letter: DeadLetter) -> list[str]:
         letter.dag_name,
         local_time(letter.failed),
         str(letter.attempt),
+        _parent(letter),
         _first_line(f"{letter.error_type}: {letter.error_message}"),
     ]
+
+
+def _parent(letter: DeadLetter) -> str:
+    return f"{letter.parent_run}, task {letter.parent_task}" if letter.parent_run else ""
 
 
 def _fields(letter: DeadLetter) -> dict[str, Any]:
@@ -160,6 +165,8 @@ def _fields(letter: DeadLetter) -> dict[str, Any]:
         "at_most_once": letter.at_most_once,
         "label": letter.label,
         "others": letter.others,
+        "parent": letter.parent_run or None,
+        "parent_task": letter.parent_task or None,
     }
 
 
@@ -174,6 +181,8 @@ def _show(opened: OpenedLetter) -> None:
     say(f"Task:     {letter.task}" + (" (at most once)" if letter.at_most_once else ""))
     if letter.label:
         say(f"Label:    {indented(letter.label)}")
+    if letter.parent_run:
+        say(f"Child of: {_parent(letter)}")
     say(f"Failed:   {local_time(letter.failed)}, attempt {letter.attempt}")
     say(f"Worker:   {letter.worker}")
     for name, value in opened.params.items():

@@ -102,4 +102,6 @@ def _entry(event: HistoryEvent) -> HistoryEntry:
         rerun=event.rerun,
         tasks=event.tasks,
         items=event.items,
+        parent=event.parent_run or None,
+        parent_task=event.parent_task or None,
     )

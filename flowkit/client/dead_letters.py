@@ -16,6 +16,7 @@ from ..codec.packing import BrokenValue, unpack
 from ..codec.provenance import Provenance, Purpose, params_purpose
 from ..core.compiled import CompiledDAG
 from ..core.numbering import NODE
+from ..core.run_record import Parent
 from ..core.states import TaskState
 from ..exceptions import TaskNotFailed, UntrustedValue
 from ..protocol.client_store import ClientStore
@@ -47,7 +48,8 @@ class DeadLetter:
     ``attempt``: the number of its last attempt. ``worker``: the lane that ran it. ``failed``: the
     time of the failure, in seconds since 1970 by Redis' clock. ``error_type``, ``error_message``:
     of its last error. ``label``: of an item. ``others``: how many further items of its task the
-    letter stands for, if items were folded.
+    letter stands for, if items were folded. ``parent_run``, ``parent_task``: the task that has
+    called its run, "" if the run was submitted.
     """
 
     run_id: str
@@ -61,6 +63,8 @@ class DeadLetter:
     at_most_once: bool = False
     label: str = ""
     others: int = 0
+    parent_run: str = ""
+    parent_task: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +94,7 @@ def find_letters(
     for part in store.read_dead(least):
         letters.damaged += part.damaged
         failures = store.read_failures([(run, task) for run, task, _ in part])
+        parents = _parents(store, names, failures)
         for (run, task, when), failure in zip(part, failures, strict=True):
             if isinstance(failure, CorruptData):
                 letters.damaged.append(DamagedItem(f"{run}, task {task}", str(failure)))
@@ -101,7 +106,8 @@ def find_letters(
                         letters[at] = replace(letters[at], others=letters[at].others + 1)
                         continue
                 label = "" if mapped is None else store.read_labels(run, [task])[0]
-                letters.append(_letter(run, name, failure, when / 1000, label))
+                letter = _letter(run, name, failure, when / 1000, label)
+                letters.append(_below(letter, failure.parent, parents))
         letters.cut(limit)  # after each part: there may be millions of damaged entries
         if len(letters) == limit:
             break
@@ -124,11 +130,13 @@ def open_letter(handle: Handle, task: str) -> OpenedLetter:
             state = store.read_records(handle.run_id, [number])[0].state.value
             raise _not_failed(handle.run_id, task, state)
         sizes = store.result_sizes(handle.run_id, upstream)
+        parents = _parents(store, _Names(store), [failure])
     purpose = params_purpose(store.keys.namespace, handle.run_id, run.digest)
     params, damaged = _params(handle, purpose, packed)
     ended = run.submitted_ms + (failure.record.ended_ms or 0)
+    letter = _letter(handle.run_id, task, failure, ended / 1000, label)
     return OpenedLetter(
-        letter=_letter(handle.run_id, task, failure, ended / 1000, label),
+        letter=_below(letter, failure.parent, parents),
         traceback=ErrorInfo.unpack(failure.error).traceback,
         params=params,
         inputs={dag.task_name(at): size for at, size in zip(upstream, sizes, strict=True)},
@@ -236,6 +244,35 @@ class _Names:
             return self._store.read_task_names(digest, self._allowance)
         except (CorruptData, MemoryError):  # only names depend on the graph here
             return []
+
+
+def _parents(
+    store: ClientStore, names: _Names, failures: Sequence[Failure | CorruptData | None]
+) -> dict[Parent, str]:
+    """Return the names of the tasks that have called the runs of failed tasks.
+
+    One round trip, none if none has.
+    """
+    parents = {
+        failure.parent
+        for failure in failures
+        if isinstance(failure, Failure) and failure.parent is not None
+    }
+    if not parents:
+        return {}
+    graphs = store.read_graphs_of(sorted({parent.run for parent in parents}))
+    return {
+        parent: names.of(graphs[parent.run], parent.task)[0]
+        if parent.run in graphs
+        else f"number {parent.task}"
+        for parent in parents
+    }
+
+
+def _below(letter: DeadLetter, parent: Parent | None, names: Mapping[Parent, str]) -> DeadLetter:
+    if parent is None:
+        return letter
+    return replace(letter, parent_run=parent.run, parent_task=names[parent])
 
 
 def _letter(run: str, task: str, failure: Failure, failed: float, label: str) -> DeadLetter:

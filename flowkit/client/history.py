@@ -59,7 +59,9 @@ class HistoryEvent:
     ``ended``, ``worker``, ``app_version``: of the attempt; None or "" if unknown. ``due``: when the
     next attempt is due. ``error`` and ``traceback``: of the attempt. ``rerun``: a resume has made
     the task run again since. ``tasks``: those that a resume or a retry named. ``items``: of a
-    mapped task that is over, the number of its items in each state.
+    mapped task that is over, the number of its items in each state. ``parent_run``,
+    ``parent_task``: of a submission, the task that has called the run; ``attempt``: in which
+    attempt.
     """
 
     at: float
@@ -79,6 +81,8 @@ class HistoryEvent:
     rerun: bool = False
     tasks: list[str] = field(default_factory=list)
     items: dict[str, int] = field(default_factory=dict)
+    parent_run: str = ""
+    parent_task: str = ""
 
     @property
     def waited(self) -> float | None:
@@ -101,7 +105,7 @@ class HistoryEvent:
             case HistoryKind.MAPPED:
                 return self._about_mapped_task()
             case HistoryKind.SUBMITTED:
-                return _by("submitted", self.by)
+                return _by("submitted", self.by) + self._called_by()
             case HistoryKind.CANCELLED:
                 return _by("cancel requested", self.by)
             case HistoryKind.RESUMED:
@@ -116,6 +120,12 @@ class HistoryEvent:
             case HistoryKind.CUT:
                 return "older attempts are no longer kept"
         return f"ended: {self.outcome}" + (f", task {self.task} failed" if self.task else "")
+
+    def _called_by(self) -> str:
+        if not self.parent_run:
+            return ""
+        where = f"task {self.parent_task} of run {self.parent_run}"
+        return f": called by {where}, attempt {self.attempt}"
 
     def _about_mapped_task(self) -> str:
         text = f"{self.task} {_OUTCOMES.get(self.outcome, self.outcome)}"

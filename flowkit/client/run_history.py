@@ -17,6 +17,7 @@ from ..protocol.client_store import ClientStore
 from ..protocol.history_reads import ReplacedAttempt, RunEntry
 from ..protocol.records import ErrorInfo, TaskRecord
 from ..protocol.spent import Flag
+from .families import calling_task
 from .history import HistoryEvent, HistoryKind
 from .run_tasks import read_tasks
 from .run_versions import fields_of, versions_of_lanes
@@ -104,7 +105,7 @@ class _EventMaker:
         start = run.submitted_ms / 1000
         if self._store.is_history_cut(run.run):
             yield HistoryEvent(start, HistoryKind.CUT)
-        yield HistoryEvent(start, HistoryKind.SUBMITTED, run.by)
+        yield self._submitted(start)
         for entry in entries:
             if isinstance(entry, RunEntry):
                 yield self._of_entry(entry)
@@ -118,6 +119,13 @@ class _EventMaker:
         for term in self._store.read_terms(run.submitted_ms):
             if run.finished_ms is None or term.at_ms <= run.finished_ms:
                 yield HistoryEvent(term.at_ms / 1000, HistoryKind.TAKEN_OVER, term.scheduler)
+
+    def _submitted(self, at: float) -> HistoryEvent:
+        event, parent = HistoryEvent(at, HistoryKind.SUBMITTED, self._run.by), self._run.parent
+        if parent is None:
+            return event
+        task = calling_task(self._store, parent)
+        return replace(event, parent_run=parent.run, parent_task=task, attempt=parent.attempt)
 
     def _of_entry(self, entry: RunEntry) -> HistoryEvent:
         names = [name for task in entry.tasks if (name := self._name(task)) is not None]

@@ -12,6 +12,9 @@ import re
 from collections.abc import Iterable, Sequence
 
 MOST_NUMBERS = 10**7  # a number has at most seven digits
+# Of one run, as many as a graph may have tasks: a scheduler ends all of them in one step, and its
+# other runs wait meanwhile.
+MOST_ITEMS = 2_000_000
 NODE = -1  # the index of a number that is a task of the graph
 _ITEM_NAME = re.compile(r"(.+)\[(0|[1-9][0-9]{0,6})\]", re.DOTALL)
 
@@ -31,7 +34,8 @@ class Numbering:
     @property
     def most_items(self) -> int:
         """The most items that a mapped task can have."""
-        return (MOST_NUMBERS - self.count) // self.width if self.width else 0
+        most = min(MOST_ITEMS, MOST_NUMBERS - self.count)
+        return most // self.width if self.width else 0
 
     def slot(self, task: int) -> int:
         """Return the slot of a mapped task. Raises KeyError."""

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from ..core.run_record import Parent
 from ..exceptions import NotPermitted
 from .calls import Calls, OpenCalls
-from .decoding import CorruptData, Oversized, pairs
+from .decoding import CorruptData, Oversized, digest, pairs
 from .limits import ATTEMPT_DIGITS, TASK_DIGITS
 from .run_records import parse_parent
 from .store import Store
@@ -39,6 +39,15 @@ class FamilyReads(Store):
     def read_parent(self, run: str) -> Parent | None:
         """Return the attempt that has called a run, None if none has."""
         return parse_parent(self.link.call("HGET", self.keys.run(run), "parent"))
+
+    def read_graphs_of(self, runs: Sequence[str]) -> dict[str, str]:
+        """Return the digests of the graphs of those of these runs that are there. A round trip."""
+        replies = self.link.batch_each([("HGET", self.keys.run(run), "graph") for run in runs])
+        found: dict[str, str] = {}
+        for run, reply in zip(runs, replies, strict=True):
+            with suppress(CorruptData):
+                found[run] = digest(reply)
+        return found
 
     def having_children(self, runs: Sequence[str]) -> list[str]:
         """Return those of these runs whose tasks have called runs. One round trip."""

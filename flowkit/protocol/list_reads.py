@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from ..core.app_version import is_app_version
+from ..core.run_record import Parent
 from ..core.states import TaskState
 from ..core.worker_info import WorkerInfo
 from .bounded_reads import WRONG_KEY, Field, read_in_bounds, read_list, whole
@@ -29,7 +30,7 @@ from .listings import DamagedItem, Listing
 from .queue_reads import backlogs, places
 from .records import TaskRecord, parse_record
 from .reply_errors import WrongType
-from .run_records import dag_name
+from .run_records import dag_name, parse_parent
 from .store import Store
 from .worker_info import parse_about
 
@@ -38,12 +39,16 @@ DEAD_PART = 200  # dead letters per read
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A task that failed for good: the name and graph of its DAG, its record, its packed error."""
+    """A task that failed for good: the name and graph of its DAG, its record, its packed error.
+
+    ``parent``: the attempt that has called its run, None if none has.
+    """
 
     dag_name: str
     digest: str
     record: TaskRecord
     error: bytes
+    parent: Parent | None = None
 
 
 class DeadEntry(NamedTuple):
@@ -99,10 +104,11 @@ class ListReads(Store):
                     Field(keys.run(run), "graph", MAX_RUN_FIELD_BYTES),
                     Field(keys.tasks(run), task, MAX_RUN_FIELD_BYTES),
                     Field(keys.errors(run), task, MAX_ERROR_BYTES),
+                    Field(keys.run(run), "parent", MAX_RUN_FIELD_BYTES),
                 )
             ],
         )
-        rows = zip(*[iter(values)] * 4, strict=True)
+        rows = zip(*[iter(values)] * 5, strict=True)
         return [_failure(*row) for row in rows]
 
     def alive_workers(self) -> Listing[WorkerInfo]:
@@ -182,6 +188,7 @@ def _failure(
     graph: bytes | CorruptData | None,
     record: bytes | CorruptData | None,
     error: bytes | CorruptData | None,
+    parent: bytes | CorruptData | None,
 ) -> Failure | CorruptData | None:
     try:
         name, digest, task = whole(dag), whole(graph), parse_record(whole(record))
@@ -189,6 +196,6 @@ def _failure(
             return None
         # An error that cannot be read is shown as unreadable.
         packed = b"" if error is None or isinstance(error, CorruptData) else error
-        return Failure(dag_name(name), digest_in(digest), task, packed)
+        return Failure(dag_name(name), digest_in(digest), task, packed, parse_parent(parent))
     except CorruptData as damage:
         return damage

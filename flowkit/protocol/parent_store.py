@@ -56,10 +56,14 @@ class ParentStore(FactStore):
         runs = (found.runs_called for found in called if (found.task, found.attempt) in attempts)
         return _in_parts(chain.from_iterable(runs))
 
-    def cancel_runs(self, runs: Sequence[str], by: str) -> None:
-        """Request that those of these runs which are not over stop. A round trip per 500."""
+    def cancel_children(self, run: str, runs: Sequence[str]) -> None:
+        """Request that runs which tasks of a run have called stop, if these tasks are to end.
+
+        A round trip per 500.
+        """
+        by = f"its parent {run}"
         for at in range(0, len(runs), CHILDREN_PART):
-            self._scripts("cancel", [(run, by) for run in runs[at : at + CHILDREN_PART]])
+            self._fenced("cancel_children", run, by, *runs[at : at + CHILDREN_PART])
 
     def expire_children(self, runs: Sequence[str]) -> int:
         """Start the TTL of those of these child runs whose parent is over; return of how many."""

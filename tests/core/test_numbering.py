@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowkit.core.numbering import MOST_NUMBERS, NODE, Numbering
+from flowkit.core.numbering import MOST_ITEMS, MOST_NUMBERS, NODE, Numbering
+from flowkit.protocol import limits
 
 NAMES = ["list", "parse", "check", "store"]
 
@@ -58,3 +59,10 @@ def test_numbers_and_items_are_one_to_one(data: st.DataObject) -> None:
 @given(st.integers(0, 99))
 def test_a_task_of_the_graph_is_no_item(number: int) -> None:
     assert Numbering(100, [5]).split(number) == (number, NODE)
+
+
+@pytest.mark.parametrize("mapped", [range(1), range(3), range(70)])
+def test_a_run_has_no_more_items_than_a_graph_may_have_tasks(mapped: range) -> None:
+    """Ten million took a scheduler minutes to cancel, in which it lost its lease."""
+    assert Numbering(100, mapped).most_items == MOST_ITEMS // len(mapped)
+    assert MOST_ITEMS == limits.MAX_TASKS

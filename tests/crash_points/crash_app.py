@@ -25,6 +25,9 @@ class Stage(Protocol):
     def hold(self) -> None:
         """Wait until somebody opens the gate."""
 
+    def is_open(self) -> bool:
+        """Whether somebody has opened the gate."""
+
     def kill_child(self) -> None:
         """End the process that this task runs in."""
 
@@ -50,6 +53,9 @@ class Files:
     def hold(self) -> None:
         while not (self._folder / "gate").exists():
             time.sleep(0.01)
+
+    def is_open(self) -> bool:
+        return (self._folder / "gate").exists()
 
     def kill_child(self) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
@@ -133,6 +139,24 @@ def fails_between(*values: object) -> object:
     if attempt == 1 + int(str(now.memory)):
         raise ValueError("the first attempt with a memory is meant to fail")
     return now.times
+
+
+@task(trigger="all_over")
+def needs_gate(*values: object) -> str:
+    """Fail for good until somebody opens the gate."""
+    note()
+    if not stage.is_open():
+        raise RuntimeError("the gate is closed")
+    return "through the gate"
+
+
+@task(retries=1, delay=3600.0)
+def waits_for_gate(*values: object) -> str:
+    """Wait for another attempt while the gate is closed."""
+    note()
+    if not stage.is_open():
+        raise RuntimeError("the gate is closed")
+    return "waited"
 
 
 @task(when=_never)
@@ -309,8 +333,61 @@ def coming_again() -> DAG:
     return dag
 
 
+with DAG("below") as BELOW:
+    give.bind("start") >> flaky
+BESIDE = DAG("beside", tasks=[give.bind("lone", value=4)])
+with DAG("gated") as GATED:
+    give.bind("start") >> needs_gate
+with DAG("patient") as PATIENT:
+    give.bind("start") >> waits_for_gate
+
+
+@task
+def calls(*values: object) -> list[object]:
+    """Call two runs, one of which has a task that is tried twice."""
+    note()
+    return [BELOW.call(result="flaky"), BESIDE.call(result="lone")]
+
+
+@task
+def calls_gated(*values: object) -> list[object]:
+    """Call two runs, one of which fails while the gate is closed."""
+    note()
+    return [GATED.call(result="needs_gate"), BESIDE.call(result="lone")]
+
+
+@task
+def calls_patient(*values: object) -> list[object]:
+    """Call two runs, one of which waits while the gate is closed."""
+    note()
+    return [PATIENT.call(result="waits_for_gate"), BESIDE.call(result="lone")]
+
+
+def nested() -> DAG:
+    """Draw a task that calls runs between two others."""
+    with DAG("nested") as dag:
+        give.bind("start") >> calls >> listed.bind("end")
+    return dag
+
+
+def continued() -> DAG:
+    """Draw a task whose runs fail at first."""
+    with DAG("continued") as dag:
+        give.bind("start") >> calls_gated >> listed.bind("end")
+    return dag
+
+
+def called_off() -> DAG:
+    """Draw a task whose runs are under way at the moment of a cancel."""
+    with DAG("called_off") as dag:
+        give.bind("start") >> calls_patient >> listed.bind("end")
+    return dag
+
+
 # Drawn on import, as in any app: the hook of a run is registered with its DAG.
 MIXED, CANCELLED, CACHED, DEATHS = mixed(), cancelled(), cached(), deaths()
 CAREFUL, DROPPED, HASTENED, MAPPED = careful(), dropped(), hastened(), mapped()
-AGAIN = coming_again()
+AGAIN, NESTED, CONTINUED = coming_again(), nested(), continued()
+CALLED_OFF = called_off()
+CALLED = {dag.name: dag for dag in (BELOW, BESIDE, GATED, PATIENT)}
 REGISTERED, TASKS = dict(Task._by_ref), list(Task._all_tasks)

@@ -23,7 +23,6 @@ from schema import strays, violations
 
 from flowkit import Client
 from flowkit.codec.packing import unpack
-from flowkit.core.numbering import split_name
 from flowkit.core.states import RunState, TaskState
 from flowkit.protocol.client_store import ClientStore
 from flowkit.protocol.history_reads import ReplacedAttempt
@@ -74,7 +73,7 @@ def play_once(
             _judge_lines(env, played)
             if normal is not None and fault is not None:
                 _compare(scenario, fault, normal, played)
-            elif {run: ends[-1] for run, ends in played.ends.items()} != scenario.ends:
+            elif {run: played.ends[run][-1] for run in scenario.ends} != scenario.ends:
                 played.problems.append(f"it ended {played.ends}")
             _judge_leftovers(env, server, played)
         except AssertionError as error:
@@ -94,24 +93,24 @@ def play_once(
 
 def _read(env: Environment, played: Played) -> None:
     store = ClientStore(env.link, env.namespace)
-    for run, dag in env.scenario.runs:
-        compiled = dag.compile()
+    for run, watched in env.watch.runs.items():
+        label, compiled = env.watch.name_of(run), watched.dag
         numbers = sorted({*range(len(compiled.graph)), *_with_records(store, run)})
         mapped = {compiled.task_name(number) for number in compiled.maps}
         names = [compiled.task_name(number) for number in numbers]
         records = store.read_records(run, numbers)
         packed = store.read_results(run, numbers)
-        played.states[run] = {name: item.state for name, item in zip(names, records, strict=True)}
-        played.attempts[run] = {
+        played.states[label] = {name: item.state for name, item in zip(names, records, strict=True)}
+        played.attempts[label] = {
             name: item.attempt for name, item in zip(names, records, strict=True)
         }
-        played.results[run] = {
+        played.results[label] = {
             name: unpack(data) if data else None for name, data in zip(names, packed, strict=True)
         }
-        played.ends[run] = env.watch.runs[run].ends
+        played.ends[label] = watched.ends
         result = store.read_run(run)
-        if result.state is not played.ends[run][-1]:
-            played.problems.append(f"{run} was {played.ends[run]} and is {result.state.value}")
+        if [result.state] != watched.ends[-1:]:
+            played.problems.append(f"{label} was {watched.ends} and is {result.state.value}")
         told = {(name, item.attempt) for name, item in zip(names, records, strict=True)}
         for entry in store.read_history(run, result.submitted_ms):
             if isinstance(entry, ReplacedAttempt):
@@ -122,6 +121,7 @@ def _read(env: Environment, played: Played) -> None:
         for name, item in zip(names, records, strict=True):
             ran = item.state is TaskState.SUCCEEDED and Flag.CACHED not in item.spent.flags
             may_not_start = (env.scenario.once, env.scenario.missing)
+            ran = ran and Flag.CALLED not in item.spent.flags  # it only reads what was called
             ran = ran and name not in mapped  # a mapped task itself has no attempt
             ran = ran or (item.state is TaskState.FAILED and name not in may_not_start)
             if ran and (run, name, item.attempt) not in env.starts:
@@ -145,7 +145,7 @@ def _may_be_untold(env: Environment) -> bool:
 
 
 def _judge_starts(env: Environment, played: Played) -> None:
-    played.starts = Counter((run, name) for run, name, _ in env.starts)
+    played.starts = Counter((env.watch.name_of(run), name) for run, name, _ in env.starts)
     for run, name in played.starts:
         state = played.states[run][name]
         if state in (TaskState.SKIPPED, TaskState.UPSTREAM_FAILED):
@@ -156,13 +156,11 @@ def _judge_lines(env: Environment, played: Played) -> None:
     """Each attempt has printed the number of its start: the logs have it once, under its name."""
     kept: Counter[str] = Counter()
     with Client(Settings(env.url, env.namespace)) as client:
-        for run, _ in env.scenario.runs:
+        for run in env.watch.runs:
             for item in client.run(run).logs():
                 kept[f"{run} {item.task} {item.attempt}: {item.text}"] += 1
     may_miss = env.fault is not None and _may_lose_lines(env.scenario, env.fault, env.calls)
     for number, (run, name, attempt) in enumerate(env.starts):
-        if split_name(name):  # an item, whose lines are kept like those of tasks
-            continue
         line = f"{run} {name} {attempt}: start {number}"
         times = kept.pop(line, 0)
         is_due = number >= env.forgotten.get(run, 0) and not may_miss
@@ -190,8 +188,10 @@ def _compare(scenario: Scenario, fault: Fault, normal: Played, played: Played) -
     nothing_again = fault.kind in HARMLESS and not scenario.deaths
     may_give_up = fault.kind not in HARMLESS and role in ("lane", "parent")
     given_up = may_give_up and _has_failed(scenario, played)
+    if normal.ends.keys() != played.ends.keys() and role != "client":
+        wrong.append(f"other runs than without the fault: {[*played.ends]}")
     for run, ends in normal.ends.items():
-        if given_up:
+        if given_up or run not in played.ends:
             continue
         exact = ("attempts",) if nothing_again else ()
         for what in ("states", "results", *exact):

@@ -149,7 +149,12 @@ class Environment:
         crash_app.stage = self
         self.link = Link(url, patience=0.0)
         load_scripts(self.link)
-        self.watch = Watch(self.link, namespace, {run: dag.compile() for run, dag in scenario.runs})
+        self.watch = Watch(
+            self.link,
+            namespace,
+            {run: dag.compile() for run, dag in scenario.runs},
+            {name: dag.compile() for name, dag in scenario.called.items()},
+        )
         self.schedulers = [Seat(self, SchedulerUnit)]
         self.workers = [] if scenario.missing else [Seat(self, ParentUnit)]
         if scenario.lacks:
@@ -300,6 +305,10 @@ class Environment:
             self._turn_on()
             process.check()
         self.problems.append("a task was held for ever")
+
+    def is_open(self) -> bool:
+        """Whether somebody has opened the gate."""
+        return self.gate_open
 
     def is_held(self) -> bool:
         """Whether a task waits for the gate."""

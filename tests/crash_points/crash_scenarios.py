@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import crash_app
@@ -38,6 +38,7 @@ class Scenario:
     ``small``: the most tasks of a DAG whose attempts wait for no turn. ``lacks``: functions that
     the app of a second worker lacks; without any there is one worker. ``missing``: a task of which
     no worker has the function, so that it fails after a time; then the second worker is alone.
+    ``called``: the DAGs whose runs tasks call, by name.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Scenario:
     small: int = SMALL
     lacks: frozenset[str] = frozenset()
     missing: str = ""
+    called: Mapping[str, DAG] = field(default_factory=dict)
 
 
 def _at_once(env: Environment) -> bool:
@@ -233,6 +235,59 @@ def mapped() -> Scenario:
     return Scenario("mapped", ((run, dag),), steps, {run: RunState.SUCCEEDED})
 
 
+def nested() -> Scenario:
+    """A task calls two runs, and then again, since the run is resumed from it."""
+    dag, run = crash_app.NESTED, "nested"
+
+    def again(env: Environment, client: Client) -> None:
+        with _or_done_before(env):
+            client.run(run).resume(from_task="calls")
+
+    steps = (_submit(run, dag), _when_over(run, again), _read(run))
+    ends = {run: RunState.SUCCEEDED}
+    return Scenario("nested", ((run, dag),), steps, ends, called=crash_app.CALLED)
+
+
+def continued() -> Scenario:
+    """A run that a task has called fails, and with it the task; a resume continues both."""
+    dag, run = crash_app.CONTINUED, "continued"
+
+    def resume(env: Environment, client: Client) -> None:
+        env.gate_open = True
+        with _or_done_before(env):
+            client.run(run).resume()
+
+    steps = (_submit(run, dag), _when_over(run, resume), _read(run))
+    ends = {run: RunState.SUCCEEDED}
+    return Scenario("continued", ((run, dag),), steps, ends, called=crash_app.CALLED)
+
+
+def called_off() -> Scenario:
+    """A run is cancelled while a task waits for runs that it has called, and then resumed."""
+    dag, run = crash_app.CALLED_OFF, "called_off"
+
+    def cancel(env: Environment, client: Client) -> None:
+        with _or_done_before(env):
+            client.run(run).cancel()
+
+    def resume(env: Environment, client: Client) -> None:
+        env.gate_open = True
+        with _or_done_before(env):
+            client.run(run).resume()
+
+    steps = (
+        _submit(run, dag),
+        Step(
+            lambda env: any(map(env.watch.is_waiting, env.watch.called)) or env.watch.is_over(run),
+            cancel,
+        ),
+        _when_over(run, resume),
+        _read(run),
+    )
+    ends = {run: RunState.SUCCEEDED}
+    return Scenario("called_off", ((run, dag),), steps, ends, called=crash_app.CALLED)
+
+
 def deleted() -> Scenario:
     """A run that is over is deleted, and submitted again under its id."""
     dag, run = crash_app.DROPPED, "deleted"
@@ -262,6 +317,9 @@ SCENARIOS: dict[str, Callable[[], Scenario]] = {
             missing,
             dropped,
             mapped,
+            nested,
+            continued,
+            called_off,
             deleted,
         ),
     )

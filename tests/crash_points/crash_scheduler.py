@@ -109,11 +109,14 @@ class SchedulerUnit:
                 ),
                 Promoter(self._store, lambda: resolver.retries_seen, self._serving),
                 Reaper(self._store, self._listener, monotonic=env.seconds),
-                Janitor(self._store, self._listener, SWEEP_S, self._queue_repair.sweep),
+                Janitor(self._store, self._listener, SWEEP_S, self._repair),
             ],
             monotonic=env.seconds,
         )
         self._led = leadership
+
+    def _repair(self) -> int:
+        return self._resolver.families.sweep() + self._queue_repair.sweep()
 
     def _keep_lease(self) -> None:
         now = self._env.seconds()

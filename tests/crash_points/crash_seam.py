@@ -127,6 +127,11 @@ class NumberedLink(Link):
         super().__init__(url, **options)
         self._process = process
 
+    def twin(self, name: str) -> NumberedLink:
+        return self._process.link(
+            self.url, patience=self.patience, stopped=self._stopped, max_value=self._max_value
+        )
+
     def script(self, script: Script, prefix: str, args: Sequence[object]) -> Any:
         return super().script(script, prefix, (self._process.env.now_ms, *args[1:]))
 

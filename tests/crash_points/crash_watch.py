@@ -29,6 +29,8 @@ _RUNS = (
     "reset",
     "promote",
     "hasten",
+    "recount_calls",
+    "continue_calls",
 )
 # The calls that change a record or a run.
 WRITES = frozenset(
@@ -54,11 +56,27 @@ class Watched:
 class Watch:
     """The runs of one scenario."""
 
-    def __init__(self, link: Link, namespace: str, dags: dict[str, CompiledDAG]) -> None:
+    def __init__(
+        self,
+        link: Link,
+        namespace: str,
+        dags: dict[str, CompiledDAG],
+        called: dict[str, CompiledDAG],
+    ) -> None:
+        """``dags``: of the runs, by id; ``called``: those whose runs tasks call, by name."""
         self._link = link
         self.keys = Keys(namespace)
         self.problems: list[str] = []
+        self.called: dict[str, str] = {}  # run → the call, and how often it was made by then
+        self._called = called
         self.runs = {run: Watched(dag, [_PENDING] * len(dag.graph)) for run, dag in dags.items()}
+
+    def name_of(self, run: str) -> str:
+        """Return what a run is called here: its id, or that of its parent with the call.
+
+        The ids of runs that tasks have called are others after a fault.
+        """
+        return self.called.get(run, run)
 
     def is_over(self, run: str) -> bool:
         """Whether a run is recorded as over."""
@@ -76,6 +94,8 @@ class Watch:
         """Take note of what a call of that name has changed."""
         if label not in WRITES:
             return
+        if self._called:
+            self._find_called()
         commands: list[tuple[Any, ...]] = []
         for run in self.runs:
             commands.append(("HMGET", self.keys.run(run), *_ASKED))
@@ -83,6 +103,22 @@ class Watch:
         replies = self._link.batch(commands)
         for at, (run, watched) in enumerate(self.runs.items()):
             self._compare(run, watched, label, *replies[2 * at : 2 * at + 2])
+
+    def _find_called(self) -> None:
+        """Watch the runs that tasks have called since."""
+        for name in self._link.call("ZRANGE", self.keys.runs(), 0, -1):
+            run = name.decode()
+            if run in self.runs:
+                continue
+            dag, parent = self._link.call("HMGET", self.keys.run(run), "dag", "parent")
+            if dag is None:
+                continue
+            compiled = self._called[dag.decode()]
+            self.runs[run] = Watched(compiled, [_PENDING] * len(compiled.graph))
+            above, task, _, position = parent.decode().split(",")
+            call = f"{self.name_of(above)}/{task}[{position}]"
+            again = sum(name.startswith(call) for name in self.called.values())
+            self.called[run] = f"{call}#{again + 1}"
 
     def _compare(
         self, run: str, watched: Watched, label: str, meta: list[Any], flat: list[Any]
@@ -103,7 +139,7 @@ class Watch:
             watched.trace.append(StopRun(RunState(stop), number))
             watched.trace += watched.held_back
             watched.held_back = []
-        self._tell_tasks(run, watched, now)
+        self._tell_tasks(run, watched, now, goes_on=label == "continue_calls")
         if state and state != "running" and watched.run not in RUN_OVER:
             watched.trace.append(FinishRun(RunState(state), int(failed) if failed else None))
             watched.ends.append(RunState(state))
@@ -111,15 +147,22 @@ class Watch:
         watched.states = now
         watched.run = RunState(state) if state else watched.run
 
-    def _tell_tasks(self, run: str, watched: Watched, now: list[TaskState]) -> None:
-        """Append facts, then marks, then what was queued: what follows comes after its reason."""
+    def _tell_tasks(
+        self, run: str, watched: Watched, now: list[TaskState], *, goes_on: bool
+    ) -> None:
+        """Append facts, then marks, then what was queued: what follows comes after its reason.
+
+        ``goes_on``: a task that was over may wait for the runs that it has called, as if queued.
+        """
         queued: list[int] = []
         marks: list[Command] = []
         for task, (old, new) in enumerate(zip(watched.states, now, strict=True)):
             if old is new:
                 continue
             name = watched.dag.task_name(task)
-            if old in TASK_OVER and new is not _PENDING:
+            if goes_on and old in TASK_OVER and new in (TaskState.WAITING, TaskState.QUEUED):
+                queued.append(task)
+            elif old in TASK_OVER and new is not _PENDING:
                 self.problems.append(f"{run}: {name} was {old.value} and became {new.value}")
             elif old is _PENDING and new in TASK_OVER:
                 marks.append(MarkTasks(new, [task]))

@@ -276,3 +276,19 @@ def test_why_names_the_run_that_holds_a_task_up(running: System) -> None:
         assert run.wait(30) is RunState.SUCCEEDED
         outcomes = [event.outcome for event in run.history("calls_held")]
         assert "called" in outcomes
+
+
+def test_a_dead_letter_and_the_history_of_a_child_lead_to_its_parent(running: System) -> None:
+    with running.client() as client:
+        run = client.submit(app.outer("calls_frail"))
+        assert run.wait(30) is RunState.FAILED
+        below, above = sorted(client.dead_letters(), key=lambda letter: letter.task != "picky")
+        assert (below.parent_run, below.parent_task) == (run.run_id, "calls_frail")
+        assert (above.parent_run, above.parent_task) == ("", "")
+        assert client.dead_letter(below.run_id, "picky").letter.parent_task == "calls_frail"
+        submitted = client.run(below.run_id).history()[0]
+        assert (submitted.parent_run, submitted.attempt) == (run.run_id, 1)
+        assert str(submitted).endswith(
+            f": called by task calls_frail of run {run.run_id}, attempt 1"
+        )
+        assert "called by" not in str(run.history()[0])

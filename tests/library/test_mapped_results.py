@@ -183,7 +183,7 @@ def test_an_item_does_not_exist_before_its_task_has_expanded(
     [
         ("S0,,0,,30,,x", "'parse' lacks its number of items"),
         ("S0,,0,,30,", "'parse' lacks its number of items"),
-        ("S0,,0,,30,,9999999", "'parse' names 9,999,999 items, and it can have 4,999,998"),
+        ("S0,,0,,30,,9999999", "'parse' names 9,999,999 items, and it can have 1,000,000"),
     ],
 )
 def test_a_damaged_number_of_items_is_a_sentence(record: str, says: str) -> None:

@@ -8,10 +8,11 @@ from helpers import EXPIRING
 from situations import CHILDREN, begun, called, stopped_short
 
 from flowkit.core.states import TaskState
-from flowkit.exceptions import RunNotOver
+from flowkit.exceptions import LeaseLost, RunNotOver
 from flowkit.protocol.calls import Calls
 from flowkit.protocol.decoding import CorruptData
 from flowkit.protocol.parent_store import WaitingTask
+from flowkit.protocol.scheduler_store import SchedulerStore
 
 
 def test_the_runs_are_submitted_in_the_step_that_records_the_outcome(env: Environment) -> None:
@@ -53,6 +54,39 @@ def test_in_a_run_that_stops_the_task_is_cancelled(env: Environment) -> None:
     for run in CHILDREN:
         env.finish(run, "cancelled")
     assert env.records()["0"][0] == "C"
+
+
+def states_to_stop(env: Environment) -> list[str]:
+    return [env.client.read_run(run).stop or "" for run in CHILDREN]
+
+
+def test_the_runs_of_a_task_that_is_to_end_are_cancelled(env: Environment) -> None:
+    begun(env)
+    env.finish("c1")
+    env.client.cancel("r1")
+    env.scheduler.cancel_children("r1", CHILDREN)
+    assert states_to_stop(env) == ["", "cancelled"]
+
+
+def test_runs_that_go_on_are_not_cancelled(env: Environment) -> None:
+    """The end of a run is heard again after a takeover, when the run may have been resumed."""
+    begun(env)
+    env.scheduler.cancel_children("r1", CHILDREN)
+    assert states_to_stop(env) == ["", ""]
+    env.submit("r2")
+    env.client.cancel("r1")
+    env.client.cancel("r2")
+    env.scheduler.cancel_children("r2", CHILDREN)  # which another run has called
+    assert states_to_stop(env) == ["", ""]
+    with pytest.raises(LeaseLost):
+        stale(env).cancel_children("r1", CHILDREN)
+    assert states_to_stop(env) == ["", ""]
+
+
+def stale(env: Environment) -> SchedulerStore:
+    store = SchedulerStore(env.link, env.scheduler.keys.namespace, "s0")
+    store.term = 0
+    return store
 
 
 def test_a_child_is_held_until_its_parent_is_over(env: Environment) -> None:

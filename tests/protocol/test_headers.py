@@ -158,6 +158,7 @@ def everything_sent() -> list[tuple[str, int]]:
     scheduler.fail_queued("r", [0], b"error")
     scheduler.promote(1)
     scheduler.expire_children(["r"])
+    scheduler.cancel_children("r", ["s"])
     scheduler.wake_damaged(WaitingTask("r", 0), "default", "5")
     scheduler._fenced("continue_calls", "r", 0, 1, "id", "default", "5")
     link.reply = [b"OK", 0, b""]

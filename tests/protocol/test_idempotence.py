@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
 from environment import HOUR_MS, LIST, Environment
+from repeated_call import Case
 from situations import (
     APP,
     CHILDREN,
@@ -46,21 +45,6 @@ from situations import (
 )
 
 from flowkit.protocol.scripts import names
-
-
-@dataclass(frozen=True)
-class Case:
-    """A situation, one call, and the words that its first and its later replies begin with."""
-
-    prepare: Callable[[Environment], object]
-    name: str
-    args: Callable[[Environment], tuple[object, ...]]
-    first: bytes
-    later: bytes
-
-    def send(self, env: Environment) -> list[Any]:
-        return env.raw(self.name, *self.args(env))
-
 
 QUEUE_ALL = ("queue", "r1", LIST, "5", "", 2, 0, 1)
 
@@ -246,6 +230,20 @@ CASES = {
         stopped_short,
         "continue_calls",
         lambda env: ("s1", 1, "r1", 0, 1, "id", LIST, "5", *CHILDREN),
+        b"OK",
+        b"OK",
+    ),
+    "cancel_children": Case(
+        lambda env: (called(env), env.client.cancel("r1")),
+        "cancel_children",
+        lambda env: ("s1", 1, "r1", "its parent r1", *CHILDREN),
+        b"OK",
+        b"OK",
+    ),
+    "resume, of a called run": Case(
+        lambda env: (begun(env), env.finish("c1", "failed", 0)),
+        "resume",
+        lambda env: ("c1", "id", "", "me"),
         b"OK",
         b"OK",
     ),

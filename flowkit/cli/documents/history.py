@@ -42,6 +42,11 @@ class HistoryEntry:
     items: Annotated[
         dict[str, int], "Of a mapped task that is over, how many of its items are in each state."
     ]
+    parent: Annotated[
+        str | None,
+        "Of `submitted`: the run of the task that has called this one, in `attempt`.",
+    ]
+    parent_task: Annotated[str | None, "The name of that task."]
 
 
 @dataclass(frozen=True, kw_only=True)
