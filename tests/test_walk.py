@@ -6,8 +6,8 @@ A reader who follows a submission opens each file once, in this order. The rules
     several files in turn stands at the head of all of them. A generator that continues is none.
 2.  Steps that follow each other into the same file are one step.
 3.  The ground does not count, nor what it calls: the ground files, ``basics/``, ``codec/``,
-    ``core/`` and ``parameters/``, and the parts of a DAG, which are asked one by one (``Task`` and
-    its call plan).
+    ``core/`` and ``parameters/``, and the parts of a DAG, which are asked one by one (``Task``, its
+    options and its call plan).
 4.  The walk ends at the store. What a connection does there is not the way of the DAG.
 
 The way of a run that exists already is longer, since it is read and compared, and so is that of an
@@ -40,6 +40,7 @@ GROUND = (
     "context.py",
     "core/",
     "definition/call_plan.py",
+    "definition/options.py",
     "definition/task.py",
     "exceptions.py",
     "parameters/",

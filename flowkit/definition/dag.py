@@ -171,6 +171,7 @@ class DAGDefinition:
         order = self._members.order_among(tasks, edges)
         if self.hooks is None and all(task.on_failure is None for task in tasks):
             return self._checked(index_dag(self.name, tasks, edges, order))
+        on_retry = "" if self.hooks is None else self.hooks.retry_ref
         behind, leading = hook_tasks(self.name, tasks, self.hooks)
         indexed = index_dag(
             self.name,
@@ -178,7 +179,7 @@ class DAGDefinition:
             [*edges, *leading],
             order,
             own=len(tasks),
-            on_retry="" if self.hooks is None else self.hooks.retry_ref,
+            on_retry=on_retry,
         )
         return self._checked(indexed)
 

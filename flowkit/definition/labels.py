@@ -40,8 +40,9 @@ LONGEST = 100  # characters that are shown
 Label = str | Callable[..., object]
 
 _FIELD = re.compile(r"(\d{1,3}|[^\W\d]\w*)((?:\.[^\W\d]\w*|\[[^\[\]]+\])*)")
-_STEP = re.compile(r"\.(\w+)|\[([^\[\]]+)\]")
-_FORMAT = re.compile(r"(?!.*\d{4})[^{}]{0,20}")
+_ACCESS = re.compile(r"\.(\w+)|\[([^\[\]]+)\]")
+_FORMAT = re.compile(r"[^{}]{0,20}")
+_WIDE = re.compile(r"\d{4}")
 _OPAQUE = (
     *(type, ModuleType, FunctionType, MethodType, BuiltinFunctionType, CodeType, FrameType),
     *(TracebackType, GeneratorType, AsyncGeneratorType, CoroutineType),
@@ -105,7 +106,7 @@ def _filled(
 
 def _value(field: _Field, named: Mapping[str, object], args: Sequence[object]) -> str:
     value = args[int(field.first)] if field.first.isdigit() else named[field.first]
-    for attribute, key in _STEP.findall(field.steps):
+    for attribute, key in _ACCESS.findall(field.steps):
         if isinstance(value, _OPAQUE):
             raise TypeError(f"a label does not read from a {type(value).__name__}")
         if attribute:
@@ -137,7 +138,8 @@ def _fields(template: str) -> Iterator[_Field]:
                 f"{{{field}}} is not allowed. A field is the number of an argument, the name of a "
                 "parameter or 'item', and then attributes and keys that do not begin with '_'"
             )
-        if (conversion or "s") not in "rsa" or _FORMAT.fullmatch(spec or "") is None:
+        is_short = _FORMAT.fullmatch(spec or "") is not None and _WIDE.search(spec or "") is None
+        if (conversion or "s") not in "rsa" or not is_short:
             given = f"!{conversion}" if conversion else f":{spec}"
             raise ValueError(f"the format {given!r} is not allowed, or may make a very long text")
         yield _Field(text, found[1], found[2], conversion or "", spec or "")

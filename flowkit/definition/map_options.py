@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypedDict
 
 from ..core.mapping import MAX_ACTIVE
 from .call_plan import plan_for
@@ -13,6 +13,16 @@ from .labels import Label, check_template
 from .task_like import TaskLike
 
 Failures = Literal["stop", "collect"]
+
+
+class GivenMapOptions(TypedDict, total=False):
+    """The options of ``Task.map``, as type checkers see them, but for ``flatten``."""
+
+    over: TaskLike | tuple[TaskLike, ...] | None
+    label: Label | None
+    max_active: int | None
+    failures: Failures
+    name: str | None
 
 
 @dataclass(frozen=True, slots=True)

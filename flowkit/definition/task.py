@@ -16,15 +16,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial, update_wrapper
 from types import MappingProxyType
-from typing import (
-    TYPE_CHECKING,
-    Any,
-    ClassVar,
-    Generic,
-    SupportsIndex,
-    Unpack,
-    overload,
-)
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, SupportsIndex, Unpack, overload
 
 from ..basics.suggestions import unknown_name
 from .binding import BoundNames, name_bound, name_mapped
@@ -43,13 +35,23 @@ from .signatures import P, R
 from .task_edges import TaskEdges
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Coroutine, Sequence
+    from typing import Concatenate, Literal, Protocol
 
-    from .edge_types import GivesSome, Takes1, Takes2, Takes3, Takes4
+    from .edge_types import (
+        Element,
+        GivesSome,
+        Mappable,
+        MapResults,
+        Nested,
+        Takes1,
+        Takes2,
+        Takes3,
+        Takes4,
+    )
     from .labels import Label
-    from .map_options import Failures
-    from .map_types import MapMethod
-    from .task_edges import P2, R2, Async, E, Gives, Stage, X
+    from .map_options import Failures, GivenMapOptions
+    from .task_edges import P2, R2, Async, E, Exactly, Gives, Stage, X
 
 _NO_KWARGS: Mapping[str, Any] = MappingProxyType({})
 
@@ -266,3 +268,32 @@ def registered_task(ref: str) -> Task | None:
 def registered_refs() -> list[str]:
     """Return the references of all functions that tasks were defined of."""
     return list(Task._by_ref)
+
+
+if TYPE_CHECKING:  # see edge_types.py; here, since they name Task
+
+    class MapMethod:
+        """``Task.map``: a descriptor, since mypy solves no argument of ``self`` itself."""
+
+        @overload
+        def __get__(
+            self, task: Exactly[Concatenate[X, P2], Coroutine[Any, Any, R2]], owner: object
+        ) -> MapCall[X, P2, R2]: ...
+        @overload
+        def __get__(
+            self, task: Exactly[Concatenate[X, P2], R2], owner: object
+        ) -> MapCall[X, P2, R2]: ...
+        def __get__(self, task: Any, owner: object) -> Any: ...
+
+    class MapCall(Protocol[Element, P2, R2]):
+        """A call of ``Task.map``. With ``flatten``, it takes elements of elements."""
+
+        @overload
+        def __call__(
+            self, *, flatten: Literal[False] = False, **options: Unpack[GivenMapOptions]
+        ) -> Task[Concatenate[Mappable[Element], P2], MapResults[R2]]: ...
+        @overload
+        def __call__(
+            self, *, flatten: Literal[True], **options: Unpack[GivenMapOptions]
+        ) -> Task[Concatenate[Nested[Element], P2], MapResults[R2]]: ...
+        def __call__(self, *, flatten: bool = False, **options: Any) -> Any: ...  # noqa: D102

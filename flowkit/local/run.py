@@ -102,6 +102,8 @@ class _Makers:
         for _, processes in self._shared.values():
             if processes is not None:
                 processes.stop(at_once=True)
+        self._shared.clear()  # runs refer to this: without these, no circle keeps their results
+        self._family = None
 
     def _new_family(self, queue: SimpleQueue[Any]) -> Family:
         self._family = Family(queue, self._environment.clock, self._called)

@@ -8,7 +8,7 @@ import pytest
 from corrupt_namespace import WRONG_DEAD, WRONG_IDS, CorruptNamespace, corrupt_namespace
 
 from flowkit import Client
-from flowkit.client.dead_letters import _TaskNames
+from flowkit.client.dead_letters import _Names
 from flowkit.daemon.health import UnhealthyError, check_scheduler
 from flowkit.exceptions import FlowkitError, RunDamaged, RunLost
 
@@ -112,15 +112,15 @@ def test_the_names_of_a_listing_have_a_bounded_cost(
     digest = planted.server.hget(record, "graph").decode()
     size = planted.server.strlen(planted.keys.graph(digest))
     with client.shards[0].store() as store:
-        names = _TaskNames(store)
-        assert names.of(digest, 1) == "breaks"
-        assert names.of(digest, 10_000) == "task 10000"
+        names = _Names(store)
+        assert names.of(digest, 1) == ("breaks", None)
+        assert names.of(digest, 10_000) == ("task 10000", None)
         monkeypatch.setattr("flowkit.client.dead_letters.NAMES_BYTES", size - 1)
-        names = _TaskNames(store)
-        assert names.of(digest, 1) == "task 1"
+        names = _Names(store)
+        assert names.of(digest, 1) == ("task 1", None)
         reads: list[object] = []
         monkeypatch.setattr(store, "read_task_names", lambda *_: reads.append("a graph"))
-        assert names.of("0" * 64, 1) == "task 1"
+        assert names.of("0" * 64, 1) == ("task 1", None)
         assert reads == []
 
 
