@@ -25,7 +25,7 @@ from flowkit.core.compiled import CompiledDAG
 from flowkit.core.states import RunState, TaskState
 from flowkit.definition.calls import Call, CallableDAG, calls_in, too_deep, wanted_task
 from flowkit.definition.run_parameters import RunParameters
-from flowkit.exceptions import ChildRunFailed, DAGError, RunLost
+from flowkit.exceptions import ChildRunFailed, DAGError, NotPermitted, RunLost
 from flowkit.execution.child_failure import child_failed, child_not_succeeded
 from flowkit.protocol.call_store import ChildEnd
 from flowkit.protocol.calls import CalledGraph, Calls, ChildRun, StoredCall, calls_payload
@@ -79,7 +79,12 @@ class ChildRuns:
         with self._lock:
             if self._store is None:
                 self._store = self._inputs.store.twin("children")
-            depth = self._store.prepare_calls(claim.run, graphs)
+            try:
+                depth = self._store.prepare_calls(claim.run, graphs)
+            except NotPermitted as error:  # with access rules of before; other tasks need no more
+                raise DAGError(
+                    f"its worker may not submit the runs that it called: {error}"
+                ) from None
         if depth >= MOST_DEPTH:
             raise too_deep(name)
         called = [
