@@ -17,7 +17,7 @@ import pytest
 from click.testing import CliRunner
 from running import run_module
 
-TINY = {"fan-out": 12, "fan-out-processes": 12, "chain": 4, "build": 12}
+TINY = {"fan-out": 12, "fan-out-processes": 12, "map": 12, "chain": 4, "build": 12}
 MARKS = "<!-- in-process: begin -->", "<!-- in-process: end -->"
 
 
@@ -38,6 +38,7 @@ def test_flowkit_alone_is_measured_without_a_network() -> None:
     assert {figure["unit"] for figure in figures.values()} == {"µs a task", "ms"}
     assert {name for name, item in figures.items() if item["limit"]} == {
         "fan-out",
+        "map",
         "build",
         "import",
     }

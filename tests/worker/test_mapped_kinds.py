@@ -13,6 +13,8 @@ from flowkit import DAG, HookEvent, Hooks, current_attempt, task
 from flowkit.scheduler.missing_functions import MissingFunctions
 from flowkit.scheduler.queue_repair import QueueRepair
 
+pytestmark = pytest.mark.slow  # each waits some tenths of a second for real Redis
+
 Runs = Callable[..., WholeRun]
 HEARD: list[Any] = []
 BAD: set[int] = set()

@@ -11,6 +11,8 @@ from whole_run import WholeRun
 from flowkit import DAG, task
 from flowkit.core.states import TaskState
 
+pytestmark = pytest.mark.slow  # each waits some tenths of a second for real Redis
+
 Runs = Callable[..., WholeRun]
 CALLS: list[Any] = []
 BAD: set[Any] = set()

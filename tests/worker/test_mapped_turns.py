@@ -12,6 +12,8 @@ from flowkit import DAG, Mapped, current_attempt, task
 from flowkit.core.states import TaskState
 from flowkit.protocol.items import Items
 
+pytestmark = pytest.mark.slow  # each waits some tenths of a second for real Redis
+
 Runs = Callable[..., WholeRun]
 KEY = b"k" * 32
 
