@@ -19,7 +19,7 @@ from flowkit.protocol.scripts import Script
 from flowkit.scheduler import daemon as scheduler_daemon
 from flowkit.scheduler.__main__ import main as scheduler
 from flowkit.scheduler.janitor import Janitor
-from flowkit.worker import inputs as worker_values
+from flowkit.worker import results as worker_results
 from flowkit.worker.__main__ import main as worker
 
 
@@ -46,6 +46,7 @@ if __name__ == "__main__":
     if os.environ.get("CHAOS_SWEEP"):
         sweep_every(float(os.environ["CHAOS_SWEEP"]))
     if os.environ.get("CHAOS_KEPT"):
-        worker_values.RESULT_BYTES_KEPT = int(os.environ["CHAOS_KEPT"])
+        assert worker_results.RESULT_BYTES_KEPT  # where it is read: another name changes nothing
+        worker_results.RESULT_BYTES_KEPT = int(os.environ["CHAOS_KEPT"])
     program = {"scheduler": scheduler, "worker": worker}[sys.argv.pop(1)]
     program()
