@@ -14,7 +14,7 @@ from enum import StrEnum
 
 from .graph import Graph
 from .mapping import Maps, counted_tasks
-from .numbering import MOST_NUMBERS, NODE, Numbering
+from .numbering import MOST_NUMBERS, Numbering
 from .retry import Policy
 from .triggers import HOOKS, Trigger, special
 
@@ -87,10 +87,7 @@ class CompiledDAG:
 
     def is_counted(self, number: int) -> bool:
         """Return whether the result of a task or an item is a list that is mapped."""
-        if not self.counted:
-            return False
-        node, index = self.numbering.split(number)
-        return node in self.counted and (index == NODE) == (node not in self.maps)
+        return bool(self.counted) and self.numbering.is_result_of(number, self.counted)
 
     def triggers(self) -> dict[int, Trigger]:
         """Return the triggers that matter, by task number (see ``triggers.special``)."""

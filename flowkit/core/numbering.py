@@ -9,7 +9,7 @@ them.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 
 MOST_NUMBERS = 10**7  # a number has at most seven digits
 # Of one run, as many as a graph may have tasks: a scheduler ends all of them in one step, and its
@@ -69,6 +69,14 @@ class Numbering:
     def node(self, number: int) -> int:
         """Return the task of the graph that a number is, or is an item of. Raises IndexError."""
         return number if number < self.count else self.split(number)[0]
+
+    def is_result_of(self, number: int, tasks: Container[int]) -> bool:
+        """Return whether a number has a result of one of these tasks: of a mapped one, an item.
+
+        Raises IndexError.
+        """
+        node, index = self.split(number)
+        return node in tasks and (index == NODE) == (node not in self._slots)
 
     def name(self, names: Sequence[str], number: int) -> str:
         """Return the name of a task or an item, such as ``parse[7]``. Raises IndexError."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from ..core.graph import CycleFound, Graph
 from ..core.mapping import MapSpec, counted_tasks
-from ..core.numbering import NODE, Numbering
+from ..core.numbering import Numbering
 from ..core.triggers import Trigger, special
 from ..exceptions import DAGCycleError, DAGError, DuplicateTaskError
 from .call_plan import plan_for
@@ -49,10 +49,7 @@ class IndexedDAG:
 
     def is_counted(self, number: int) -> bool:
         """Return whether the result of a task or an item is a list that is mapped."""
-        if not self.maps:
-            return False
-        node, index = self.numbering.split(number)
-        return node in self.counted and (index == NODE) == (node not in self.maps)
+        return bool(self.maps) and self.numbering.is_result_of(number, self.counted)
 
     def triggers(self) -> dict[int, Trigger]:
         """Return the triggers other than the default, by task number."""
