@@ -13,7 +13,18 @@ from dataclasses import dataclass, field
 import hypothesis.strategies as st
 import pytest
 from hypothesis import given, note, settings
-from test_run_random import CANCEL, ENDINGS, MARKS, RUN_EVENTS, UNITS, Message, graphs, split
+from test_run_random import (
+    CANCEL,
+    ENDINGS,
+    MARKS,
+    RUN_EVENTS,
+    UNITS,
+    Message,
+    graphs,
+    known,
+    play_in,
+    split,
+)
 from test_run_random import triggers as drawn_triggers
 
 from flowkit.core.commands import (
@@ -443,18 +454,8 @@ class Environment:
                 assert store.state(self.numbering.item(task, index)) is state
 
 
-def known(run: Run) -> tuple[dict[TaskState, int], RunState | None, bool]:
-    return run.counts(), run.outcome, run.finished
-
-
 def play(data: st.DataObject) -> None:
-    env = Environment(data)
-    for _ in range(data.draw(st.integers(0, 50))):
-        if moves := env.moves():
-            getattr(env, data.draw(st.sampled_from(moves), label="then"))()
-        env.check_resolver()
-    env.come_to_an_end()
-    env.judge()
+    play_in(Environment(data), data)
 
 
 @settings(max_examples=80)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import Protocol
 
 import hypothesis.strategies as st
 import pytest
@@ -170,6 +171,15 @@ def foreseen(
             due = trigger is (Trigger.RUN_FAILED if failing else Trigger.RUN_SUCCEEDED)
             ends[task] = own if due else TaskState.SKIPPED
     return ends
+
+
+class Playable(Protocol):
+    """An environment, as ``play_in`` needs it."""
+
+    def moves(self) -> list[str]: ...
+    def check_resolver(self) -> None: ...
+    def come_to_an_end(self) -> None: ...
+    def judge(self) -> None: ...
 
 
 class Environment:
@@ -370,7 +380,11 @@ def known(run: Run) -> tuple[dict[TaskState, int], RunState | None, bool]:
 
 
 def play(data: st.DataObject) -> None:
-    env = Environment(data)
+    play_in(Environment(data), data)
+
+
+def play_in(env: Playable, data: st.DataObject) -> None:
+    """Let any of the moves of an environment happen, come to the end, and judge it."""
     for _ in range(data.draw(st.integers(0, 50))):
         if moves := env.moves():
             getattr(env, data.draw(st.sampled_from(moves), label="then"))()

@@ -7,8 +7,8 @@ from typing import Any
 import msgpack
 import pytest
 from stage import Stage, dag_of
+from whole_run import Heard
 
-from flowkit.events.event import Event
 from flowkit.events.runs import RunLacksFunction
 from flowkit.protocol.app_functions import app_id, function_id
 from flowkit.protocol.records import ErrorInfo, parse_record
@@ -17,19 +17,6 @@ from flowkit.scheduler.resolver import Resolver
 from flowkit.scheduler.serving import Serving
 
 HOUR_MS = 3_600_000
-
-
-class Heard:
-    """A listener that keeps what it hears."""
-
-    def __init__(self) -> None:
-        self.events: list[Event] = []
-
-    def wants(self, kind: type[Event], /) -> bool:
-        return True
-
-    def hear(self, event: Event, /) -> None:
-        self.events.append(event)
 
 
 class Scene:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -19,20 +19,16 @@ SEVERAL = 450  # times the largest number of elements is more than 32 bits hold
 
 
 @pytest.fixture
-def start(server_url: str, namespace: str) -> Iterator[Runs]:
+def start(whole_runs: Runs) -> Runs:
     CALLS.clear()
-    made: list[WholeRun] = []
 
     def start(dag: DAG | None = None, **options: Any) -> WholeRun:
         if dag is None:
             with DAG("damaged") as dag:
                 numbers >> double.map(label="n {item}") >> collect
-        made.append(WholeRun(server_url, namespace, dag, **options))
-        return made[-1]
+        return whole_runs(dag, **options)
 
-    yield start
-    for run in made:
-        run.close()
+    return start
 
 
 @task

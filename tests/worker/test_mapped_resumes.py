@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -20,19 +20,11 @@ LISTS: list[list[Any]] = []
 
 
 @pytest.fixture
-def start(server_url: str, namespace: str) -> Iterator[Runs]:
+def start(whole_runs: Runs) -> Runs:
     CALLS.clear()
     BAD.clear()
     LISTS.clear()
-    made: list[WholeRun] = []
-
-    def start(dag: DAG, **options: Any) -> WholeRun:
-        made.append(WholeRun(server_url, namespace, dag, **options))
-        return made[-1]
-
-    yield start
-    for run in made:
-        run.close()
+    return whole_runs
 
 
 @task
