@@ -50,7 +50,7 @@ def store_item(index: int) -> int:
 
 @contextmanager
 def submitted(dag: DAG | None = None) -> Iterator[tuple[Client, RunHandle]]:
-    """A run in a store of its own, without any record."""
+    """A run in a separate store, without any record."""
     with EmbeddedServer() as server, Client.connect(server.url) as client:
         yield client, client.submit(dag or chain(), run_id="r1")
 

@@ -1,7 +1,7 @@
 """The elements of a result over which other tasks are mapped: packed one by one, in blocks.
 
 An item task reads its block, not the whole list. A block has the elements of ``K`` consecutive
-places, as many as fit into about ``BLOCK_BYTES``: as fields of their own, small elements would take
+places, as many as fit into about ``BLOCK_BYTES``: as separate fields, small elements would take
 twenty times their size in Redis.
 
     lengths of the packed elements, as a msgpack list | the elements, one after the other

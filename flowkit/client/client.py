@@ -34,7 +34,6 @@ from .checks import (
     check_run_state,
     check_settings,
 )
-from .child_runs import child_ids, continue_child
 from .dead_letters import DeadLetter, OpenedLetter, failed_tasks, find_letters, open_letter
 from .overview import SystemOverview
 from .pinning import compile_for
@@ -42,6 +41,7 @@ from .placement import shard_for, shard_with
 from .purging import Purging
 from .run_handle import RunHandle
 from .run_ids import check_run_id
+from .runs_from_tasks import child_ids, continue_child
 from .sending import send
 from .shard import ShardConnection
 from .shards import find_runs, gather, reach_one

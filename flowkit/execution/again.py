@@ -23,7 +23,7 @@ def why_not_again(name: str, policy: Policy, again: Again, times: int) -> Except
         return IllegalValue(
             f"Task {name!r} returned flowkit.again(…), but it must start at most once "
             "(at_most_once=True), so it cannot come again. Remove that option, or put what waits "
-            "into a task of its own."
+            "into a separate task."
         )
     if again.times is not None and times >= again.times:
         return AgainLimit(

@@ -30,7 +30,7 @@ class ParentStore(FactStore):
         return [called.run for called in self._calls(run, task)[1].runs]
 
     def is_running(self, run: str) -> bool:
-        """Return whether a run is there and not over."""
+        """Return whether a run exists and is not over."""
         (state,) = self.link.batch_each([("HGET", self.keys.run(run), "state")])
         return bool(state == b"running")
 

@@ -44,7 +44,7 @@ class Store:
         self._now_ms = now_ms
 
     def twin(self, name: str) -> Self:
-        """Return a store with a connection of its own, for another thread. It opens when used."""
+        """Return a store with a separate connection, for another thread. It opens when used."""
         return type(self)(self.link.twin(name), self.keys.namespace, now_ms=self._now_ms)
 
     def close(self) -> None:

@@ -52,7 +52,7 @@ SYSTEMS = {
     "an item that is resumed with what is behind it": setup(
         "mapped", pairs=1, failures=1, resumes=1, named="3"
     ),
-    "a list that is made again": setup("mapped", pairs=1, resumes=1, named="0", faults=1),
+    "a list whose task runs again": setup("mapped", pairs=1, resumes=1, named="0", faults=1),
     "an empty list that is mapped, and a fault": setup("mapped", pairs=1, faults=1, length=0),
     "a tree with results that are dropped, a failure and a resume": setup(
         "dropped", pairs=1, failures=1, resumes=1

@@ -59,7 +59,7 @@ def collect(found: list[int]) -> list[int]:
 
 
 def expanded(start: Runs, **options: Any) -> WholeRun:
-    """A run whose list is there, and none of whose items has started."""
+    """A run whose list is stored, and of which no item has started."""
     run = start(**options)
     run.turn()
     assert run.states() == {"numbers": "succeeded", **{f"double[{n}]": "queued" for n in range(3)}}

@@ -1,4 +1,4 @@
--- end_map: ends a mapped task, which has no attempt of its own.
+-- end_map: ends a mapped task, which has no attempt itself.
 
 -- Records that a pending mapped task is over: its code, how many items it has, and why it cannot be
 -- mapped, if it cannot. `submitted`: when the run was.
