@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import psutil
+import pytest
 from console import Run, alive, family
 from helpers import free_port, wait_until
 
@@ -88,6 +89,7 @@ def test_several_apps_are_all_loaded(started: Start, flowkit: Run) -> None:
     process.communicate(timeout=30)
 
 
+@pytest.mark.slow
 def test_only_this_user_can_reach_its_store(
     started: Start, flowkit: Run, environ: dict[str, str]
 ) -> None:

@@ -136,6 +136,7 @@ def test_the_embedded_store_tells_little(flowkit: Run) -> None:
     assert findings["Writes"][0] == findings["Latency"][0] == "ok"
 
 
+@pytest.mark.slow
 def test_a_redis_that_is_away_is_one_sentence(flowkit: Run) -> None:
     done = flowkit("doctor", FLOWKIT_REDIS_URL=f"redis://127.0.0.1:{free_port()}/0")
     assert done.returncode == 3

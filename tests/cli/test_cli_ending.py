@@ -38,6 +38,7 @@ def test_a_signal_ends_everything(
     assert alive(below) == []
 
 
+@pytest.mark.slow
 def test_ctrl_c_twice_stops_it_immediately(started: Start, apps: Path) -> None:
     process, below = start_slow(started, apps)
     worker = next(item for item in below if "flowkit.worker" in item.cmdline())
@@ -72,6 +73,7 @@ def test_after_a_kill_everything_ends_soon(started: Start, apps: Path) -> None:
     wait_until("no process is left", lambda: not alive(below), deadline=30)
 
 
+@pytest.mark.slow
 def test_an_ordinary_end_leaves_nothing(started: Start) -> None:
     process = started("run", "wide.py")
     below: dict[int, psutil.Process] = {}

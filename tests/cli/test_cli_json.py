@@ -105,6 +105,7 @@ def test_changes(talk: Run, failed: str, apps: Path) -> None:
     assert [item["outcome"] for item in outcomes] == ["deleted", "missing"]
 
 
+@pytest.mark.slow
 def test_without_a_system(flowkit: Run) -> None:
     done = flowkit("run", "chain.py", "--quiet", "--json")
     assert valid_document(done.stdout, SCHEMAS["run"])["error"] is None

@@ -126,6 +126,7 @@ def test_a_mistake_is_reported_before_anything_starts(
     assert done.stdout == ""
 
 
+@pytest.mark.slow
 def test_an_unreachable_redis(flowkit: Run) -> None:
     done = flowkit("run", "chain.py", "--redis", f"redis://:secret@127.0.0.1:{free_port()}/0")
     assert done.returncode == 3
@@ -133,6 +134,7 @@ def test_an_unreachable_redis(flowkit: Run) -> None:
     assert "secret" not in done.stderr
 
 
+@pytest.mark.slow
 def test_a_run_that_takes_too_long_is_cancelled(flowkit: Run, apps: Path) -> None:
     done = flowkit("run", "slow.py", "-p", "mark=begun", "--timeout", "4", "--json")
     document = json.loads(done.stdout)
@@ -163,6 +165,7 @@ def test_output_of_a_loading_module_is_not_a_result(flowkit: Run, apps: Path) ->
     assert flowkit("graph", "chatty.py").stdout.startswith("DAG: chain\n")
 
 
+@pytest.mark.slow
 def test_names_and_results_print_literally(really_started: Run) -> None:
     done = really_started("run", "hostile.py")
     assert done.returncode == 0
@@ -170,6 +173,7 @@ def test_names_and_results_print_literally(really_started: Run) -> None:
     assert "DAG '[blink]dag[/blink]'" in done.stderr
 
 
+@pytest.mark.slow
 def test_on_a_terminal_too(apps: Path, environ: dict[str, str]) -> None:
     code, shown = run_on_terminal(
         *("run", "hostile.py"),
@@ -217,6 +221,7 @@ def through_shell(command: str, apps: Path, environ: dict[str, str]) -> tuple[in
     return done.returncode, done.stderr
 
 
+@pytest.mark.slow
 def test_a_closed_standard_output_is_not_an_error(apps: Path, environ: dict[str, str]) -> None:
     code, said = through_shell("run chain.py >&-", apps, environ)
     assert code == 0

@@ -109,6 +109,7 @@ def test_a_failed_run_from_submit_to_resume(talk: Run, apps: Path) -> None:
     assert f"run '{run}' succeeded" in over.stderr
 
 
+@pytest.mark.slow
 def test_a_slow_run_from_wait_to_cancel(talk: Run, apps: Path) -> None:
     done = talk("submit", "slow.py", "-p", f"mark={apps}/begun", "--wait", "--timeout", "1")
     assert done.returncode == 5

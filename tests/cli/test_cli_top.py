@@ -97,6 +97,7 @@ def open_top(
         screen.close()
 
 
+@pytest.mark.slow
 def test_it_shows_the_system_and_cancels_a_run(open_top: Open, talk: Run, apps: Path) -> None:
     begun = apps / "begun"
     done = talk("submit", "slow.py", "-p", f"mark={begun}", "--run-id", "top-slow", "--json")

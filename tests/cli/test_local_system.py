@@ -126,6 +126,7 @@ with DAG("outer") as outer:
 """
 
 
+@pytest.mark.slow
 def test_tasks_waiting_for_runs_on_their_own_worker_are_reported(tmp_path: Path, app: str) -> None:
     """They wait forever, and ``status`` said "running" and no more."""
     path = tmp_path / "nested_app.py"
@@ -236,6 +237,7 @@ def test_no_program_of_a_task_can_imitate_the_daemon(tmp_path: Path, app: str) -
     assert {line.level for line in lines} > {None}, "the daemons' own lines are known"
 
 
+@pytest.mark.slow
 def test_it_can_restart_after_a_stop_but_not_while_running(app: str) -> None:
     system = LocalSystem(app, on_line=lambda line: None)
     for _ in range(2):

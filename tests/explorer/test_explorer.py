@@ -76,6 +76,7 @@ SYSTEMS = {
 }
 # The larger ones have more faults in more orders, not other ones.
 LARGE = {
+    "a task that waits and is hastened, a cancel and a fault",
     "a diamond, one fault",
     "a task, a fault, a failure, a cancel and a resume",
     "a diamond with a clean-up, a retry and a cancel",

@@ -74,6 +74,7 @@ def test_a_rerun_from_a_task_uses_no_stale_result(place: System) -> None:
         check_executions(place, run)
 
 
+@pytest.mark.slow
 def test_the_next_scheduler_continues_a_rerun_after_a_kill(system: System) -> None:
     scheduler, _ = system.start("--processes", "1")
     with system.client() as client:

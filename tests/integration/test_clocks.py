@@ -16,6 +16,7 @@ SHIFTED = str(Path(__file__).with_name("shifted.py"))
 HOUR_S = 3600
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("worker_off", [HOUR_S, -HOUR_S], ids=["ahead", "behind"])
 def test_clocks_that_are_an_hour_off_change_nothing(system: System, worker_off: int) -> None:
     """The worker's clock is off one way and the scheduler's the other, so they differ by two hours.

@@ -79,6 +79,7 @@ def test_an_async_task_past_its_timeout_is_cancelled_and_its_neighbours_continue
     assert late[0].pid == neighbour[0].pid
 
 
+@pytest.mark.slow
 def test_a_task_that_blocks_the_loop_is_ended_and_its_neighbours_are_not_blamed(
     system: System,
 ) -> None:
@@ -103,6 +104,7 @@ def test_a_task_that_blocks_the_loop_is_ended_and_its_neighbours_are_not_blamed(
     assert not any(Flag.SUSPECT in known[name].spent.flags for name in ("aheld", "held"))
 
 
+@pytest.mark.slow
 def test_short_timeouts_do_not_slow_a_worker_down(system: System) -> None:
     """Its processes end early and often for them; that is no reason to wait before the next."""
     system.start("--processes", "1")

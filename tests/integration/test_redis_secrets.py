@@ -83,6 +83,7 @@ def test_no_command_line_and_no_log_line_shows_the_password(
     assert SECRET not in out + err
 
 
+@pytest.mark.slow
 def test_waiting_or_refused_daemons_do_not_show_it_either(
     locked: RealRedis, tmp_path: Path
 ) -> None:

@@ -68,6 +68,7 @@ def test_a_run_ends_under_repeated_trouble(
         check_executions(system, run)
 
 
+@pytest.mark.slow
 def test_clean_stops_under_dropped_connections_leave_no_claim_behind(
     frail_system: System,
 ) -> None:

@@ -120,6 +120,7 @@ def test_redis_cli_takes_them(tells_reads: RealRedis) -> None:
     assert done.stdout.split() == ["OK"] * len(NAMES), done
 
 
+@pytest.mark.slow
 def test_the_acl_file_locks_no_user_out(tmp_path: Path) -> None:
     executable = next((item for item in SERVERS.values() if is_new(item)), None)
     if executable is None:
@@ -305,6 +306,7 @@ def test_who_may_only_read_or_has_older_rules_gets_explanations_too(server: Real
             assert reader.run(run.run_id).explain().sentence == said
 
 
+@pytest.mark.slow
 def test_a_scheduler_with_older_rules_runs_what_older_releases_run(
     server: RealRedis, tmp_path: Path
 ) -> None:
@@ -430,6 +432,7 @@ def flowkit(url: str, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
 
+@pytest.mark.slow
 def test_a_viewer_sees_everything_and_changes_nothing(server: RealRedis, tmp_path: Path) -> None:
     system = System(url_of(server, "client"), "shop", tmp_path)
     url = url_of(server, "viewer")

@@ -232,6 +232,7 @@ def test_a_collector_that_dies_is_replaced(system: System, start: Callable[..., 
         assert texts(list(run.logs()))[-1:] == ["after"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["frozen", "killed"])
 def test_an_outage_holds_no_task_up_and_loses_no_line(
     frail_system: System, own_redis: RealRedis, how: str

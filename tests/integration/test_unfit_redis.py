@@ -97,6 +97,7 @@ def test_an_evicting_policy_is_reported_while_runs_continue(
     assert (scheduler.popen.poll(), worker.popen.poll()) == (None, None)
 
 
+@pytest.mark.slow
 def test_a_worker_that_was_declared_dead_comes_back_to_a_redis_that_evicts(
     frail_system: System, own_redis: RealRedis
 ) -> None:

@@ -87,6 +87,7 @@ def test_a_worker_of_two_apps_has_the_tasks_of_both(system: System) -> None:
         assert app.__file__ in worker.app
 
 
+@pytest.mark.slow
 def test_with_a_timeout_it_fails_and_says_who_lacks_it(system: System) -> None:
     scheduler = system.scheduler("--function-timeout", "1.5")
     system.worker("--processes", "1", app=OTHER_APP)

@@ -99,6 +99,7 @@ def test_wrong_arguments_name_both_versions_if_they_differ(system: System) -> No
         assert (text in str(raised.value)) is is_named
 
 
+@pytest.mark.slow
 def test_commands_show_versions(system: System) -> None:
     system.scheduler()
     worker(system, "")

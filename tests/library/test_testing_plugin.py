@@ -219,6 +219,7 @@ def test_nothing_is_left_behind():
 """
 
 
+@pytest.mark.slow
 def test_a_whole_system(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(etl=APP, test_system=SYSTEM_TESTS)
     passes(pytester, 8)

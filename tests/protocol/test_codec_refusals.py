@@ -298,6 +298,7 @@ def test_absurd_depth_is_refused_without_recursion() -> None:
         value = value.pop()
 
 
+@pytest.mark.slow
 def test_values_that_contain_themselves() -> None:
     ring: list[Any] = [1]
     ring.append({"again": ring})

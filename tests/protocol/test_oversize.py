@@ -84,6 +84,7 @@ def test_a_client_is_told_about_parameters_that_are_too_large(url: str) -> None:
         client.submit(dag, params={"data": bytes(2 * LIMIT)})
 
 
+@pytest.mark.slow
 def test_an_unreachable_server_is_not_a_refusal(tmp_path: Path) -> None:
     server = RealRedis(tmp_path, aof=True)
     server.start()
