@@ -54,17 +54,24 @@ class Families:
                 self._store.expire_children(children)
 
     def sweep(self) -> int:
-        """Wake tasks whose children are over or gone; return how many."""
+        """Wake tasks whose children are over or gone; return how many.
+
+        Entries of tasks that do not wait are removed: of those whose run is gone, and damaged ones.
+        """
         try:
-            self._cursor, waiting = self._store.waiting_tasks(self._cursor, WAITING_AT_ONCE)
+            part = self._store.waiting_tasks(self._cursor, WAITING_AT_ONCE)
         except NotPermitted:  # with the access rules of an older release no task waits for runs
             return 0
-        woken = 0
-        for item in waiting:
+        self._cursor, woken = part.cursor, 0
+        unreadable: list[bytes | str] = [*part.damaged]
+        for item in part.tasks:
             try:
                 woken += self._store.recount_calls(item)
             except CorruptData:
                 woken += self._wake_damaged(item)
+                unreadable.append(item.entry)
+        if unreadable:
+            self._store.prune_parents(unreadable)
         return woken
 
     def _wake_damaged(self, item: WaitingTask) -> bool:

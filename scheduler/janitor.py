@@ -3,6 +3,7 @@
 Redis expires the keys of a run by itself; the run's name in the list of runs remains. Queue
 entries (ready lists, ``delayed``) are only lost if someone deletes them; the records say what they
 should be. Entries of a run that is over do no harm, but without workers they would stay forever.
+So would a child run without a TTL, if its parent was evicted.
 """
 
 from __future__ import annotations
@@ -49,5 +50,6 @@ class Janitor(Duty):
         self._cursor, runs = self._store.scan_runs(self._cursor)
         if runs:
             self._store.forget(runs)
+            self._store.expire_left(runs)
         _, self._dead_rank = self._store.prune_dead_letters(self._dead_rank, DEAD_AT_ONCE)
         return self._every

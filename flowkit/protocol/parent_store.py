@@ -8,7 +8,7 @@ from itertools import chain, islice
 from typing import NamedTuple
 
 from .calls import Calls, OpenCalls
-from .decoding import CorruptData, in_parts, is_run_id, task_number, text_of
+from .decoding import CorruptData, in_parts, is_run_id, run_id, task_number, text_of
 from .fact_store import FactStore
 from .family_reads import CalledBy, scan_children
 
@@ -20,6 +20,20 @@ class WaitingTask(NamedTuple):
 
     run: str
     task: int
+
+    @property
+    def entry(self) -> str:
+        """Its entry in ``parents``."""
+        return f"{self.run},{self.task}"
+
+
+class WaitingPart(NamedTuple):
+    """A part of the tasks that wait. ``cursor``: of the next part, '0' at the end. ``damaged``:
+    entries that name no task."""
+
+    cursor: str
+    tasks: list[WaitingTask]
+    damaged: list[bytes]
 
 
 class ParentStore(FactStore):
@@ -70,18 +84,36 @@ class ParentStore(FactStore):
         started: int = self._fenced("expire_children", *runs)[1]
         return started
 
-    def waiting_tasks(self, cursor: str, count: int) -> tuple[str, list[WaitingTask]]:
-        """Return the next cursor ('0' at the end) and some of the tasks that wait for runs."""
+    def expire_left(self, runs: Sequence[bytes]) -> int:
+        """Start the TTL of those of these listed runs that are held although their parent is over
+        or gone; return of how many.
+
+        One round trip, and one more per 500 that are held.
+        """
+        names = [name for name in map(text_of, runs) if is_run_id(name)]
+        reads = [("HGET", self.keys.run(name), "held") for name in names]
+        held = self.link.batch_each(reads) if reads else []
+        left = (name for name, mark in zip(names, held, strict=True) if isinstance(mark, bytes))
+        return sum(map(self.expire_children, _in_parts(left)))
+
+    def waiting_tasks(self, cursor: str, count: int) -> WaitingPart:
+        """Return some of the tasks that wait for runs."""
         after, entries = self.link.call("SSCAN", self.keys.parents(), cursor, "COUNT", count)
-        waiting: list[WaitingTask] = []
+        tasks: list[WaitingTask] = []
+        damaged: list[bytes] = []
         for entry in entries:
             run, _, task = entry.partition(b",")
             try:
-                waiting.append(WaitingTask(text_of(run), task_number(task)))
+                tasks.append(WaitingTask(run_id(run), task_number(task)))
             except CorruptData:
-                continue
-        tasks = [item for item in waiting if is_run_id(item.run)]
-        return text_of(after) if isinstance(after, bytes) else str(after), tasks
+                damaged.append(entry)
+        return WaitingPart(
+            text_of(after) if isinstance(after, bytes) else str(after), tasks, damaged
+        )
+
+    def prune_parents(self, entries: Sequence[bytes | str]) -> int:
+        """Remove those of these entries whose tasks do not wait for runs; return how many."""
+        return sum(self._fenced("prune_parents", *part)[1] for part in in_parts(entries))
 
     def recount_calls(self, waiting: WaitingTask) -> bool:
         """Wake a task if all runs that it waits for are over or gone; return whether it was woken.

@@ -19,6 +19,7 @@ def wrong_keys(store: Store) -> str:
     reads: list[tuple[str, tuple[object, ...]]] = [
         ("sorted set", ("ZCARD", keys.runs())),
         ("set", ("SMEMBERS", keys.active())),
+        ("set", ("SCARD", keys.parents())),
         ("sorted set", ("ZCARD", keys.dead())),
         ("hash", ("HLEN", keys.graphs())),
         ("hash", ("HLEN", keys.levels())),

@@ -100,6 +100,12 @@ def left(env: Environment) -> None:
     env.finish("r1", "failed", 0)
 
 
+def forgotten(env: Environment) -> None:
+    """A task waits for runs, and is listed beside one of a run that is gone, and nonsense."""
+    begun(env)
+    env.link.call("SADD", env.keys.parents(), "r9,0", "nonsense")
+
+
 def stopped_short(env: Environment) -> None:
     """A run was resumed of which a task had failed, because of a run that it had called."""
     begun(env)

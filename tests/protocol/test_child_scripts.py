@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from environment import LIST, Environment, done
 from helpers import EXPIRING
-from situations import CHILDREN, begun, called, stopped_short
+from situations import CHILDREN, begun, called, forgotten, stopped_short
 
 from flowkit.core.states import TaskState
 from flowkit.exceptions import LeaseLost, RunNotOver
@@ -105,7 +105,7 @@ def test_a_child_is_held_until_its_parent_is_over(env: Environment) -> None:
 
 def test_a_sweep_wakes_a_task_whose_runs_are_gone(env: Environment) -> None:
     begun(env)
-    assert env.scheduler.waiting_tasks("0", 10)[1] == [WaitingTask("r1", 0)]
+    assert env.scheduler.waiting_tasks("0", 10).tasks == [WaitingTask("r1", 0)]
     assert not env.scheduler.recount_calls(WaitingTask("r1", 0))
     for run in CHILDREN:
         env.link.call("DEL", env.keys.run(run), env.keys.tasks(run))
@@ -120,6 +120,34 @@ def test_a_task_whose_calls_are_damaged_is_woken(env: Environment) -> None:
         env.scheduler.recount_calls(WaitingTask("r1", 0))
     assert env.scheduler.wake_damaged(WaitingTask("r1", 0), LIST, "5")
     assert env.records()["0"][0] == "Q"
+
+
+def test_only_tasks_that_wait_stay_listed(env: Environment) -> None:
+    forgotten(env)
+    env.link.call("SADD", env.keys.parents(), "r1,1")
+    entries = sorted(env.link.call("SMEMBERS", env.keys.parents()))
+    assert entries == [b"nonsense", b"r1,0", b"r1,1", b"r9,0"]
+    assert env.scheduler.prune_parents(entries) == 3
+    assert env.link.call("SMEMBERS", env.keys.parents()) == [b"r1,0"]
+    env.link.call("HSET", env.keys.run("r1"), "state", "failed")
+    assert env.scheduler.prune_parents(["r1,0"]) == 1, "a run that is over waits for nothing"
+    env.link.call("HSET", env.keys.run("r1"), "state", "running")
+
+
+def test_held_runs_of_a_parent_that_is_gone_expire(env: Environment) -> None:
+    """An evicted parent announces no end, so its children were held forever."""
+    begun(env)
+    env.finish("c1")
+    listed = [b"r1", b"c1", b"c2", b"bad id"]
+    assert env.scheduler.expire_left(listed) == 0, "the parent needs it"
+    env.link.call("DEL", env.keys.run("r1"), env.keys.tasks("r1"), env.keys.children("r1"))
+    before = env.dump()["graphs"]
+    assert env.scheduler.expire_left(listed) == 1
+    expiring = env.dump()[EXPIRING]
+    assert {"run:c1", "run:c1:tasks"} <= set(expiring)
+    assert "run:c2" not in expiring, "it is running"
+    assert env.dump()["graphs"] != before, "its graph is released"
+    assert env.scheduler.expire_left(listed) == 0
 
 
 def test_a_resume_continues_the_runs(env: Environment) -> None:

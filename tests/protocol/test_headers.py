@@ -166,6 +166,7 @@ def everything_sent() -> list[tuple[str, int]]:
     link.reply = [b"OK", 0, 0]
     scheduler.forget([])
     scheduler.prune_dead_letters(0, 1)
+    scheduler.prune_parents(["r,0"])
     scheduler.drop_stale_entries(0, 10)
     link.reply = [b"OK", b"", b"", b""]
     scheduler.end_tasks("r", TaskState.CANCELLED, [1], notify=True)

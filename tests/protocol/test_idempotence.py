@@ -23,6 +23,7 @@ from situations import (
     complete_args,
     due,
     failed,
+    forgotten,
     gone,
     half_failed,
     kept,
@@ -246,6 +247,9 @@ CASES = {
         lambda env: ("c1", "id", "", "me"),
         b"OK",
         b"OK",
+    ),
+    "prune_parents": Case(
+        forgotten, "prune_parents", lambda env: ("s1", 1, "r1,0", "r9,0", "nonsense"), b"OK", b"OK"
     ),
     "expire_children": Case(left, "expire_children", lambda env: ("s1", 1, "c1"), b"OK", b"OK"),
     "recount_calls": Case(

@@ -91,6 +91,8 @@ FENCED: dict[str, Callable[[SchedulerStore], object]] = {
     "reset": lambda store: store.reset("r1", [0]),
     "fail_queued": lambda store: store.fail_queued("r1", [0], b"error"),
     "prune_dead_letters": lambda store: store.prune_dead_letters(0, 10),
+    "prune_parents": lambda store: store.prune_parents(["r1,0"]),
+    "expire_children": lambda store: store.expire_children(["r1"]),
     "requeue": lambda store: store.requeue("r1", [(0, LIST, "5")]),
     "promote": lambda store: store.promote(10),
     "quarantine_event": lambda store: store.quarantine_event(["1-1 nonsense"]),

@@ -242,12 +242,14 @@ def test_a_key_of_another_type_is_named_with_advice(stage: Stage) -> None:
     keys = stage.client.keys
     stage.client.link.call("SET", keys.dead(), "x")
     stage.client.link.call("RPUSH", keys.cursor(), "x")
+    stage.client.link.call("SET", keys.parents(), "x")
     try:
         assert wrong_keys(stage.client) == (
-            f"{keys.dead()} is no sorted set and {keys.cursor()} is no string: delete or rename it"
+            f"{keys.parents()} is no set and {keys.dead()} is no sorted set and {keys.cursor()} is "
+            "no string: delete or rename it"
         )
     finally:
-        stage.client.link.call("DEL", keys.dead(), keys.cursor())
+        stage.client.link.call("DEL", keys.dead(), keys.cursor(), keys.parents())
 
 
 def test_it_never_waits_longer_than_told() -> None:

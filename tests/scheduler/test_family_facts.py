@@ -9,6 +9,7 @@ from stage import Stage, dag_of
 
 from flowkit.protocol.calls import Calls, StoredCall
 from flowkit.protocol.limits import MAX_CALLS_BYTES
+from flowkit.scheduler.janitor import Janitor
 
 
 def call(stage: Stage, parent: str, children: Sequence[str]) -> None:
@@ -57,6 +58,36 @@ def test_calls_that_are_too_large_to_read_do_not_stop_the_cursor(
     monkeypatch.setattr(stage.link._bound, "most", MAX_CALLS_BYTES // 2)
     resolver.run_once(1)
     assert stage.link.call("GET", last) == resolver._store.last_announcement().encode()
+
+
+def test_a_sweep_drops_tasks_of_runs_that_are_gone(stage: Stage) -> None:
+    """They stayed listed forever, and hid how many entries of queues were missing."""
+    stage.submit(dag_of("a"))
+    call(stage, "r1", ["c1"])
+    stage.link.call("HSET", stage.client.keys.tasks("r1"), "0", "W1,W.0,0,0,0,0,children,0")
+    gone = [f"gone,{task}" for task in range(200)]
+    stage.link.call("SADD", stage.client.keys.parents(), "r1,0", "nonsense", *gone)
+    families = stage.resolver().families
+    sweeps = 0
+    while (left := stage.link.call("SMEMBERS", stage.client.keys.parents())) != [b"r1,0"]:
+        assert sweeps < 50, left
+        assert families.sweep() == 0
+        sweeps += 1
+    assert sweeps > 1, "one sweep looks at some of them"
+
+
+def test_the_janitor_starts_the_ttl_of_runs_that_a_lost_parent_held(stage: Stage) -> None:
+    stage.submit(dag_of("a"))
+    call(stage, "r1", ["c1"])
+    resolver = stage.resolver()
+    keys = stage.client.keys
+    stage.link.call("HSET", keys.run("c1"), "state", "succeeded", "held", "1")
+    janitor = Janitor(resolver._store, stage.listener, 10.0, lambda: 0)
+    janitor.run_once()
+    assert stage.link.call("PTTL", keys.run("c1")) == -1
+    stage.link.call("DEL", keys.run("r1"))
+    janitor.run_once()
+    assert stage.link.call("PTTL", keys.run("c1")) > 0
 
 
 def test_a_fact_that_comes_many_times_is_carried_out_once(
