@@ -30,7 +30,7 @@ from flowkit.worker.death_reporter import DeathReporter
 
 SEED = os.environ.get("CRASH_SEED") or secrets.token_hex(4)
 # How many points of a scenario are tried; many of them are slow.
-FEW, MANY = 4, 60
+FEW, MANY = 2, 60
 # Scripts that no scenario calls: state stores, repairs of damaged data, what only schedulers of
 # several shards do (tests/explorer has it in every order), and what only flowkit doctor calls.
 NOT_CALLED = {
