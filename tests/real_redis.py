@@ -96,8 +96,8 @@ class RealRedis:
         words = [self.executable, "--port", str(port), "--bind", "127.0.0.1"]
         words += ["--dir", str(self.folder), "--logfile", str(self.folder / "redis.log")]
         words += ["--save", "", "--maxmemory-policy", "noeviction"]
-        # How soon a wait that ends without an answer is noticed: 100 ms by default, which a run that
-        # is played turn by turn waits each turn.
+        # A wait that gets no answer ends 100 ms late by default, in each turn of a run that a
+        # test plays turn by turn.
         words += ["--hz", "200"]
         words += ["--appendonly", "yes" if self.aof else "no", "--appendfsync", "always"]
         if self.password and not self.user:

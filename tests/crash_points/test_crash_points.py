@@ -41,6 +41,7 @@ NOT_CALLED = {
     "requeue",
     "quarantine_event",
     "hand_over_lease",
+    "prune_parents",
 }
 
 
@@ -118,6 +119,7 @@ def found(url: str, name: str, kind: Kind, label: str) -> str:
     return "; ".join(play_once(url, SCENARIOS[name](), Fault(point, kind), normal).problems)
 
 
+@pytest.mark.slow
 def test_a_scheduler_that_never_reaps_is_detected(
     redis_server: RealRedis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -125,6 +127,7 @@ def test_a_scheduler_that_never_reaps_is_detected(
     assert "is not over" in found(redis_server.url, "cached", Kind.HOST_DIES_BEFORE, "complete")
 
 
+@pytest.mark.slow
 def test_a_worker_that_reports_no_deaths_is_detected(
     redis_server: RealRedis, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -34,14 +34,7 @@ ON_REDIS = [block for block in PYTHON if block.note == "needs: redis"]
 FOR_PYTEST = [block for block in PYTHON if block.note.startswith("file: test_")]
 PROGRAMS = [block for block in PYTHON if block not in ON_REDIS + FOR_PYTEST]
 # Those of the other pages are slow: each starts Python, or a whole system.
-IN_EACH_RUN = {
-    "README.md",
-    "map.md",
-    "sub-flows.md",
-    "parameters.md",
-    "retries.md",
-    "conditions.md",
-}
+IN_EACH_RUN = {"README.md", "map.md", "sub-flows.md", "retries.md", "conditions.md"}
 SHELL = [block for page in PAGES for block in blocks(page, "sh")]
 TOML = [block for page in PAGES for block in blocks(page, "toml")]
 DRAWN = ("sh", "python", "text", "mermaid", "toml", "ini")

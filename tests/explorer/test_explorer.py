@@ -80,7 +80,6 @@ LARGE = {
     "a diamond with a retry, a cancel and a resume",
     "a list of two that is mapped, a failure, a cancel and a resume",
     "an item that is resumed with what is behind it",
-    "a task that one of two apps lacks, from the start",
     "a task that waits and is hastened, a cancel and a fault",
     "a diamond, one fault",
     "a task, a fault, a failure, a cancel and a resume",
