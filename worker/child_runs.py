@@ -14,11 +14,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from hashlib import blake2b
 from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
-from flowkit.codec.digests import joined
 from flowkit.codec.packing import pack, unpack
 from flowkit.core.called_run import MOST_DEPTH
 from flowkit.core.compiled import CompiledDAG
@@ -27,6 +25,7 @@ from flowkit.definition.calls import Call, CallableDAG, calls_in, too_deep, want
 from flowkit.definition.run_parameters import RunParameters
 from flowkit.exceptions import ChildRunFailed, DAGError, NotPermitted, RunLost
 from flowkit.execution.child_failure import child_failed, child_not_succeeded
+from flowkit.execution.child_ids import child_run_id
 from flowkit.protocol.call_store import ChildEnd
 from flowkit.protocol.calls import CalledGraph, Calls, ChildRun, StoredCall, calls_payload
 from flowkit.protocol.graph_writer import pack_graph
@@ -35,8 +34,6 @@ from flowkit.protocol.records import ErrorInfo
 from flowkit.protocol.worker_store import Claim, WorkerStore
 
 from .inputs import Inputs
-
-ID_BYTES = 10  # as random as the ids of other runs
 
 
 class _Graph(NamedTuple):
@@ -104,7 +101,7 @@ class ChildRuns:
             number = numbers.setdefault(graph.digest, len(numbers))
             if number == len(wanted.graphs):
                 wanted.graphs.append(graph)
-            run = _child_id(claim, position)
+            run = child_run_id(claim.run, claim.life[1], (claim.task, claim.attempt), position)
             packed = pack(dict(call.params), max_bytes=self._max_bytes) if call.params else b""
             packed = self._inputs.sign_params(run, graph.digest, packed)
             wanted.children.append(ChildRun(run, number, packed))
@@ -222,13 +219,6 @@ class ChildRuns:
         (packed,) = self._inputs.store.read_errors(run, [end.failed])
         info = ErrorInfo.unpack(packed or b"")
         return child_failed(run, dag_name, task, info.type, info.message)
-
-
-def _child_id(claim: Claim, position: int) -> str:
-    parts = (claim.run, claim.life[1], str(claim.task), str(claim.attempt), str(position))
-    return blake2b(
-        joined("call", [part.encode() for part in parts]), digest_size=ID_BYTES
-    ).hexdigest()
 
 
 def _worst_first(end: ChildEnd) -> int:

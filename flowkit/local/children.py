@@ -18,6 +18,7 @@ from ..core.called_run import MOST_DEPTH
 from ..core.states import RunState, TaskState
 from ..definition.calls import Call, too_deep
 from ..execution.child_failure import child_failed, child_not_succeeded
+from ..execution.child_ids import child_run_id
 from ..logging.output import described
 from .outcome import LocalOutcome
 
@@ -126,14 +127,14 @@ class ChildQueue(SimpleQueue[Any]):
             self._first.put(News(self.child, item))
 
 
-Make = Callable[[Call, int, ChildQueue], Member]
+Make = Callable[[str, Call, int, ChildQueue], Member]
 
 
 class Family:
     """All runs that were called, directly or not, by tasks of the first run."""
 
     def __init__(self, queue: SimpleQueue[Any], clock: Clock, make: Make) -> None:
-        """``queue``: the outcomes of the first run. ``make``: makes a run of a call, at a depth."""
+        """``queue``: the outcomes of the first run. ``make``: makes a run from id, call, depth."""
         self._queue, self._clock, self._make = queue, clock, make
         self._groups: dict[tuple[Member, int], _Group] = {}
         self._active: dict[_Child, None] = {}
@@ -144,7 +145,10 @@ class Family:
         try:
             if parent.depth >= MOST_DEPTH:
                 raise too_deep(parent.name_of(task))
-            made = [self._made(call, parent.depth + 1) for call in calls]
+            made = [
+                self._made(parent, (task, attempt), position, call)
+                for position, call in enumerate(calls)
+            ]
         except Exception as error:  # one of them cannot be started; a retry would not help
             self._queue.put(_Delivery(parent, parent.verdict(task, attempt, error, retry=False)))
             return
@@ -159,9 +163,12 @@ class Family:
             run.start()
             self._queue.put(News(child, None))  # it may have ended at once
 
-    def _made(self, call: Call, depth: int) -> tuple[Member, ChildQueue]:
+    def _made(
+        self, parent: Member, attempt: tuple[int, int], position: int, call: Call
+    ) -> tuple[Member, ChildQueue]:
         queue = ChildQueue(self._queue)
-        return self._make(call, depth, queue), queue
+        run_id = child_run_id(parent.run_id, "", attempt, position)
+        return self._make(run_id, call, parent.depth + 1, queue), queue
 
     def cancel(self, parent: Member, tasks: Iterable[int]) -> None:
         """Stop the runs that these tasks wait for; the tasks end with them."""

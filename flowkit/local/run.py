@@ -83,17 +83,18 @@ class _Makers:
         self, dag: DAGDefinition, params: Mapping[str, Any] | None, recording: Recording | None
     ) -> Runner:
         """Make the first run."""
-        indexed = dag.indexed()
-        return self._runner(dag, indexed, params, recording, 0, None)
+        about = _about(uuid.uuid4().hex, dag, dag.indexed(), params, self._environment)
+        return self._runner(about, recording, 0, None)
 
-    def _called(self, call: Call, depth: int, queue: ChildQueue) -> Runner:
+    def _called(self, run_id: str, call: Call, depth: int, queue: ChildQueue) -> Runner:
         """Make a run that a task has called. Its results are not recorded."""
         dag: Any = call.dag
         known = self._shared.get(dag)
         indexed = dag.indexed() if known is None else known[0]
         if call.result is not None:
             wanted_here(dag.name, indexed.tasks[: indexed.own], call.result)
-        runner = self._runner(dag, indexed, call.params, None, depth, queue)
+        about = _about(run_id, dag, indexed, call.params, self._environment)
+        runner = self._runner(about, None, depth, queue)
         runner.family = self._family
         return runner
 
@@ -110,23 +111,14 @@ class _Makers:
         return self._family
 
     def _runner(
-        self,
-        dag: DAGDefinition,
-        indexed: IndexedDAG,
-        params: Mapping[str, Any] | None,
-        recording: Recording | None,
-        depth: int,
-        queue: ChildQueue | None,
+        self, about: _About, recording: Recording | None, depth: int, queue: ChildQueue | None
     ) -> Runner:
-        environment, given = self._environment, MappingProxyType(dict(params or {}))
-        check_params(dag.name, indexed, [given])
-        numbered = Numbered.of(indexed.tasks, indexed.graph.names, indexed.numbering)
-        events = environment.events(uuid.uuid4().hex, dag.name, numbered)
-        about = _About(dag, indexed, numbered, given, events, environment)
+        dag, environment = about.dag, self._environment
         persistence = _persistence(about, recording)
         on_retry = None if dag.hooks is None else dag.hooks.on_retry
-        hooks = LocalHooks(events, dag.name, indexed, numbered, given, on_retry)
-        resolver = _resolver(dag, indexed)
+        of_run = about.indexed, about.numbered, about.params
+        hooks = LocalHooks(about.events, dag.name, *of_run, on_retry)
+        resolver = _resolver(dag, about.indexed)
         context = _context(about, resolver, hooks, persistence)
         context = replace(context, depth=depth, new_family=self._new_family)
         processes = self._processes(dag, context)
@@ -154,6 +146,20 @@ class _About(NamedTuple):
     params: Mapping[str, Any]
     events: RunEvents
     environment: Environment
+
+
+def _about(
+    run_id: str,
+    dag: DAGDefinition,
+    indexed: IndexedDAG,
+    params: Mapping[str, Any] | None,
+    environment: Environment,
+) -> _About:
+    given = MappingProxyType(dict(params or {}))
+    check_params(dag.name, indexed, [given])
+    numbered = Numbered.of(indexed.tasks, indexed.graph.names, indexed.numbering)
+    events = environment.events(run_id, dag.name, numbered)
+    return _About(dag, indexed, numbered, given, events, environment)
 
 
 def _persistence(about: _About, recording: Recording | None) -> RunPersistence | None:

@@ -6,7 +6,7 @@ import threading
 from dataclasses import dataclass
 from typing import Any
 
-from everywhere_app import write
+from everywhere_app import await_entry, write
 
 import flowkit
 from flowkit import current_attempt, task
@@ -98,8 +98,16 @@ def has_a_hook() -> None:
 
 @task
 def waits_long(diary: str | None = None) -> object:
-    write(diary, "waits")
+    write(diary, current_attempt().task)
     return flowkit.again(3600)
+
+
+@task
+def fails_beside(names: list[str], diary: str | None = None) -> None:
+    """Fail when all of these have started."""
+    for name in names:
+        await_entry(name, diary)
+    raise KeyError("no such row")
 
 
 @task

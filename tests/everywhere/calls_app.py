@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
-from everywhere_app import write
+from everywhere_app import await_entry, is_written, write
 
-from flowkit import DAG, current_attempt, task
+from flowkit import DAG, again, current_attempt, task
 
 
 @task
@@ -137,15 +136,17 @@ retried = DAG(
 
 
 @task
-def fails_soon() -> None:
-    time.sleep(0.1)
-    raise RuntimeError("something else fails")
+def waits(diary: str | None = None) -> int:
+    """An hour, unless its run is stopped."""
+    write(diary, "waits")
+    return again(3600)  # type: ignore[return-value]
 
 
 @task
-def sleeps(diary: str | None = None) -> int:
-    time.sleep(0.5)
-    return 1
+def fails_beside(diary: str | None = None) -> None:
+    """Fail when the run that was called waits."""
+    await_entry("waits", diary)
+    raise RuntimeError("something else fails")
 
 
 @task
@@ -154,13 +155,57 @@ def comes_later(value: int, diary: str | None = None) -> int:
     return value
 
 
-with DAG("slow") as slow:
-    sleeps >> comes_later
+with DAG("waiting") as waiting:
+    waits >> comes_later
 
 
 @task
-def calls_a_slow_one(diary: str | None = None) -> int:
-    return slow.call({} if diary is None else {"diary": diary}, "comes_later")
+def calls_one_that_waits(diary: str | None = None) -> int:
+    return waiting.call({} if diary is None else {"diary": diary}, "comes_later")
+
+
+@task
+def breaks(number: int, diary: str) -> int:
+    """Fail for a number below zero until the diary says that it is repaired."""
+    write(diary, number)
+    if number < 0 and not is_written("repaired", diary):
+        raise ValueError(f"no number: {number}")
+    return number
+
+
+breaking = DAG("breaking", tasks=[breaks])
+
+
+@task
+def calls_two(diary: str) -> list[int]:
+    write(diary, "called")
+    return [breaking.call({"number": number, "diary": diary}, "breaks") for number in (1, -1)]
+
+
+middle = DAG("middle", tasks=[calls_a_frail_one])
+
+
+@task
+def calls_the_middle() -> list[int]:
+    return middle.call(result="calls_a_frail_one")
+
+
+@task
+def names_its_run() -> str:
+    return current_attempt().run_id
+
+
+naming = DAG("naming", tasks=[names_its_run])
+
+
+@task(retries=1, delay=0.01)
+def asks_for_runs(diary: str) -> list[str]:
+    """Return the ids of two runs, of the second attempt."""
+    now = current_attempt()
+    write(diary, [now.run_id, now.attempt])
+    if now.attempt == 1:
+        raise OSError("not yet")
+    return [naming.call(result="names_its_run") for _ in range(2)]
 
 
 @task

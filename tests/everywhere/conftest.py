@@ -1,7 +1,7 @@
 """One suite for all the ways to run a DAG: threads, processes, the embedded store, Redis.
 
-A test takes ``place`` and runs once per way. Its tasks stand in ``everywhere_app.py``,
-``values_app.py`` and ``again_app.py``, which workers and child processes import. What tasks and
+A test takes ``place`` and runs once per way. Its tasks stand in ``everywhere_app.py`` and the other
+apps, which workers and child processes import. What tasks and
 hooks do beside returning a value they write to the file that the run parameter ``diary`` names.
 """
 
@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from places import NAMESPACE, PLACES, Place
+from places import NAMESPACE, PLACES, WITH_WORKERS, Place
 from real_redis import RealRedis
 
 from flowkit import Client
@@ -40,8 +40,18 @@ def _redis_server_client(redis_server: RealRedis) -> Iterator[Client]:
 @pytest.fixture(params=PLACES)
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
     """Each way to run a DAG in turn."""
-    name = request.param
+    return _place(request, tmp_path)
+
+
+@pytest.fixture(params=WITH_WORKERS)
+def with_workers(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+    """Each way to run a DAG on workers in turn, for what runs in one process do not have."""
+    return _place(request, tmp_path)
+
+
+def _place(request: pytest.FixtureRequest, folder: Path) -> Place:
+    name: str = request.param
     client = None
-    if name in ("fakeredis", "redis-server"):
+    if name in WITH_WORKERS:
         client = request.getfixturevalue(f"_{name.replace('-', '_')}_client")
-    return Place(name, tmp_path, client)
+    return Place(name, folder, client)

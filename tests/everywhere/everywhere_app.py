@@ -317,15 +317,19 @@ def mark(*_: object, diary: str | None = None) -> str:
     return name
 
 
+def await_entry(awaited: str, diary: str | None) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while not is_written(awaited, diary):
+        assert time.monotonic() < deadline, f"nobody wrote {awaited!r}"
+        time.sleep(0.005)
+
+
 @task
 def wait_for(*_: object, awaited: str, diary: str | None = None) -> str:
     """Say that it begins, and continue when ``awaited`` stands in the diary."""
     name = current_attempt().task
     write(diary, f"{name} begins")
-    deadline = time.monotonic() + PATIENCE_S
-    while not is_written(awaited, diary):
-        assert time.monotonic() < deadline, f"nobody wrote {awaited!r}"
-        time.sleep(0.005)
+    await_entry(awaited, diary)
     write(diary, name)
     return name
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from everywhere_app import write
+from everywhere_app import await_entry, is_written, write
 
 from flowkit import HookEvent, Mapped, current_attempt, task
 
@@ -97,10 +97,83 @@ def writes(number: int, diary: str | None = None) -> int:
 
 @task
 def alone(number: int, diary: str) -> int:
-    """Writes 1 if it began while another item ran."""
-    lock = Path(f"{diary}.running")
-    write(diary, int(lock.exists()))
-    lock.touch()
-    time.sleep(0.02)
-    lock.unlink()
+    """Item 0 ends when the task ``behind`` has ended. Each item writes what it came before."""
+    write(diary, f"item {number} {'after' if is_written('behind', diary) else 'before'}")
+    if number == 0:
+        await_entry("behind", diary)
     return number
+
+
+@task
+def holds(number: int, diary: str) -> int:
+    write(diary, f"item {number}")
+    await_entry("go on", diary)
+    return number
+
+
+@task(when=lambda how: how != "skip")
+def other(how: str) -> str:
+    if how == "bad":
+        raise ValueError("it is bad")
+    return how
+
+
+@task
+def unless_failed(number: int, value: object = None, diary: str | None = None) -> int:
+    write(diary, [current_attempt().task, number, value])
+    return number
+
+
+@task(trigger="all_succeeded")
+def if_all(number: int, value: object = None, diary: str | None = None) -> int:
+    return unless_failed.func(number, value, diary)
+
+
+@task(trigger="any_succeeded")
+def if_any(number: int, value: object = None, diary: str | None = None) -> int:
+    return unless_failed.func(number, value, diary)
+
+
+@task(trigger="all_over")
+def in_any_case(number: int, value: object = None, diary: str | None = None) -> int:
+    return unless_failed.func(number, value, diary)
+
+
+@task(when=lambda number: number != 1)
+def skips_one_fails_two(number: int) -> int:
+    return not_two.func(number)
+
+
+@task
+def listed_in(diary: str) -> list[int]:
+    """Three elements, or four when the diary says that the list is longer."""
+    write(diary, "listed")
+    return list(range(4 if is_written("longer", diary) else 3))
+
+
+@task
+def broken_once(number: int, diary: str) -> int:
+    """Item 1 fails until the diary says that it is repaired."""
+    write(diary, f"item {number}")
+    if number == 1 and not is_written("repaired", diary):
+        raise ValueError("it is one")
+    return 10 * number
+
+
+@task(timeout=0.05)
+def hangs(number: int) -> int:
+    time.sleep(2.0)
+    return number
+
+
+@task(cache_ttl=60)
+def cached(item: tuple[str, int]) -> int:
+    """Write the number into the file."""
+    path, number = item
+    write(path, number)
+    return number
+
+
+@task(trigger="all_over")
+def after_all(results: object, diary: str | None = None) -> None:
+    write(diary, ["after", results])

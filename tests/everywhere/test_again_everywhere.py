@@ -97,12 +97,23 @@ def test_a_hook_is_called_once(place: Place) -> None:
 
 @promise("task-28")
 def test_a_failure_of_the_run_cancels_what_waits(place: Place) -> None:
-    with DAG("stops") as dag:
-        dag.add(app.waits_long)
-        dag.add(everywhere_app.fails)
+    """Each place has two workers: one is left for three tasks that wait."""
+    names = ["wait_1", "wait_2", "wait_3"]
+    waiting = [app.waits_long.bind(name) for name in names]
+    with DAG("stops", tasks=waiting, max_workers=2) as dag:
+        everywhere_app.give.bind("names", value=names) >> app.fails_beside
     report = place.run(dag, diary=True)
     assert report.error is not None
     assert report.error[0] == "KeyError"
+    assert sorted(report.diary) == names
+    if place.on_redis:
+        assert {report.states[name] for name in names} == {"cancelled"}
+
+
+@promise("task-28")
+def test_a_cancel_does_not_wait_for_it(place: Place) -> None:
+    report = place.run_and_cancel(DAG("stops", tasks=[app.waits_long]), when="waits_long")
+    assert report.diary == ["waits_long"]
     if place.on_redis:
         assert report.states["waits_long"] == "cancelled"
 
