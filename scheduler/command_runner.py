@@ -2,11 +2,17 @@
 
 Commands that queue tasks, drop results or end runs are collected by the writer. The others are sent
 at once, behind what the writer has collected, so that the order within a run is kept.
+
+A run may end two million tasks in one step, which takes Redis many seconds. So they are ended in
+parts, and the rest of the commands of that run waits for the next turns, in which other runs are
+served too. What waits is in memory only: a scheduler that takes over gets the same commands from
+the records.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from flowkit.core.commands import (
     Command,
@@ -20,6 +26,7 @@ from flowkit.core.commands import (
 )
 from flowkit.core.map_problems import ERROR
 from flowkit.core.states import RunState, TaskState
+from flowkit.protocol.decoding import in_parts
 from flowkit.protocol.records import ErrorInfo
 from flowkit.protocol.scheduler_store import SchedulerStore
 
@@ -29,6 +36,9 @@ from .map_problems import why_not_mapped
 from .progress import Progress
 from .serving import Serving
 from .writer import Writer
+
+TURN_TASKS = 20_000  # that are ended in one turn: about 50 ms
+CALLING_TASKS = 20  # a task that waits for runs takes as long to end as so many others
 
 
 class CommandRunner:
@@ -50,10 +60,45 @@ class CommandRunner:
         self._on_over = on_over
         self._progress = progress
         self._families = families
+        self._late: dict[str, tuple[Active, deque[Command]]] = {}
 
     def execute(self, active: Active, commands: Sequence[Command]) -> None:
-        """Carry out commands on a run, and note that it has changed."""
-        for command in commands:
+        """Carry out commands on a run, and note that it has changed.
+
+        What takes too long, and all that the run orders later, is left to ``go_on``.
+        """
+        if active.run in self._late:
+            self._late[active.run][1].extend(_small(commands))
+            self._progress.note(active)
+        else:
+            self._carry_out(active, deque(_small(commands)), TURN_TASKS)
+
+    def go_on(self) -> None:
+        """Carry out some of the commands that were left, of one run after the other."""
+        room = TURN_TASKS
+        for run in list(self._late):
+            if room <= 0:
+                break
+            active, commands = self._late.pop(run)  # behind the others, if it is not done
+            room = self._carry_out(active, commands, room)
+
+    @property
+    def is_late(self) -> bool:
+        """Whether commands were left."""
+        return bool(self._late)
+
+    def forget(self, run: str) -> None:
+        """Drop the commands that were left for a run."""
+        self._late.pop(run, None)
+
+    def clear(self) -> None:
+        """Drop all commands that were left."""
+        self._late.clear()
+
+    def _carry_out(self, active: Active, commands: deque[Command], room: int) -> int:
+        """Carry out commands while there is room; return what is left of it."""
+        while commands and room > 0:
+            command = commands.popleft()
             match command:
                 case QueueTasks(tasks):
                     self._queue(active, tasks)
@@ -70,9 +115,15 @@ class CommandRunner:
                 case MarkTasks(state, tasks):
                     self._writer.flush()
                     self._store.end_tasks(active.run, state, tasks, notify=False)
+                    room -= len(tasks)
                 case StopTasks(tasks):
-                    self._stop_tasks(active, tasks)
+                    calling, follow = self._stop_tasks(active, tasks)
+                    commands.extendleft(reversed(follow))
+                    room -= len(tasks) + CALLING_TASKS * calling
+        if commands:
+            self._late[active.run] = active, commands
         self._progress.note(active)
+        return room
 
     def _queue(self, active: Active, tasks: Sequence[int]) -> None:
         places, policy_of = active.places, active.dag.policy_of
@@ -97,10 +148,23 @@ class CommandRunner:
         error = b"" if problem is None else ErrorInfo(ERROR, problem).pack()
         self._writer.end_map(active.run, end.task, end.state, max(end.length, 0), error)
 
-    def _stop_tasks(self, active: Active, tasks: Sequence[int]) -> None:
+    def _stop_tasks(self, active: Active, tasks: Sequence[int]) -> tuple[int, list[Command]]:
+        """Stop tasks; return how many of them wait for runs, and the commands that follow."""
         self._writer.flush()
         notify = active.state.outcome is RunState.CANCELLED
         ended = self._store.end_tasks(active.run, TaskState.CANCELLED, tasks, notify=notify)
         self._families.stop_children(active.run, ended.calling)
         facts = [(task, TaskState.CANCELLED) for task in ended.over]
-        self.execute(active, active.state.tasks_over(facts))
+        return len(ended.calling), list(_small(active.state.tasks_over(facts)))
+
+
+def _small(commands: Iterable[Command]) -> Iterator[Command]:
+    """Split commands that end many tasks."""
+    for command in commands:
+        match command:
+            case MarkTasks(state, tasks):
+                yield from (MarkTasks(state, part) for part in in_parts(tasks))
+            case StopTasks(tasks):
+                yield from map(StopTasks, in_parts(tasks))
+            case _:
+                yield command

@@ -79,6 +79,7 @@ class Resolver:
         self.active.clear()
         self._progress.clear()
         self._room.clear()
+        self._commands.clear()
         self._writer.discard()  # what an earlier term did not write
         self._cursor = cursor
         self._serving.look()
@@ -92,6 +93,7 @@ class Resolver:
         for run in self._store.missing(list(self.active)):
             self._reports.lost(self.active[run])
         self.active.clear()
+        self._commands.clear()
 
     # -- the duty -------------------------------------------------------------------------------
 
@@ -99,11 +101,13 @@ class Resolver:
         """Process the next announcements, waiting up to ``block_ms`` for some; return how many.
 
         It stops after ``TURN_S``, because the lease must be checked in between. It waits no longer
-        than until some progress is due.
+        than until some progress is due, and not at all if commands were left.
         """
         due = self._progress.due_in()
         if due is not None:
             block_ms = min(block_ms, max(1, int(due * 1000)))
+        if self._commands.is_late:
+            block_ms = 0
         announcements = self._store.read_announcements(self._cursor, BATCH, block_ms)
         over: dict[str, TasksOver] = {}
         self._ended.clear()
@@ -115,6 +119,7 @@ class Resolver:
             if self._monotonic() - began > TURN_S:
                 break
         self._apply_over(over)
+        self._commands.go_on()
         self._quarantine.flush()
         self._progress.publish()
         if count:
@@ -245,6 +250,7 @@ class Resolver:
 
     def _forget(self, run: str) -> None:
         self.active.pop(run, None)
+        self._commands.forget(run)
         self._room.leave(run)
 
     def give_up(self, run: str, error: Exception) -> None:

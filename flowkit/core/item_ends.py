@@ -86,6 +86,7 @@ class ItemEnds:
             if mapped.length is not None and self._state[task] == PENDING:
                 codes = self._grown.codes(mapped)
                 mapped.open = codes.count(PENDING) + codes.count(DISPATCHED)
+                mapped.take_none()
                 if not mapped.open:
                     self._end(mapped, walk, marks)
 
@@ -191,13 +192,20 @@ class ItemEnds:
     def _halt(self, mapped: MappedTask, walk: list[int], marks: Marks) -> None:
         """Cancel the items that have not started, since one has failed for good."""
         mapped.halted = True
+        mapped.take_none()
+        quiet: list[int] = []  # with no item behind them, only the count of open ones changes
         for index, number in enumerate(self._grown.items(mapped)):
-            if self._state[number] == PENDING:
+            if self._state[number] == PENDING and not mapped.behind:
+                quiet.append(number)
+                self._state[number] = CANCELLED
+            elif self._state[number] == PENDING:
                 self._end_item(number, CANCELLED, walk, marks)
             elif self._state[number] == DISPATCHED:
                 marks.stopped.append(number)
             elif self._state[number] == CANCELLED:  # restored, before the failure was known
                 self._settle_behind(mapped, index, walk, marks)
+        marks.cancelled += quiet
+        mapped.open -= len(quiet)
 
     # -- mapped tasks --------------------------------------------------------------------------
 

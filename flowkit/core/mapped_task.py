@@ -75,6 +75,12 @@ class MappedTask:
         if self._ready is not None:
             self._ready.append(index)
 
+    def take_none(self) -> None:
+        """Record that no item may start any more."""
+        self._next = self.length or 0
+        if self._ready is not None:
+            self._ready.clear()
+
     def next_index(self) -> int | None:
         """Return the next item that may start, None if there is none."""
         if not self.may_take:

@@ -12,8 +12,8 @@ import re
 from collections.abc import Container, Iterable, Sequence
 
 MOST_NUMBERS = 10**7  # a number has at most seven digits
-# Of one run, as many as a graph may have tasks: a scheduler ends all of them in one step, and its
-# other runs wait meanwhile.
+# Of one run, as many as a graph may have tasks: a scheduler decides on the end of all of them in
+# one step, and its other runs wait meanwhile.
 MOST_ITEMS = 2_000_000
 NODE = -1  # the index of a number that is a task of the graph
 _ITEM_NAME = re.compile(r"(.+)\[(0|[1-9][0-9]{0,6})\]", re.DOTALL)

@@ -205,13 +205,10 @@ class Run(RunMemory):
             self._note(marks, commands)
         frontier = self._frontier
         kept = () if outcome is RunState.CANCELLED else AFTER_FAILURE
-        pending = [task for task in frontier.having(PENDING) if not frontier.has_items(task)]
-        swept = [task for task in pending if frontier.trigger(task) not in kept]
+        swept = self._without(kept, self._pending_tasks())
         self._mark(TaskState.CANCELLED, swept, commands)
         self._note(frontier.spread(swept) if kept else frontier.close_maps(), commands)
-        dispatched = [
-            task for task in self.dispatched_tasks() if frontier.trigger(task) not in kept
-        ]
+        dispatched = self._without(kept, self.dispatched_tasks())
         if dispatched:
             commands.append(StopTasks(dispatched))
 

@@ -5,7 +5,7 @@ It decides nothing: see run.py.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from .compiled import OnFailure
 from .frontier import Frontier
@@ -13,7 +13,7 @@ from .graph import Graph
 from .mapping import Maps
 from .run_record import DEFAULT_WINDOW
 from .states import RunState, TaskState
-from .task_codes import DISPATCHED
+from .task_codes import DISPATCHED, PENDING
 from .triggers import Trigger
 
 _NO_TRIGGERS: Mapping[int, Trigger] = {}
@@ -90,6 +90,18 @@ class RunMemory:
     def dispatched_tasks(self) -> list[int]:
         """Return the tasks that are queued, running or waiting."""
         return self._frontier.having(DISPATCHED)
+
+    def _pending_tasks(self) -> list[int]:
+        """Return the tasks and items that are pending, without mapped tasks that have items."""
+        frontier, count = self._frontier, len(self._frontier.graph)
+        pending = frontier.having(PENDING)
+        return [task for task in pending if task >= count or not frontier.has_items(task)]
+
+    def _without(self, triggers: Collection[Trigger], tasks: list[int]) -> list[int]:
+        """Return these tasks and items without those that have one of these triggers."""
+        frontier = self._frontier
+        having = {task for task, trigger in frontier.triggers.items() if trigger in triggers}
+        return [task for task in tasks if frontier.node(task) not in having] if having else tasks
 
     def state(self, task: int) -> TaskState:
         """Return the state of a task; QUEUED for every dispatched one."""

@@ -25,6 +25,7 @@ class FactStore(LeaseStore):
     def read_announcements(self, cursor: str, count: int, block_ms: int) -> list[Announcement]:
         """Return what was announced after the cursor; wait up to ``block_ms`` for one.
 
+        Redis looks at waits only ten times a second, so 1 may take 100 ms; 0 does not wait.
         An announcement that is too large to read is returned with an unknown fact that says so,
         so that the cursor can move past it.
         """
@@ -39,8 +40,9 @@ class FactStore(LeaseStore):
             return [Announcement(number, [(b"", b"too large to be read")])] if number else []
 
     def _read_announcements(self, cursor: str, count: int, block_ms: int) -> list[Announcement]:
+        wait = ("BLOCK", block_ms) if block_ms else ()
         reply = self.link.call(
-            "XREAD", "COUNT", count, "BLOCK", block_ms, "STREAMS", self.keys.events(), cursor
+            "XREAD", "COUNT", count, *wait, "STREAMS", self.keys.events(), cursor
         )
         if not reply:
             return []

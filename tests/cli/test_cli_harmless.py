@@ -104,13 +104,13 @@ LINES: dict[str, Callable[[str], object]] = {
 }
 
 
-@nasty
 @pytest.mark.parametrize("place", [*PLACES, *LINES])
-def test_nothing_steers_the_terminal(text: str, place: str, monkeypatch: Patch) -> None:
-    shown = on_terminal(monkeypatch, (PLACES | LINES)[place], text)
-    assert shown
-    assert harmful(shown.replace("\r", "")) == []
-    assert place in LINES or forged(shown) == []
+def test_nothing_steers_the_terminal(place: str, monkeypatch: Patch) -> None:
+    for name, text in NASTY.items():
+        shown = on_terminal(monkeypatch, (PLACES | LINES)[place], text)
+        assert shown, name
+        assert harmful(shown.replace("\r", "")) == [], name
+        assert place in LINES or forged(shown) == [], name
 
 
 @nasty

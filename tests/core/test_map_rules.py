@@ -337,6 +337,19 @@ class TestCancel:
         ]
         assert case.ended({"parse[0]": CANCELLED}) == ["cancelled parse of 3", "run cancelled"]
 
+    @pytest.mark.parametrize("stop", ["cancel", "failed item"])
+    def test_no_item_is_looked_at_again(self, stop: str) -> None:
+        """The search for an item that may start went through all two million that had ended."""
+        case = Case(window=1)
+        case.over(list=3)
+        if stop == "cancel":
+            case.run.cancel()
+        else:
+            case.ended({"parse[0]": FAILED})
+        expansion = case.run._frontier.expansion
+        assert expansion is not None
+        assert not expansion.may_take
+
     def test_a_map_without_running_items_ends_at_once(self) -> None:
         maps = {1: MapSpec((0,)), 2: MapSpec((1,))}
         case = Case("list parse store", [(0, 1), (1, 2)], maps, window=1)
