@@ -12,8 +12,8 @@ from .connect import connect
 from .inputs import json_option, limit_option, since_option
 
 if TYPE_CHECKING:
+    from ..client.documents.runs import RunEntry
     from ..core.run_record import RunRecord
-    from .documents.runs import RunEntry
 
 _STATES = [state.value for state in RunState]
 
@@ -41,9 +41,10 @@ def ls(
 
     With --state or --dag, only the newest 100,000 runs of each shard are searched.
     """
-    from .documents.document import damaged_entries, print_document
-    from .documents.runs import Runs
+    from ..client.documents.document import damaged_entries
+    from ..client.documents.runs import Runs
     from .output import note, note_more, print_damaged, print_table
+    from .print_json import print_document
 
     children = options.pop("children")
     runs = connect(ctx, options).runs(limit, state, dag=dag, since=since, children=children)
@@ -74,7 +75,7 @@ def _run_row(run: RunRecord) -> list[str]:
 
 
 def _entry(run: RunRecord) -> RunEntry:
-    from .documents.runs import RunEntry
+    from ..client.documents.runs import RunEntry
     from .output import utc
     from .results import duration_of
 

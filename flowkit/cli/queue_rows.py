@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ..client.documents.queues import QueueEntry, UnservedEntry
 from ..core.queue_info import QueueInfo, queue_problem
-from .documents.queues import QueueEntry, UnservedEntry
 from .output import rounded, seconds, utc
 
 COLUMNS = ["QUEUE", "WAITING", "OLDEST", "PER MINUTE", "MEAN", "WORKERS", "BUSY", "DELAYED"]

@@ -6,6 +6,8 @@ import shutil
 import sys
 
 from ..basics.counted import counted
+from ..client.documents.document import ErrorDocument
+from ..client.documents.runs import RunEnd
 from ..client.run_handle import RunHandle
 from ..codec.describe import describe
 from ..codec.packing import BrokenValue
@@ -13,9 +15,8 @@ from ..core.run_record import RunRecord
 from ..core.states import RunState, TaskState
 from ..exceptions import FlowkitError, StoreError, TaskExecutionError, UntrustedValue, WaitTimeout
 from .display import Display, summary
-from .documents.document import ErrorDocument, print_document
-from .documents.runs import RunEnd
 from .output import fail, note, print_table, say_indented, seconds
+from .print_json import print_document
 
 MOST_TASKS = 25
 MOST_ITEMS = 21  # of a mapped task, whose results are read for its row: one more than is shown

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from ..client.documents.runs import ChildEntry, ProgressEntry, Status, TaskEntry
 from ..client.status import RunStatus, TaskStatus
 from ..core.task_progress import TaskProgress
-from .documents.runs import ChildEntry, ProgressEntry, Status, TaskEntry
 from .output import rounded, utc
 
 
