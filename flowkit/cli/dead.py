@@ -152,7 +152,7 @@ def _parent(letter: DeadLetter) -> str:
 
 def _fields(letter: DeadLetter) -> dict[str, Any]:
     """Return the fields of ``LetterEntry``."""
-    from .output import utc
+    from ..client.documents.stamps import utc
 
     return {
         "run_id": letter.run_id,

@@ -81,7 +81,7 @@ def _print_json(run_id: str, events: Sequence[HistoryEvent], matching: int) -> N
 
 def _entry(event: HistoryEvent) -> HistoryEntry:
     from ..client.documents.history import HistoryEntry
-    from .output import utc
+    from ..client.documents.stamps import utc
 
     return HistoryEntry(
         at=utc(event.at),

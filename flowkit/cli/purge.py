@@ -151,7 +151,7 @@ def _runs(number: int) -> str:
 
 def _print_plan(plan: Purge, deleted: int, *, dry_run: bool) -> None:
     from ..client.documents.purge import PurgeDocument, PurgedRun
-    from .output import utc
+    from ..client.documents.stamps import utc
     from .print_json import print_document
 
     items = [

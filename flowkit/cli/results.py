@@ -28,16 +28,9 @@ HINT_UNTRUSTED = (
 )
 
 
-def duration_of(record: RunRecord) -> float | None:
-    """Return the seconds from submission to the end, None for a run that is not over."""
-    if record.finished_ms is None:
-        return None
-    return (record.finished_ms - record.submitted_ms) / 1000
-
-
 def headline(record: RunRecord) -> str:
     """Return the state of the run in one sentence."""
-    length = duration_of(record)
+    length = record.duration
     after = f" after {seconds(length)}" if length is not None else ""
     verb = "is running" if record.state is RunState.RUNNING else record.state.value
     if record.state is RunState.CANCELLED:
@@ -168,7 +161,7 @@ def document(handle: RunHandle, record: RunRecord, error: FlowkitError | None = 
         run_id=record.run,
         dag=record.dag_name,
         state=record.state.value,
-        duration=duration_of(record),
+        duration=record.duration,
         counts=record.counts,
         results=results_of(handle),
         error=None if shown is None else error_document(shown),

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ..client.documents.runs import ChildEntry, ProgressEntry, Status, TaskEntry
+from ..client.documents.stamps import rounded, utc
 from ..client.status import RunStatus, TaskStatus
 from ..core.task_progress import TaskProgress
-from .output import rounded, utc
 
 
 def status_document(

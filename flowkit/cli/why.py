@@ -87,8 +87,8 @@ def _print_json(explanation: Explanation) -> None:
 
 
 def _cause_entry(group: CauseGroup) -> CauseEntry:
+    from ..client.documents.stamps import utc
     from ..client.documents.why import CauseEntry
-    from .output import utc
 
     return CauseEntry(
         cause=group.cause,
@@ -107,8 +107,8 @@ def _cause_entry(group: CauseGroup) -> CauseEntry:
 
 
 def _failure_entry(failure: Failure) -> FailureEntry:
+    from ..client.documents.stamps import utc
     from ..client.documents.why import FailureEntry
-    from .output import utc
 
     return FailureEntry(
         task=failure.task,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ...client.documents.stamps import rounded, utc
 from ...core.queue_info import queue_problem
-from ..output import note, print_damaged, print_table, rounded, say, utc
+from ..output import note, print_damaged, print_table, say
 from ..queue_rows import COLUMNS, by_waiting, queue_entry, queue_row
 from .rows import RUN_COLUMNS, WORKER_COLUMNS, leaderless, run_row, summary, worker_row
 
