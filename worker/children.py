@@ -22,8 +22,10 @@ from flowkit.processes.ends import how_it_ended
 from flowkit.processes.tree import kill_tree
 
 from .config import ExitReason, WorkerConfig
-from .execution_slots import Executing, ExecutionSlots
+from .execution_slots import ChildMark, Executing, ExecutionSlots
 from .output_pipe import ChildPipes
+
+ANSWER_S, ANSWER_TICK_S = 1.0, 0.01
 
 Lanes = tuple[str, str]  # the names of the sync and of the async lane of a child
 
@@ -169,6 +171,18 @@ class ChildPool:
         """Send one line to each child."""
         for child in self.alive.values():
             child.tell(line)
+
+    def wait_for(self, mark: ChildMark, meanwhile: Callable[[], None]) -> None:
+        """Wait until each living child has set a mark, but at most a second.
+
+        A child whose task keeps the interpreter to itself answers no sooner.
+        """
+        deadline = time.monotonic() + ANSWER_S
+        while time.monotonic() < deadline:
+            if all(child.slots.is_marked(mark) for child in self.alive.values()):
+                return
+            meanwhile()
+            time.sleep(ANSWER_TICK_S)
 
     def forget(self) -> None:
         """In a forked process: close what the parent needs to talk to its children."""

@@ -164,7 +164,8 @@ class WorkerDaemon:
         asked, deadline = self._signals, time.monotonic() + self._config.shutdown_timeout
         for child in self._children.alive.values():
             self._dismiss(child)
-        self._listener.hear(WorkerStopping(worker=self._keeper.worker))  # they have been told
+        self._children.wait_for(ChildMark.DRAINS, lambda: self._duties(blameless=False))
+        self._listener.hear(WorkerStopping(worker=self._keeper.worker))
         while self._children.alive and self._signals == asked and time.monotonic() < deadline:
             self._duties(blameless=False)
             self._sleep()

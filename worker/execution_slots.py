@@ -60,12 +60,14 @@ class ChildMark(IntEnum):
     """What a child reports about itself.
 
     ``READY``: it has loaded the app. ``WAITS``: the task in its sync lane waits for another run to
-    end. ``LOOP_WAITS``: a task that blocks its event loop waits for another run to end.
+    end. ``LOOP_WAITS``: a task that blocks its event loop waits for another run to end. ``DRAINS``:
+    it starts nothing more.
     """
 
     READY = 0
     WAITS = 1
     LOOP_WAITS = 2
+    DRAINS = 3
 
 
 @dataclass(frozen=True, slots=True)

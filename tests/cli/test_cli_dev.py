@@ -37,6 +37,7 @@ def worker_of(process: subprocess.Popen[str]) -> psutil.Process | None:
     return None
 
 
+@pytest.mark.slow
 def test_another_terminal_can_submit_and_a_dead_worker_comes_back(
     started: Start, flowkit: Run
 ) -> None:
@@ -63,6 +64,7 @@ def test_another_terminal_can_submit_and_a_dead_worker_comes_back(
     assert alive(below) == []
 
 
+@pytest.mark.slow
 def test_the_worker_serves_all_queues_of_the_app(started: Start, flowkit: Run) -> None:
     process = started("dev", "--app", "several.py", "--port", "0")
     url = read_until(process, r"export FLOWKIT_REDIS_URL=(\S+)")[1]
@@ -75,6 +77,7 @@ def test_the_worker_serves_all_queues_of_the_app(started: Start, flowkit: Run) -
     assert process.returncode == 0
 
 
+@pytest.mark.slow
 def test_several_apps_are_all_loaded(started: Start, flowkit: Run) -> None:
     """The last --app won, and nothing said so."""
     process = started("dev", "--app", "chain.py", "--app", "several.py", "--port", "0")

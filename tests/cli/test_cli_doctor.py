@@ -145,6 +145,7 @@ def test_a_redis_that_is_away_is_one_sentence(flowkit: Run) -> None:
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_a_shard_that_is_away_is_a_finding(flowkit: Run, redis: RealRedis) -> None:
     url = f"{redis.start().url} redis://127.0.0.1:{free_port()}/0"
     where = {"FLOWKIT_REDIS_URL": url, "FLOWKIT_NAMESPACE": "doc"}

@@ -68,6 +68,7 @@ def test_a_cycle_is_drawn_into_the_file_and_refused(flowkit: Run, apps: Path) ->
     assert 'class="back"' in (apps / "cycle.svg").read_text("utf-8")
 
 
+@pytest.mark.slow
 def test_a_run_is_drawn_with_its_states(flowkit: Run, apps: Path, running: RunningSystem) -> None:
     def talk(*words: str) -> tuple[int, str]:
         done = flowkit(*words, **running.variables, PYTHONIOENCODING="utf-8")

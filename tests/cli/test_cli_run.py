@@ -28,6 +28,7 @@ def test_a_run_shows_its_results(really_started: Run) -> None:
     assert "succeeded after" in done.stderr
 
 
+@pytest.mark.slow
 def test_quiet_shows_results_only(flowkit: Run) -> None:
     done = flowkit("run", "chain.py", "--quiet", "--workers", "1")
     assert done.returncode == 0
@@ -35,16 +36,19 @@ def test_quiet_shows_results_only(flowkit: Run) -> None:
     assert "second  'x'" in done.stdout
 
 
+@pytest.mark.slow
 def test_a_result_that_is_not_kept_does_not_hide_the_others(flowkit: Run) -> None:
     done = flowkit("run", "dropped.py", "--quiet")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.splitlines() == ["TASK   RESULT", "load   (not kept)", "total  3"]
 
 
+@pytest.mark.slow
 def test_a_module_works_like_a_file(flowkit: Run) -> None:
     assert "second  'x'" in flowkit("run", "chain:dag", "--quiet").stdout
 
 
+@pytest.mark.slow
 def test_json_is_one_document_whatever_tasks_print(flowkit: Run) -> None:
     done = flowkit("run", "chain.py", "--json", "-p", "size=2")
     document = json.loads(done.stdout)
@@ -74,6 +78,7 @@ def test_a_failed_run_shows_task_error_and_traceback(flowkit: Run) -> None:
     assert done.stdout == ""
 
 
+@pytest.mark.slow
 def test_a_failed_run_as_json(flowkit: Run) -> None:
     done = flowkit("run", "failing.py", "--json")
     document = json.loads(done.stdout)
@@ -86,12 +91,14 @@ def test_a_failed_run_as_json(flowkit: Run) -> None:
     assert "Traceback" in error["traceback"]
 
 
+@pytest.mark.slow
 def test_a_large_dag_shows_the_last_results(flowkit: Run) -> None:
     done = flowkit("run", "wide.py")
     assert done.stdout.splitlines() == ["TASK   RESULT", "total  1770"]
     assert "… and 61 more tasks" in done.stderr
 
 
+@pytest.mark.slow
 def test_the_worker_serves_the_queues_of_the_dag(flowkit: Run) -> None:
     assert "only  1" in flowkit("run", "several.py:two", "--quiet", "--timeout", "30").stdout
 
@@ -145,6 +152,7 @@ def test_a_run_that_takes_too_long_is_cancelled(flowkit: Run, apps: Path) -> Non
     assert done.stderr.rstrip().endswith("The run was cancelled.")
 
 
+@pytest.mark.slow
 def test_an_app_that_loads_here_but_not_in_the_worker(really_started: Run, apps: Path) -> None:
     (apps / "picky.py").write_text(
         "import sys\n"
@@ -235,6 +243,7 @@ def test_a_full_disk_is_one_sentence(apps: Path, environ: dict[str, str]) -> Non
     assert said == "Error: cannot write the output: No space left on device\n"
 
 
+@pytest.mark.slow
 def test_the_folder_of_the_command_does_not_hide_modules(really_started: Run, apps: Path) -> None:
     """A user's redis.py or worker.py beside the app must not be taken for the real one."""
     for name in ("redis.py", "worker.py", "scheduler.py", "json.py"):

@@ -96,6 +96,7 @@ def test_an_impossible_resume(
     assert said in done.stderr
 
 
+@pytest.mark.slow
 def test_a_chosen_id_is_that_of_one_run(flowkit: Run, redis_server: RealRedis) -> None:
     run = f"daily-{uuid.uuid4().hex[:6]}"
     words = ("run", "failing.py", "--redis", redis_server.url, "--run-id", run)
@@ -111,6 +112,7 @@ def test_a_chosen_id_is_that_of_one_run(flowkit: Run, redis_server: RealRedis) -
     drop(redis_server, f"{{run-{run}}}*")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("where", ["flag", "url"])
 def test_an_explicit_namespace_is_kept(
     flowkit: Run, redis_server: RealRedis, namespace: str, where: str
@@ -124,6 +126,7 @@ def test_an_explicit_namespace_is_kept(
     assert [run["run_id"] for run in listed] == [json.loads(done.stdout)["run_id"]]
 
 
+@pytest.mark.slow
 def test_with_several_urls_it_uses_the_first_server_without_shards(
     flowkit: Run, redis_server: RealRedis, namespace: str
 ) -> None:

@@ -243,6 +243,7 @@ def test_without_a_url_the_error_lists_the_ways_to_set_one(
         assert way in done.stderr
 
 
+@pytest.mark.slow
 def test_an_unreachable_redis(flowkit: Run) -> None:
     done = flowkit("ls", "--redis", f"redis://127.0.0.1:{free_port()}/0")
     assert done.returncode == 3

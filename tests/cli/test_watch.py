@@ -91,6 +91,7 @@ def test_a_terminal_shows_what_is_running_and_ctrl_c_leaves_it_alone(
     assert status["state"] == "running"
 
 
+@pytest.mark.slow
 def test_a_terminal_that_cannot_redraw_gets_lines(
     slow_run: str, apps: Path, environ: dict[str, str], running: RunningSystem
 ) -> None:

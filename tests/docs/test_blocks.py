@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
@@ -32,9 +33,20 @@ PYTHON = [block for page in WRITTEN for block in blocks(page, "python")]
 ON_REDIS = [block for block in PYTHON if block.note == "needs: redis"]
 FOR_PYTEST = [block for block in PYTHON if block.note.startswith("file: test_")]
 PROGRAMS = [block for block in PYTHON if block not in ON_REDIS + FOR_PYTEST]
+# Those of the other pages are slow: each starts Python, or a whole system.
+IN_EACH_RUN = {"README.md", "map.md", "sub-flows.md", "retries.md", "conditions.md"}
 SHELL = [block for page in PAGES for block in blocks(page, "sh")]
 TOML = [block for page in PAGES for block in blocks(page, "toml")]
 DRAWN = ("sh", "python", "text", "mermaid", "toml", "ini")
+
+
+def slow_but_of_some_pages(chosen: list[Block]) -> list[Any]:
+    return [
+        pytest.param(
+            block, id=str(block), marks=() if block.page.name in IN_EACH_RUN else pytest.mark.slow
+        )
+        for block in chosen
+    ]
 
 
 def expected(text: str) -> list[str]:
@@ -84,12 +96,12 @@ def check_printed(block: Block, printed: list[str]) -> None:
     assert expected(block.text)
 
 
-@pytest.mark.parametrize("block", PROGRAMS, ids=str)
+@pytest.mark.parametrize("block", slow_but_of_some_pages(PROGRAMS))
 def test_python_blocks_print_what_they_say(block: Block, tmp_path: Path) -> None:
     check_printed(block, run(block, tmp_path))
 
 
-@pytest.mark.parametrize("block", ON_REDIS, ids=str)
+@pytest.mark.parametrize("block", slow_but_of_some_pages(ON_REDIS))
 def test_blocks_that_need_a_system_work_on_one(
     block: Block, redis_server: RealRedis, namespace: str, tmp_path: Path
 ) -> None:
@@ -101,6 +113,7 @@ def test_blocks_that_need_a_system_work_on_one(
         check_printed(block, run(block, tmp_path, **where))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("block", FOR_PYTEST, ids=str)
 def test_tests_pass(block: Block, tmp_path: Path) -> None:
     printed = run(block, tmp_path, "-m", "pytest", "-p", "no:cacheprovider", "-W", "error")

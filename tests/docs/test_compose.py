@@ -128,6 +128,7 @@ def start_redis(password: str, folder: Path) -> tuple[subprocess.Popen[str], int
     return process, port
 
 
+@pytest.mark.slow
 def test_redis_wants_the_password_and_no_process_shows_it(tmp_path: Path) -> None:
     process, port = start_redis(PASSWORD, tmp_path)
     try:

@@ -73,6 +73,7 @@ def story(tmp_path: Path) -> Iterator[Repair]:
         server.stop()
 
 
+@pytest.mark.slow
 def test_from_the_failure_to_success(story: Repair) -> None:
     system = story.system
     system.scheduler()

@@ -98,6 +98,7 @@ def memory(story: Standstill, limit: int) -> None:
         client.config_set("maxmemory", limit)
 
 
+@pytest.mark.slow
 def test_six_causes_in_turn(story: Standstill) -> None:
     system = story.system
     scheduler = system.scheduler()

@@ -144,6 +144,7 @@ def errors(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
     return said
 
 
+@pytest.mark.slow
 def test_the_types_are_those_promised(errors: dict[str, list[str]]) -> None:
     assert errors[str(USE)] == []
 

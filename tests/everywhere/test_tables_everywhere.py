@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import everywhere_app as app
+import pytest
 from places import Place
 from tables import TABLES, assert_same
 
 from flowkit import DAG
 
 
+@pytest.mark.slow
 def test_every_table_reaches_the_next_task_and_the_caller(place: Place) -> None:
     names = {f"t{number}": name for number, name in enumerate(TABLES)}
     with DAG("tables") as dag:

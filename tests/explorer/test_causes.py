@@ -84,6 +84,7 @@ def test_each_cause_names_who_can_change_it_and_all_causes_come_up() -> None:
 # -- mistakes ---------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("which", "state", "rule", "says"),
     [

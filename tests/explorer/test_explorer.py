@@ -76,6 +76,10 @@ SYSTEMS = {
 }
 # The larger ones have more faults in more orders, not other ones.
 LARGE = {
+    "a task, two lost leases or replies, from the start",
+    "a diamond with a retry, a cancel and a resume",
+    "a list of two that is mapped, a failure, a cancel and a resume",
+    "an item that is resumed with what is behind it",
     "a task that waits and is hastened, a cancel and a fault",
     "a diamond, one fault",
     "a task, a fault, a failure, a cancel and a resume",

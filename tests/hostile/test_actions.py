@@ -38,6 +38,7 @@ def test_a_kind_draws_the_same_from_the_same_seed_and_survives_its_file(name: st
         assert all(isinstance(part, bytes) for command in action.commands for part in command)
 
 
+@pytest.mark.slow
 def test_harmless_kinds_write_no_key_of_an_honest_run() -> None:
     """But for what is only shown."""
     shown = {"history", "logs", "sight-fields"}

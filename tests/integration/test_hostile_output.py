@@ -52,6 +52,7 @@ def play(system: System, item: object) -> list[str]:
         return texts(list(run.logs()))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("item", "expected"),
     [

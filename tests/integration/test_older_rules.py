@@ -6,6 +6,7 @@ from pathlib import Path
 
 import acl
 import calling_app
+import pytest
 from real_redis import RealRedis
 from real_system import System
 from test_redis_users import is_new, server, url_of
@@ -13,6 +14,7 @@ from test_redis_users import is_new, server, url_of
 __all__ = ["server"]  # a fixture
 
 
+@pytest.mark.slow
 def test_with_older_rules_only_tasks_that_call_runs_fail(server: RealRedis, tmp_path: Path) -> None:
     """As the changelog says of a system whose access rules are those of the release before."""
     part = "acl" if is_new(server.executable) else "acl_old"

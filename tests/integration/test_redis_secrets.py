@@ -51,6 +51,7 @@ def locked(tmp_path: Path) -> Iterator[RealRedis]:
     server.stop()
 
 
+@pytest.mark.slow
 def test_no_command_line_and_no_log_line_shows_the_password(
     locked: RealRedis, tmp_path: Path
 ) -> None:
@@ -113,6 +114,7 @@ def server_info(server: RealRedis) -> str:
 
 # No server here is really open: 192.0.2.1 is nobody's address, and the dash lets it pass.
 # Before Redis 7, protected mode protects only servers without ``bind``.
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "warned_before"),
     [

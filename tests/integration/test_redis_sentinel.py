@@ -45,6 +45,7 @@ def port(certificates: Certificates, tmp_path: Path) -> Iterator[int]:
     server.stop()
 
 
+@pytest.mark.slow
 @needs_tls
 def test_a_whole_run_over_tls(port: int, certificates: Certificates, tmp_path: Path) -> None:
     url = (
@@ -60,6 +61,7 @@ def test_a_whole_run_over_tls(port: int, certificates: Certificates, tmp_path: P
         system.close()
 
 
+@pytest.mark.slow
 @needs_tls
 @pytest.mark.parametrize(
     ("scheme", "query", "says"),

@@ -28,7 +28,7 @@ from flowkit import DAG, Client
 from flowkit.exceptions import NotPermitted
 from flowkit.protocol.lease_store import LeaseStore
 from flowkit.protocol.link import Link
-from flowkit.protocol.roles import ROLES, VIEWER
+from flowkit.protocol.roles import ROLES
 from flowkit.settings import Settings
 from flowkit.state.redis import RedisStateManager
 
@@ -481,23 +481,3 @@ def dumped(server: RealRedis) -> dict[bytes, object]:
     with server.client() as admin:
         names = sorted(admin.keys("{shop}:run*")) + sorted(admin.keys("{shop}:graph*"))
         return {name: admin.dump(name) for name in names}
-
-
-def test_a_viewer_has_no_command_that_writes_or_runs_scripts(server: RealRedis) -> None:
-    with server.client() as admin:
-        for name in VIEWER.sent:
-            (info,) = admin.execute_command("COMMAND", "INFO", name.partition("|")[0]).values()
-            assert "write" not in info["flags"], name
-            assert not name.startswith(("eval", "fcall", "script", "function"))
-
-
-@pytest.mark.parametrize("role", ["client", "viewer"])
-def test_clients_and_viewers_may_read_the_system_as_a_whole(server: RealRedis, role: str) -> None:
-    """Also what they may not do is told: nothing that ``flowkit doctor`` reads ends in an error."""
-    with Client(Settings(redis_url=url_of(server, role), namespace="shop")) as client:
-        activity = client.activity()
-        assert (list(activity.runs), activity.unfinished) == ([], 0)
-        assert list(client.queues()) == []
-        health = {finding.subject: finding.health for finding in client.doctor(0)}
-    assert health["Events"] == health["Failed tasks"] == health["Quarantine"] == "ok"
-    assert health["Writes"] == ("ok" if role == "client" else "unknown")

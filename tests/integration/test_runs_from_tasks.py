@@ -7,6 +7,7 @@ import signal
 from pathlib import Path
 
 import nesting_app as app
+import pytest
 from helpers import wait_until
 from real_system import System, records
 
@@ -21,6 +22,7 @@ def ids_of(client: Client, name: str) -> list[str]:
     return sorted(run.run for run in client.runs(100) if run.dag_name == name)
 
 
+@pytest.mark.slow
 def test_a_task_made_again_after_a_crash_finds_the_runs_that_it_has_submitted(
     system: System,
 ) -> None:

@@ -98,6 +98,7 @@ def programs(system: System) -> tuple[Process, Process]:
     return scheduler, system.worker(*options, app=path, PYTHONPATH=str(HERE))
 
 
+@pytest.mark.slow
 def test_every_event_is_the_same_in_all_programs(
     system: System, programs: tuple[Process, Process]
 ) -> None:
@@ -148,6 +149,7 @@ def known_to_all(events: Seen) -> Seen:
     }
 
 
+@pytest.mark.slow
 def test_a_run_that_succeeds_and_one_that_is_cancelled(
     system: System, programs: tuple[Process, Process]
 ) -> None:

@@ -67,6 +67,7 @@ def test_runs_spread_over_all_shards_and_each_task_runs_once(shards: Shards, fan
         assert process.exit_code() == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shards", SIZES, indirect=True)
 def test_the_command_line_sees_one_system(shards: Shards, gated: DAG) -> None:
     system, count = shards.system, len(shards.servers)
@@ -157,6 +158,7 @@ def test_a_stopping_scheduler_hands_over_all_its_shards(shards: Shards) -> None:
     wait_until("the other leads all", lambda: shards.led_by(second) == 2)
 
 
+@pytest.mark.slow
 def test_a_dead_scheduler_process_is_restarted(shards: Shards, fan_out: DAG) -> None:
     system = shards.system
     scheduler, _ = system.start("--processes", "1")
@@ -232,6 +234,7 @@ def test_a_stopping_worker_of_several_shards_lets_running_tasks_finish(
     assert len(system.executions("gate")) == 2
 
 
+@pytest.mark.slow
 def test_a_second_signal_stops_it_immediately(shards: Shards, gated: DAG) -> None:
     system = shards.system
     _, worker = system.start("--processes", "1")
@@ -325,6 +328,7 @@ def test_a_client_with_one_of_two_urls_is_refused(shards: Shards) -> None:
         shards.system.client()
 
 
+@pytest.mark.slow
 def test_a_run_with_its_own_system_uses_only_the_first_shard(shards: Shards) -> None:
     """``flowkit run`` brings its scheduler and workers, and disturbs those of the system not."""
     shards.system.scheduler()

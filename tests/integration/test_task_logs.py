@@ -103,6 +103,7 @@ def test_nothing_is_lost_by_a_task_that_kills_itself(
     assert lines == [f"line {number}" for number in range(3000)]
 
 
+@pytest.mark.slow
 def test_a_crash_in_c_code_keeps_what_programs_wrote(
     system: System, start: Callable[..., None]
 ) -> None:
@@ -201,6 +202,7 @@ def test_a_filter_of_the_app_sees_every_line(system: System, start: Callable[...
     assert "card" not in system.processes[-1].log
 
 
+@pytest.mark.slow
 def test_garbage_in_the_pipe_ends_only_the_lines_of_its_process(
     system: System, start: Callable[..., None]
 ) -> None:
@@ -217,6 +219,7 @@ def test_nothing_is_kept_if_it_is_turned_off(system: System, start: Callable[...
     assert play(system, app.kills_itself) == []
 
 
+@pytest.mark.slow
 def test_a_collector_that_dies_is_replaced(system: System, start: Callable[..., None]) -> None:
     start("--processes", "1")
     with system.client() as client:

@@ -87,6 +87,7 @@ def ping(url: str) -> object:
         link.close()
 
 
+@pytest.mark.slow
 @needs_tls
 def test_a_certificate_for_another_host_is_refused(
     other: Certificates, tmp_path: Path, caplog: pytest.LogCaptureFixture
@@ -102,6 +103,7 @@ def test_a_certificate_for_another_host_is_refused(
         assert "no protection against impostors, because of ssl_check_hostname=false" in warning
 
 
+@pytest.mark.slow
 @needs_tls
 def test_a_certificate_of_an_unknown_authority_is_refused(
     ours: Certificates, other: Certificates, tmp_path: Path, caplog: pytest.LogCaptureFixture
@@ -130,6 +132,7 @@ def test_a_sentinel_with_the_wrong_host_name_is_not_trusted(
     assert "certificate is not valid for '127.0.0.1'" in str(caught.value)
 
 
+@pytest.mark.slow
 @needs_tls
 def test_the_certificate_of_a_master_must_name_the_address_given_by_the_sentinel(
     ours: Certificates, other: Certificates, tmp_path: Path

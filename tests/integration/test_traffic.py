@@ -72,6 +72,7 @@ def cost_of(client: Client, server: RealRedis, dag: DAG) -> Traffic:
     return traffic(server).since(before)
 
 
+@pytest.mark.slow
 def test_a_hop_of_a_chain_is_three_scripts_and_two_waits(
     client: Client, own_redis: RealRedis
 ) -> None:
@@ -85,6 +86,7 @@ def test_a_hop_of_a_chain_is_three_scripts_and_two_waits(
     assert spent.out / hops < 600
 
 
+@pytest.mark.slow
 def test_tasks_of_a_fan_out_share_their_calls(client: Client, own_redis: RealRedis) -> None:
     """Batches carry hundreds of outcomes and claims: what a task costs is a few dozen bytes."""
     width = 5000
@@ -94,6 +96,7 @@ def test_tasks_of_a_fan_out_share_their_calls(client: Client, own_redis: RealRed
     assert spent.out / width < 60
 
 
+@pytest.mark.slow
 def test_a_client_does_not_read_back_a_graph_that_it_submitted(
     client: Client, own_redis: RealRedis
 ) -> None:
@@ -106,6 +109,7 @@ def test_a_client_does_not_read_back_a_graph_that_it_submitted(
     assert asked["get"] < len(runs), "the scheduler looks at its lease now and then"
 
 
+@pytest.mark.slow
 def test_a_run_of_one_task_is_five_scripts(client: Client, own_redis: RealRedis) -> None:
     """Submit, queue, claim, complete, finish; the client looks once when it is told of the end."""
     runs = 20

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
 import talking_app
 from helpers import wait_until
 from real_system import HERE, Process, System
@@ -77,6 +78,7 @@ def test_every_line_is_json_and_names_run_task_and_attempt(system: System) -> No
     ]
 
 
+@pytest.mark.slow
 def test_lines_of_coroutines_that_run_at_once_are_whole(system: System) -> None:
     worker = start(system, "--log-json")
     words = [f"w{number}" for number in range(20)]
@@ -97,6 +99,7 @@ def test_a_task_in_which_flowkit_logs_leaves_the_form_of_the_log_alone(
     assert events.index("task_output") > events.index("state_corrupt")
 
 
+@pytest.mark.slow
 def test_output_is_not_captured_if_disabled(system: System) -> None:
     worker = start(system, "--no-capture-output", "--processes", "1", PYTHONUNBUFFERED="1")
     run_all(system, talking_app.talks)

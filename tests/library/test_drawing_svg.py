@@ -145,6 +145,7 @@ def test_a_small_dag_shows_each_task():
     assert len(read(fan(98).to_svg()).boxes) == 100
 
 
+@pytest.mark.slow
 def test_a_wide_dag_shows_a_stack():
     drawn = read(fan(5_000).to_svg())
     assert [box.lines for box in drawn.boxes] == [["cut"], ["part_…", "5,000 tasks"], ["total"]]
@@ -196,6 +197,7 @@ def test_without_room_names_do_not_matter():
     assert [box.lines for box in drawn.boxes] == [["cut"], ["load_aaa … load_ezz", "3,380 tasks"]]
 
 
+@pytest.mark.slow
 def test_the_caller_may_ask_for_stacks_or_for_none():
     assert len(read(fan(10).to_svg(collapse=True)).boxes) == 3
     assert len(read(fan(200).to_svg(collapse=False)).boxes) == 202

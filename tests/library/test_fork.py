@@ -208,6 +208,7 @@ def test_a_child_may_use_a_store_that_a_thread_of_its_parent_is_using(tmp_path: 
 # -- systems ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_child_that_stops_the_system_stops_nothing(tmp_path: Path) -> None:
     """As the end of its ``with`` block does when a child runs into it."""
     (tmp_path / "app.py").write_text("from flowkit import task\n\n@task\ndef one(): return 1\n")

@@ -101,19 +101,17 @@ def record_of_level(name: str) -> logging.LogRecord:
     return record
 
 
-@nasty
 @pytest.mark.parametrize("place", LOG_LINES)
 @pytest.mark.parametrize("as_json", [False, True], ids=["text", "json"])
-def test_a_log_line_is_one_harmless_line(
-    text: str, place: str, as_json: bool, capsys: Capture
-) -> None:
-    LOG_LINES[place](FlowkitLogger("test.nasty", json_output=as_json), text)
-    line, end, rest = capsys.readouterr().out.partition("\n")
-    assert (end, rest) == ("\n", "")
-    assert harmful(line) == []
-    if as_json:
-        assert line.isascii()
-        assert isinstance(json.loads(line), dict)
+def test_a_log_line_is_one_harmless_line(place: str, as_json: bool, capsys: Capture) -> None:
+    for name, text in NASTY.items():
+        LOG_LINES[place](FlowkitLogger("test.nasty", json_output=as_json), text)
+        line, end, rest = capsys.readouterr().out.partition("\n")
+        assert (end, rest) == ("\n", ""), name
+        assert harmful(line) == [], name
+        if as_json:
+            assert line.isascii(), name
+            assert isinstance(json.loads(line), dict), name
 
 
 # -- standard streams --------------------------------------------------------------------------

@@ -439,6 +439,7 @@ def program(*words: str) -> tuple[list[str], str]:
     return [line for line in messages if "load: " in line and "Task" not in line], done.stderr
 
 
+@pytest.mark.slow
 def test_without_logging_setup_the_level_of_the_log_applies() -> None:
     said = ["INFO    load: copies", "INFO    load: in two processes"]
     assert program() == (["INFO    load: inside", *said], "outside\n")
@@ -462,6 +463,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow
 def test_processes_of_the_process_executor_log_like_their_parent(tmp_path: Path) -> None:
     path = tmp_path / "in_processes.py"
     path.write_text(IN_PROCESSES)

@@ -311,6 +311,7 @@ def _gone(pid: int) -> bool:
         return True
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("member", [tasks.give, tasks.die_once, tasks.stuck_once])
 def test_a_run_gives_back_its_descriptors_without_the_garbage_collection(member, path):
     """A program that has switched it off ran out of descriptors after some runs."""

@@ -106,6 +106,7 @@ def test_a_script_runs_its_own_tasks_and_gets_its_own_exceptions(script, environ
     assert outcome(command, environ) == ("{'give': 2, 'double': 4}\nown True\n", "")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("call", ["dag.run('process')", "asyncio.run(dag.arun('process'))"])
 def test_a_script_without_a_guard_gets_a_clear_error(script, environ, call):
     _, err = outcome(script(f"import asyncio\n{call}\n"), environ)
@@ -114,6 +115,7 @@ def test_a_script_without_a_guard_gets_a_clear_error(script, environ, call):
     assert "if __name__ == '__main__':" in err.splitlines()[-1]
 
 
+@pytest.mark.slow
 def test_a_script_that_cannot_be_imported_says_why_and_does_not_hang(script, environ):
     ending = """
         if __name__ != "__main__":
@@ -125,6 +127,7 @@ def test_a_script_that_cannot_be_imported_says_why_and_does_not_hang(script, env
     assert "ended before it was ready (exit code 1)" in err.splitlines()[-1]
 
 
+@pytest.mark.slow
 def test_a_task_under_the_guard_is_not_found_and_reported(script, environ):
     ending = """
         if __name__ == "__main__":
@@ -140,6 +143,7 @@ def test_a_task_under_the_guard_is_not_found_and_reported(script, environ):
     assert "outside of `if __name__" in err.splitlines()[-1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arguments", [["-"], ["-c"]])
 def test_code_without_a_file_sends_its_functions_and_classes(arguments, environ):
     """As notebooks do: children cannot import what is defined there."""

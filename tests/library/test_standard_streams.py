@@ -67,6 +67,7 @@ def run(script: Path, executor: str, *options: str, redirection: str = "") -> st
     return result.read_text()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("executor", ["thread", "process"])
 @pytest.mark.parametrize("redirection", [">&-", "<&- >&- 2>&-"])
 def test_a_program_without_standard_streams_runs_its_tasks(script, executor, redirection):

@@ -113,6 +113,7 @@ def many_words() -> list[object]:
     return [words, nested]
 
 
+@pytest.mark.slow
 def test_a_digest_is_the_same_in_every_process() -> None:
     """Sets come in another order there: text has another hash in each process."""
     folder = str(Path(__file__).parent)

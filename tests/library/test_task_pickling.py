@@ -77,6 +77,7 @@ def test_tasks_of_a_module_run_in_a_process_pool() -> None:
         assert list(pool.map(double, range(3))) == [0, 2, 4]
 
 
+@pytest.mark.slow
 def test_tasks_of_a_script_run_in_its_process_pool(tmp_path: Path) -> None:
     script = tmp_path / "pool.py"
     script.write_text(SCRIPT)

@@ -61,6 +61,7 @@ def test_each_fixture_says_what_it_is_for(pytester: pytest.Pytester) -> None:
         result.stdout.re_match_lines([rf"flowkit_{name} -- .+", r"    \S.*"])
 
 
+@pytest.mark.slow
 def test_a_run_on_the_test_s_clock(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(
         """
@@ -104,6 +105,7 @@ def test_the_registry_is_restored(pytester: pytest.Pytester) -> None:
     passes(pytester, 2)
 
 
+@pytest.mark.slow
 def test_a_store_for_one_test(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FLOWKIT_REDIS_URL", "redis://nowhere.invalid:1/0")
     pytester.makepyfile(

@@ -11,18 +11,18 @@ from catalog import ROOT, Mutation, mutations
 MUTATIONS = mutations()
 
 
-@pytest.mark.parametrize("one", MUTATIONS, ids=lambda item: item.name)
-def test_its_text_occurs_once_and_is_replaced(one: Mutation) -> None:
-    source = (ROOT / one.file).read_text()
-    assert one.applied_to(source) != source
+def test_each_text_occurs_once_and_is_replaced() -> None:
+    for mutation in MUTATIONS:
+        source = (ROOT / mutation.file).read_text()
+        assert mutation.applied_to(source) != source, mutation.name
 
 
-@pytest.mark.parametrize("one", MUTATIONS, ids=lambda item: item.name)
-def test_its_tests_exist(one: Mutation) -> None:
-    assert one.tests
-    for test in one.tests:
-        path, _, name = test.partition("::")
-        assert name in names_in(path) | {""}, f"{path} has no {name}"
+def test_the_tests_of_each_exist() -> None:
+    for mutation in MUTATIONS:
+        assert mutation.tests, mutation.name
+        for test in mutation.tests:
+            path, _, name = test.partition("::")
+            assert name in names_in(path) | {""}, f"{mutation.name}: {path} has no {name}"
 
 
 def test_names_are_unique_and_each_has_a_reason() -> None:

@@ -135,6 +135,7 @@ def test_fields_within_fields_that_share_their_bytes_are_refused() -> None:
     assert "the fields of a table of Arrow share their bytes" in broken(schema.stream())
 
 
+@pytest.mark.slow
 def test_metadata_that_shares_its_bytes_is_refused() -> None:
     schema = Schema(pairs=1)
     schema.field(schema.vector(schema.fields, 1), b"it")

@@ -103,6 +103,7 @@ BOMBS: dict[str, Callable[[], bytes]] = {
 LARGEST = ("a gibibyte of names", "a gibibyte of names, each short enough")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "bomb",
     [

@@ -7,10 +7,16 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterator
 
 import psutil
 import pytest
 from helpers import wait_until
+
+from flowkit.worker import children
+from flowkit.worker.children import ChildPool, ChildProcess
+from flowkit.worker.config import WorkerConfig
+from flowkit.worker.execution_slots import ChildMark, ExecutionSlots
 
 SCRIPT = """
 import os, signal, sys, time
@@ -55,6 +61,40 @@ def test_what_its_tasks_started_ends_with_a_child(way: str) -> None:
             if alive(started):
                 started.kill()
             parent.kill()
+
+
+@pytest.fixture
+def pool() -> Iterator[ChildPool]:
+    """Two children, of which there are only the slots."""
+    config = WorkerConfig(("app",), "redis://127.0.0.1:1/0")
+    pool = ChildPool(config, "W", lambda *_: None, lambda: None)
+    for number in (1, 2):
+        slots = ExecutionSlots(1)
+        pool.alive[number] = ChildProcess(number, number, slots, -1, ("W.0", "W.0~async"), 0.0)
+    yield pool
+    for child in pool.alive.values():
+        child.slots.close()
+
+
+def test_what_children_have_heard_is_waited_for(pool: ChildPool) -> None:
+    """A worker said that it claims no more while a child went on for a moment."""
+    marks = iter([(1, ChildMark.DRAINS), (2, ChildMark.READY), (2, ChildMark.DRAINS)])
+
+    def meanwhile() -> None:
+        number, mark = next(marks)
+        pool.alive[number].slots.mark(mark)
+
+    pool.wait_for(ChildMark.DRAINS, meanwhile)
+    assert list(marks) == []
+
+
+def test_a_child_that_does_not_answer_is_not_waited_for_long(
+    pool: ChildPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(children, "ANSWER_S", 0.05)
+    asked: list[int] = []
+    pool.wait_for(ChildMark.DRAINS, lambda: asked.append(1))
+    assert asked
 
 
 def alive(process: psutil.Process) -> bool:
