@@ -80,13 +80,12 @@ _UNKNOWN = TaskView(TaskState.FAILED, attempt=0)
 
 
 def _counts(snapshot: Snapshot) -> dict[TaskState, int]:
-    """Return how many tasks and items are in each state.
-
-    A mapped task that failed with items is left out, since they count.
-    """
+    """Return how many tasks and items are in each state. A mapped task counts as its items."""
     counts = {state: snapshot.states.count(state) for state in TaskState}
-    failed = [task for task in snapshot.lengths if snapshot.states[task] is TaskState.FAILED]
-    counts[TaskState.FAILED] -= sum(failed_item(snapshot, task) is not None for task in failed)
+    for task, items in snapshot.lengths.items():
+        state = snapshot.states[task]
+        if items and state is not None:
+            counts[state] -= 1
     return counts
 
 
@@ -125,7 +124,7 @@ def run_ending(snapshot: Snapshot, failure: Failure | None) -> tuple[str, str]:
     if run.state is RunState.FAILED and failure is not None:
         return f"The run failed{ago}.{_began(failure)}{_blocked(failure)}", failure.command
     if run.state is RunState.CANCELLED:
-        cancelled = snapshot.states.count(TaskState.CANCELLED)
+        cancelled = _counts(snapshot)[TaskState.CANCELLED]
         by = f" by {snapshot.cancelled_by}" if snapshot.cancelled_by else ""
         text = f"The run was cancelled{ago}{by}; {_tasks(cancelled)} of it had not ended."
         return text, _resume(snapshot, None)

@@ -58,9 +58,9 @@ class RunEvents:
             RunStarted(run_id=self.run_id, dag_name=self._dag_name, total_tasks=total)
         )
 
-    def resumed(self, reused: int, items: int) -> None:
+    def resumed(self, reused: int, more: int) -> None:
         """The run reuses this many results of an earlier run, and has so many items already."""
-        total = len(self._tasks) + items
+        total = len(self._tasks) + more
         self.listener.hear(
             RunResumed(run_id=self.run_id, dag_name=self._dag_name, reused=reused, total=total)
         )

@@ -423,7 +423,7 @@ def test_lines_name_items_with_their_labels(capsys: pytest.CaptureFixture[str]) 
     printed = capsys.readouterr().out
     assert "Task succeeded: each[0] (row 0) (" in printed
     assert "Task failed: each[1] (row 1)" in printed
-    assert "(5 tasks, " in printed
+    assert "(4 tasks, " in printed
 
 
 def test_the_line_of_an_item_that_comes_again_names_it(capsys: pytest.CaptureFixture[str]) -> None:
