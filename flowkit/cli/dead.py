@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..core.numbering import labelled
 from ..daemon.options import redis_options
 from .connect import connect, refuse_timeout_alone, report_resumed
 from .inputs import (
@@ -136,7 +137,8 @@ def _row(letter: DeadLetter) -> list[str]:
 
     return [
         letter.run_id,
-        letter.task + (f" and {letter.others:,} more items" if letter.others else ""),
+        labelled(letter.task, letter.label)
+        + (f" and {letter.others:,} more items" if letter.others else ""),
         letter.dag_name,
         local_time(letter.failed),
         str(letter.attempt),
