@@ -141,7 +141,7 @@ def _row(letter: DeadLetter) -> list[str]:
         + (f" and {letter.others:,} more items" if letter.others else ""),
         letter.dag_name,
         local_time(letter.failed),
-        str(letter.attempt),
+        str(letter.attempt or ""),
         _parent(letter),
         _first_line(f"{letter.error_type}: {letter.error_message}"),
     ]
@@ -185,8 +185,10 @@ def _show(opened: OpenedLetter) -> None:
         say(f"Label:    {indented(letter.label)}")
     if letter.parent_run:
         say(f"Child of: {_parent(letter)}")
-    say(f"Failed:   {local_time(letter.failed)}, attempt {letter.attempt}")
-    say(f"Worker:   {letter.worker}")
+    attempt = f", attempt {letter.attempt}" if letter.attempt else ""  # a mapped task makes none
+    say(f"Failed:   {local_time(letter.failed)}{attempt}")
+    if letter.worker:
+        say(f"Worker:   {letter.worker}")
     for name, value in opened.params.items():
         say(indented(f"Param:    {name} = {cut(repr(plain(value)), LONGEST_PARAM)}"))
     if opened.damaged:

@@ -95,6 +95,15 @@ def test_dead_letters_show_labels(client: Client, run: RunHandle) -> None:
     assert "store[2] (file c)" in text
 
 
+def test_a_mapped_task_that_failed_has_no_attempt(client: Client, run: RunHandle) -> None:
+    """It was shown as "attempt 0"."""
+    write(run, {0: f"{OVER},!str", 1: "F0,,0,,30,"}, errors={1: "over a str"})
+    text = printed(client, "dead", "show", "r1", "parse")
+    assert "Error:    ValueError: over a str" in text
+    assert "attempt" not in text
+    assert "Worker:" not in text
+
+
 def test_lines_of_items_are_shown_with_labels(client: Client, run: RunHandle) -> None:
     with run.shard.store() as at:
         logs = LogStore(at.link, at.keys.namespace)

@@ -80,7 +80,8 @@ def test_the_error_of_a_run_names_the_item_and_a_retry_runs_it_again(running: Sy
         with pytest.raises(TaskExecutionError) as caught:
             run.wait_results(30)
         assert (caught.value.task_name, caught.value.label) == ("check[1]", "number 1")
-        assert "since 'check[1] (number 1)' failed: ValueError: bad number 1" in run.explain("check").sentence
+        says = "since 'check[1] (number 1)' failed: ValueError: bad number 1"
+        assert says in run.explain("check").sentence
         assert run.retry().tasks == ("check[1]",)
         assert run.wait(30) is RunState.FAILED
         history = run.history("check[1]")
