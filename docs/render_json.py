@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from importlib import import_module
 from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
-from flowkit.cli import documents
-from flowkit.cli.documents.document import Document
+from flowkit.client import documents
+from flowkit.client.documents.document import Document
 
 _NAMES = {
     str: "text", int: "integer", float: "number", bool: "true or false", object: "any value",

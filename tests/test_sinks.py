@@ -27,7 +27,7 @@ KNOWN = {
     "flowkit/cli/output.py:note:click.echo": ESCAPED,
     "flowkit/cli/output.py:say_indented:click.echo": ESCAPED,
     "flowkit/cli/output.py:fail:click.echo": ESCAPED,
-    "flowkit/cli/documents/document.py:_print:click.echo": "JSON in ASCII",
+    "flowkit/cli/print_json.py:_print:click.echo": "JSON in ASCII",
     "flowkit/cli/output.py:print_table:click.echo": ESCAPED,
     "flowkit/cli/output.py:_print_rich:console.print": "cells are escaped, and no markup is read",
     "flowkit/daemon/health.py:main:print": ESCAPED,

@@ -191,9 +191,9 @@ def report_resumed(
     ctx: click.Context, handle: RunHandle, timeout: float | None, *, wait: bool, as_json: bool
 ) -> None:
     """Print that a run was resumed. ``wait``: wait for its end instead, and exit."""
-    from .documents.document import print_document
-    from .documents.runs import Changed
+    from ..client.documents.runs import Changed
     from .output import say
+    from .print_json import print_document
 
     note_missing_daemons(handle)
     if wait:

@@ -29,9 +29,9 @@ def cancel(
     **options: Any,
 ) -> None:
     """Cancel a run: no further task starts, and running tasks are ended."""
-    from .documents.document import print_document
-    from .documents.runs import Changed
+    from ..client.documents.runs import Changed
     from .output import say
+    from .print_json import print_document
     from .results import headline
 
     refuse_timeout_alone(timeout, wait=wait)

@@ -53,9 +53,10 @@ def ls(
 
     Items of a mapped task are one line.
     """
-    from .documents.document import damaged_entries, print_document
-    from .documents.system import LetterEntry, Letters
+    from ..client.documents.document import damaged_entries
+    from ..client.documents.system import LetterEntry, Letters
     from .output import note, note_more, print_damaged, print_table
+    from .print_json import print_document
 
     letters = connect(ctx, options).dead_letters(dag, since, limit, fold=not items)
     if as_json:
@@ -81,9 +82,9 @@ def ls(
 @click.pass_context
 def show(ctx: click.Context, /, run_id: str, task: str, as_json: bool, **options: Any) -> None:
     """Show the details of one TASK of RUN that failed for good."""
+    from ..client.documents.system import Letter
     from ..client.run_names import find_run
-    from .documents.document import print_document
-    from .documents.system import Letter
+    from .print_json import print_document
 
     client = connect(ctx, options)
     opened = client.dead_letter(find_run(client, run_id).run_id, task)
@@ -153,7 +154,7 @@ def _parent(letter: DeadLetter) -> str:
 
 def _fields(letter: DeadLetter) -> dict[str, Any]:
     """Return the fields of ``LetterEntry``."""
-    from .output import utc
+    from ..client.documents.stamps import utc
 
     return {
         "run_id": letter.run_id,
@@ -173,8 +174,8 @@ def _fields(letter: DeadLetter) -> dict[str, Any]:
 
 
 def _show(opened: OpenedLetter) -> None:
+    from ..codec.plain import plain
     from .output import cut, indented, local_time, note, say, say_indented
-    from .plain import plain
     from .results import hint_after
 
     letter = opened.letter

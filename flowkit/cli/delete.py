@@ -40,9 +40,9 @@ def delete(
     A run that is not over is refused: stop it first, with 'flowkit cancel RUN --wait'. A run that
     does not exist is not an error, so the command can be repeated.
     """
-    from .documents.document import print_document
-    from .documents.runs import Deleted, DeletedRun
+    from ..client.documents.runs import Deleted, DeletedRun
     from .output import fail
+    from .print_json import print_document
 
     _confirm(run_ids, yes=yes)
     client = connect(ctx, options)

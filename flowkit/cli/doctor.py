@@ -77,8 +77,8 @@ def _row(item: Finding, *, with_shard: bool) -> list[str]:
 
 
 def _print_json(findings: list[Finding], health: str) -> None:
-    from .documents.doctor import Doctor, FindingEntry
-    from .documents.document import print_document
+    from ..client.documents.doctor import Doctor, FindingEntry
+    from .print_json import print_document
 
     entries = [
         FindingEntry(

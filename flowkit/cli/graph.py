@@ -100,8 +100,8 @@ def _draw(drawn: DAG | RunStatus, form: str, output: Path | None, *, as_json: bo
     if not as_json:
         _put(_DRAWINGS[form](drawn), output)
         return
-    from .documents.document import print_document
-    from .documents.graph import graph_of
+    from ..client.documents.graph import graph_of
+    from .print_json import print_document
 
     print_document(graph_of(drawn.picture(), getattr(drawn, "run_id", None)))
 

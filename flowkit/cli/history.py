@@ -12,8 +12,8 @@ from .connect import connect_to_run
 from .inputs import complete_task, json_option, limit_option, run_argument, since_option
 
 if TYPE_CHECKING:
+    from ..client.documents.history import HistoryEntry
     from ..client.history import HistoryEvent
-    from .documents.history import HistoryEntry
 
 _TROUBLE = frozenset({"failed", "retry", "put_off", "died", "suspect", "lost", "released"})
 
@@ -71,8 +71,8 @@ def _show(events: Sequence[HistoryEvent], earlier: int) -> None:
 
 
 def _print_json(run_id: str, events: Sequence[HistoryEvent], matching: int) -> None:
-    from .documents.document import print_document
-    from .documents.history import History
+    from ..client.documents.history import History
+    from .print_json import print_document
 
     items = [_entry(event) for event in events]
     more = matching > len(items)
@@ -80,8 +80,8 @@ def _print_json(run_id: str, events: Sequence[HistoryEvent], matching: int) -> N
 
 
 def _entry(event: HistoryEvent) -> HistoryEntry:
-    from .documents.history import HistoryEntry
-    from .output import utc
+    from ..client.documents.history import HistoryEntry
+    from ..client.documents.stamps import utc
 
     return HistoryEntry(
         at=utc(event.at),

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 def purge_left_behind(settings: Settings, *, dry_run: bool, yes: bool, as_json: bool) -> None:
     """Show what killed commands have left, ask, and delete it. Raises StoreError."""
+    from ..client.documents.purge import LeftBehind
     from ..embedded.left_behind import dead_folders, delete_folder
-    from .documents.document import print_document
-    from .documents.purge import LeftBehind
+    from .print_json import print_document
 
     folders, namespaces = dead_folders(), _namespaces(settings)
     if not as_json:

@@ -13,7 +13,6 @@ from .inputs import json_option, limit_option, since_option
 
 if TYPE_CHECKING:
     from ..core.run_record import RunRecord
-    from .documents.runs import RunEntry
 
 _STATES = [state.value for state in RunState]
 
@@ -41,15 +40,14 @@ def ls(
 
     With --state or --dag, only the newest 100,000 runs of each shard are searched.
     """
-    from .documents.document import damaged_entries, print_document
-    from .documents.runs import Runs
+    from ..client.documents.make_runs import runs_document
     from .output import note, note_more, print_damaged, print_table
+    from .print_json import print_document
 
     children = options.pop("children")
     runs = connect(ctx, options).runs(limit, state, dag=dag, since=since, children=children)
     if as_json:
-        items, damaged = list(map(_entry, runs)), damaged_entries(runs.damaged)
-        print_document(Runs(items=items, damaged=damaged, matching=runs.total, more=runs.more))
+        print_document(runs_document(runs))
     elif runs or runs.damaged:
         columns = ["RUN", "DAG", "STATE", "SUBMITTED", "DURATION", "TASKS"]
         print_table(columns, [_run_row(run) for run in runs])
@@ -66,26 +64,7 @@ def ls(
 
 def _run_row(run: RunRecord) -> list[str]:
     from .output import local_time, seconds
-    from .results import duration_of
 
-    submitted, length = local_time(run.submitted_ms / 1000), seconds(duration_of(run))
+    submitted, length = local_time(run.submitted_ms / 1000), seconds(run.duration)
     state = "stopping" if run.stopping else run.state.value
     return [run.run, run.dag_name, state, submitted, length, str(run.total)]
-
-
-def _entry(run: RunRecord) -> RunEntry:
-    from .documents.runs import RunEntry
-    from .output import utc
-    from .results import duration_of
-
-    return RunEntry(
-        run_id=run.run,
-        dag=run.dag_name,
-        state=run.state.value,
-        stopping=run.stopping,
-        submitted=utc(run.submitted_ms / 1000),
-        duration=duration_of(run),
-        total=run.total,
-        counts=run.counts,
-        parent=None if run.parent is None else run.parent.run,
-    )

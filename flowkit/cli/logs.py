@@ -96,9 +96,9 @@ def _head(line: LogLine, *, show_task: bool) -> str:
 
 
 def _print_documents(run_id: str, lines: Iterable[LogLine]) -> None:
-    from .documents.document import print_document_line
-    from .documents.logs import LogLineDocument
-    from .output import utc
+    from ..client.documents.logs import LogLineDocument
+    from ..client.documents.stamps import utc
+    from .print_json import print_document_line
 
     for line in lines:
         print_document_line(

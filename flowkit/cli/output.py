@@ -145,11 +145,6 @@ def seconds(length: float | None) -> str:
     return f"{hours} h {minutes:02} min" if hours else f"{minutes} min {rest:02} s"
 
 
-def rounded(length: float | None) -> float | None:
-    """Return a duration for ``--json``: seconds, rounded to the millisecond."""
-    return None if length is None else round(length, 3)
-
-
 def local_time(stamp: float) -> str:
     """Return a time (seconds since 1970) for display in local time, "?" if it is out of range.
 
@@ -159,16 +154,6 @@ def local_time(stamp: float) -> str:
         return dt.datetime.fromtimestamp(stamp).strftime("%Y-%m-%d %H:%M:%S")
     except (ValueError, OverflowError, OSError):
         return "?"
-
-
-def utc(stamp: float | None) -> str | None:
-    """Return a time (seconds since 1970) for ``--json``: ISO 8601 in UTC. None for None and for a
-    time out of range.
-    """
-    try:
-        return None if stamp is None else dt.datetime.fromtimestamp(stamp, dt.UTC).isoformat()
-    except (ValueError, OverflowError, OSError):
-        return None
 
 
 def size(number: int | None) -> str:

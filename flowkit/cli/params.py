@@ -11,8 +11,8 @@ from .inputs import dag_argument, json_option, limit_option, params_options, rea
 from .loading import describe
 
 if TYPE_CHECKING:
+    from ..client.documents.system import ParamEntry
     from ..parameters.parameter import Parameter
-    from .documents.system import ParamEntry
 
 _WIDEST = 60
 _HEADERS = ("NAME", "TYPE", "DEFAULT", "TAKEN BY", "DESCRIPTION")
@@ -30,9 +30,9 @@ def params(spec: str, task: str | None, limit: int, as_json: bool, **options: An
     No task runs, and no Redis is needed. For a factory (FILE:FUNCTION), its parameters come first,
     and -p gives the values that it needs to make the DAG.
     """
-    from .documents.document import print_document
-    from .documents.system import Params
+    from ..client.documents.system import Params
     from .output import note, note_more, print_table, say
+    from .print_json import print_document
 
     described = describe(spec, read_params(options))
     own = list(described.own) if task is None else []
@@ -73,7 +73,7 @@ def rows_of(parameters: Iterable[Parameter], taker: str = "") -> list[Sequence[s
 
 def documents(parameters: Iterable[Parameter]) -> list[ParamEntry]:
     """Return the parameters for ``--json``. Type and default are text, as Python writes them."""
-    from .documents.system import ParamEntry
+    from ..client.documents.system import ParamEntry
 
     return [
         ParamEntry(

@@ -150,9 +150,9 @@ def _runs(number: int) -> str:
 
 
 def _print_plan(plan: Purge, deleted: int, *, dry_run: bool) -> None:
-    from .documents.document import print_document
-    from .documents.purge import PurgeDocument, PurgedRun
-    from .output import utc
+    from ..client.documents.purge import PurgeDocument, PurgedRun
+    from ..client.documents.stamps import utc
+    from .print_json import print_document
 
     items = [
         PurgedRun(

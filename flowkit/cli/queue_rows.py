@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ..client.documents.queues import QueueEntry, UnservedEntry
+from ..client.documents.stamps import rounded, utc
 from ..core.queue_info import QueueInfo, queue_problem
-from .documents.queues import QueueEntry, UnservedEntry
-from .output import rounded, seconds, utc
+from .output import seconds
 
 COLUMNS = ["QUEUE", "WAITING", "OLDEST", "PER MINUTE", "MEAN", "WORKERS", "BUSY", "DELAYED"]
 

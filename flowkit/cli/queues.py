@@ -85,8 +85,9 @@ def _print_json(
     *,
     cut_short: bool,
 ) -> None:
-    from .documents.document import damaged_entries, print_document
-    from .documents.queues import Queues
+    from ..client.documents.document import damaged_entries
+    from ..client.documents.queues import Queues
+    from .print_json import print_document
     from .queue_rows import queue_entry
 
     print_document(

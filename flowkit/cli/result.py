@@ -51,8 +51,8 @@ def result(
 
 
 def _show_task(handle: RunHandle, task: str, *, as_json: bool) -> None:
-    from .documents.document import print_value
     from .output import say
+    from .print_json import print_value
     from .results import result_of
 
     value = result_of(handle, task)
@@ -70,9 +70,9 @@ def _pretty(value: object) -> str:
 
 
 def _show_all(handle: RunHandle, *, as_json: bool) -> ExitCode:
-    from .documents.document import print_document
-    from .documents.runs import Results
+    from ..client.documents.runs import Results
     from .output import note
+    from .print_json import print_document
     from .results import headline, results_of, show_error, show_results
 
     record = handle.record()

@@ -6,6 +6,8 @@ import shutil
 import sys
 
 from ..basics.counted import counted
+from ..client.documents.document import ErrorDocument
+from ..client.documents.runs import RunEnd
 from ..client.run_handle import RunHandle
 from ..codec.describe import describe
 from ..codec.packing import BrokenValue
@@ -13,9 +15,8 @@ from ..core.run_record import RunRecord
 from ..core.states import RunState, TaskState
 from ..exceptions import FlowkitError, StoreError, TaskExecutionError, UntrustedValue, WaitTimeout
 from .display import Display, summary
-from .documents.document import ErrorDocument, print_document
-from .documents.runs import RunEnd
 from .output import fail, note, print_table, say_indented, seconds
+from .print_json import print_document
 
 MOST_TASKS = 25
 MOST_ITEMS = 21  # of a mapped task, whose results are read for its row: one more than is shown
@@ -27,16 +28,9 @@ HINT_UNTRUSTED = (
 )
 
 
-def duration_of(record: RunRecord) -> float | None:
-    """Return the seconds from submission to the end, None for a run that is not over."""
-    if record.finished_ms is None:
-        return None
-    return (record.finished_ms - record.submitted_ms) / 1000
-
-
 def headline(record: RunRecord) -> str:
     """Return the state of the run in one sentence."""
-    length = duration_of(record)
+    length = record.duration
     after = f" after {seconds(length)}" if length is not None else ""
     verb = "is running" if record.state is RunState.RUNNING else record.state.value
     if record.state is RunState.CANCELLED:
@@ -167,7 +161,7 @@ def document(handle: RunHandle, record: RunRecord, error: FlowkitError | None = 
         run_id=record.run,
         dag=record.dag_name,
         state=record.state.value,
-        duration=duration_of(record),
+        duration=record.duration,
         counts=record.counts,
         results=results_of(handle),
         error=None if shown is None else error_document(shown),

@@ -40,9 +40,9 @@ def retry(
     its failed tasks; tasks that succeeded keep their results. This also restarts failed
     at-most-once tasks: check first whether their work was done.
     """
-    from .documents.document import print_document
-    from .documents.runs import Retry
+    from ..client.documents.runs import Retry
     from .output import say
+    from .print_json import print_document
 
     refuse_timeout_alone(timeout, wait=wait)
     handle = connect_to_run(ctx, options, run_id, waits=wait, timeout=timeout)

@@ -98,8 +98,8 @@ def status(
     **options: Any,
 ) -> None:
     """Show the state of a run and its tasks, failed ones first, and what the run waits for."""
-    from .documents.document import print_document
     from .output import note
+    from .print_json import print_document
     from .status_document import status_document
 
     words = ("states", "patterns", "limit", "items")

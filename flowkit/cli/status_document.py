@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from ..client.documents.runs import ChildEntry, ProgressEntry, Status, TaskEntry
+from ..client.documents.stamps import rounded, utc
 from ..client.status import RunStatus, TaskStatus
 from ..core.task_progress import TaskProgress
-from .documents.runs import ChildEntry, ProgressEntry, Status, TaskEntry
-from .output import rounded, utc
 
 
 def status_document(

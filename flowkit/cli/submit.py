@@ -61,9 +61,9 @@ def submit(
     **options: Any,
 ) -> None:
     """Submit a run to a running system, and print its id."""
-    from .documents.document import print_document
-    from .documents.runs import Submitted
+    from ..client.documents.runs import Submitted
     from .output import note, say
+    from .print_json import print_document
 
     refuse_timeout_alone(timeout, wait=wait)
     given = read_params(options)

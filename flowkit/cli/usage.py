@@ -66,8 +66,9 @@ def _row(entry: DAGUsage) -> list[str]:
 def _print_json(
     usages: Sequence[DAGUsage], damaged: Sequence[tuple[str, str]], *, cut_short: bool
 ) -> None:
-    from .documents.document import damaged_entries, print_document
-    from .documents.system import Usage, UsageEntry
+    from ..client.documents.document import damaged_entries
+    from ..client.documents.system import Usage, UsageEntry
+    from .print_json import print_document
 
     entries = [
         UsageEntry(

@@ -12,9 +12,9 @@ from .connect import connect_to_run
 from .inputs import complete_task, json_option, run_argument
 
 if TYPE_CHECKING:
+    from ..client.documents.why import CauseEntry, FailureEntry
     from ..core.endings import Failure
     from ..core.explain import CauseGroup, Explanation
-    from .documents.why import CauseEntry, FailureEntry
 
 
 @click.command()
@@ -70,8 +70,8 @@ def _show_group(group: CauseGroup, printed: str) -> None:
 
 
 def _print_json(explanation: Explanation) -> None:
-    from .documents.document import print_document
-    from .documents.why import Why
+    from ..client.documents.why import Why
+    from .print_json import print_document
 
     failure = explanation.failure
     print_document(
@@ -91,8 +91,8 @@ def _print_json(explanation: Explanation) -> None:
 
 
 def _cause_entry(group: CauseGroup) -> CauseEntry:
-    from .documents.why import CauseEntry
-    from .output import utc
+    from ..client.documents.stamps import utc
+    from ..client.documents.why import CauseEntry
 
     return CauseEntry(
         cause=group.cause,
@@ -111,8 +111,8 @@ def _cause_entry(group: CauseGroup) -> CauseEntry:
 
 
 def _failure_entry(failure: Failure) -> FailureEntry:
-    from .documents.why import FailureEntry
-    from .output import utc
+    from ..client.documents.stamps import utc
+    from ..client.documents.why import FailureEntry
 
     return FailureEntry(
         task=failure.task,

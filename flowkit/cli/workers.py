@@ -12,10 +12,10 @@ from .connect import connect
 from .inputs import json_option, limit_option
 
 if TYPE_CHECKING:
+    from ..client.documents.document import Damaged
+    from ..client.documents.system import WorkerEntry, Workers
     from ..client.shard import ShardConnection
     from ..core.worker_info import WorkerInfo
-    from .documents.document import Damaged
-    from .documents.system import WorkerEntry, Workers
 
 _COLUMNS = (
     "WORKER", "SHARD", "HOST", "PID", "APP", "QUEUES", "PROCESSES", "APP_VERSION", "VERSION",
@@ -32,8 +32,8 @@ _COLUMNS = (
 @click.pass_context
 def workers(ctx: click.Context, /, limit: int, as_json: bool, **options: Any) -> None:
     """List live workers, and report shards without a leading scheduler."""
-    from .documents.document import print_document
-    from .documents.system import Workers
+    from ..client.documents.system import Workers
+    from .print_json import print_document
 
     wanted = {name: options.pop(name) for name in ("queue", "host", "app")}
     shards = connect(ctx, options).shards
@@ -60,7 +60,7 @@ def _entries(
     shards: Sequence[ShardConnection], wanted: Mapping[str, str | None]
 ) -> tuple[list[WorkerEntry], list[Damaged]]:
     """Return the live workers that are wanted, and those that cannot be read."""
-    from .documents.document import Damaged
+    from ..client.documents.document import Damaged
 
     entries: list[WorkerEntry] = []
     damaged: list[Damaged] = []
@@ -109,7 +109,7 @@ def _row(entry: WorkerEntry, *, with_shard: bool) -> list[str]:
 
 
 def _entry(info: WorkerInfo, shard: str | None) -> WorkerEntry:
-    from .documents.system import WorkerEntry
+    from ..client.documents.system import WorkerEntry
 
     return WorkerEntry(
         worker=info.worker,

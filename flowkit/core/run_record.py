@@ -48,6 +48,11 @@ class RunRecord:
         """Whether the run is running and was told to stop."""
         return self.stop is not None and self.state is RunState.RUNNING
 
+    @property
+    def duration(self) -> float | None:
+        """Seconds from the submission to the end, None for a run that is not over."""
+        return None if self.finished_ms is None else (self.finished_ms - self.submitted_ms) / 1000
+
 
 class RunProgress(NamedTuple):
     """The fields of a run that change until it is over."""

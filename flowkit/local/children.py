@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from queue import SimpleQueue
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..clock import SYSTEM_CLOCK, Clock
 from ..core.called_run import MOST_DEPTH
@@ -20,67 +20,11 @@ from ..definition.calls import Call, too_deep
 from ..execution.child_failure import child_failed, child_not_succeeded
 from ..execution.child_ids import child_run_id
 from ..logging.output import described
+from .member import Member
 from .outcome import LocalOutcome
 
-
-class Member(Protocol):
-    """A run of the family: a ``Runner``."""
-
-    depth: int
-    in_flight: int
-
-    @property
-    def run_id(self) -> str:
-        """Its id."""
-
-    @property
-    def dag_name(self) -> str:
-        """The name of its DAG."""
-
-    @property
-    def outcome(self) -> RunState | None:
-        """How it is ending."""
-
-    @property
-    def finished(self) -> bool:
-        """Whether it has ended."""
-
-    @property
-    def has_timers(self) -> bool:
-        """Whether it waits for a time."""
-
-    @property
-    def due(self) -> float | None:
-        """When its first retry is due, by the clock of the run."""
-
-    def patience(self, end: float | None, *, idle: bool) -> float | None:
-        """Return the seconds until a timer is due; see ``Timers.patience``."""
-
-    def name_of(self, task: int) -> str:
-        """Return the name of a task."""
-
-    def failed_task(self) -> str:
-        """Return the name of the task that made it fail."""
-
-    def start(self) -> None:
-        """Begin."""
-
-    def proceed(self, outcomes: list[LocalOutcome]) -> None:
-        """Take outcomes and due timers."""
-
-    def results(self) -> dict[str, Any]:
-        """Return its results, or raise its failure, when it has ended."""
-
-    def cancel(self) -> None:
-        """Stop it."""
-
-    def close(self) -> None:
-        """Let no attempt begin."""
-
-    def verdict(
-        self, task: int, attempt: int, error: BaseException, *, retry: bool
-    ) -> LocalOutcome:
-        """Return the outcome of an attempt that failed."""
+if TYPE_CHECKING:
+    from .call_records import CallRecording
 
 
 @dataclass(eq=False, slots=True)
@@ -93,6 +37,7 @@ class _Group:
     is_list: bool
     values: list[Any]
     open: int
+    recording: CallRecording | None
     children: list[_Child] = field(default_factory=list)
     error: BaseException | None = None
 
@@ -127,17 +72,27 @@ class ChildQueue(SimpleQueue[Any]):
             self._first.put(News(self.child, item))
 
 
-Make = Callable[[str, Call, int, ChildQueue], Member]
+class Place(NamedTuple):
+    """A run that was called, among others. ``position``: of the call in the attempt."""
+
+    run_id: str
+    depth: int
+    position: int
+    recording: CallRecording | None
+
+
+Make = Callable[[Call, Place, ChildQueue], Member]
 
 
 class Family:
     """All runs that were called, directly or not, by tasks of the first run."""
 
     def __init__(self, queue: SimpleQueue[Any], clock: Clock, make: Make) -> None:
-        """``queue``: the outcomes of the first run. ``make``: makes a run from id, call, depth."""
+        """``queue``: the outcomes of the first run. ``make``: makes a run that was called."""
         self._queue, self._clock, self._make = queue, clock, make
         self._groups: dict[tuple[Member, int], _Group] = {}
         self._active: dict[_Child, None] = {}
+        self._succeeded: dict[tuple[Member, int], _Group] = {}  # until they are recorded
 
     def call(self, parent: Member, task: int, attempt: int, value: object) -> None:
         """Start the runs that an attempt has called."""
@@ -145,15 +100,18 @@ class Family:
         try:
             if parent.depth >= MOST_DEPTH:
                 raise too_deep(parent.name_of(task))
-            made = [
-                self._made(parent, (task, attempt), position, call)
-                for position, call in enumerate(calls)
-            ]
+            recording = parent.recording_of_calls(task, attempt)
+            made = []
+            for position, call in enumerate(calls):
+                run_id = child_run_id(parent.run_id, "", (task, attempt), position)
+                queue = ChildQueue(self._queue)
+                place = Place(run_id, parent.depth + 1, position, recording)
+                made.append((self._make(call, place, queue), queue))
         except Exception as error:  # one of them cannot be started; a retry would not help
             self._queue.put(_Delivery(parent, parent.verdict(task, attempt, error, retry=False)))
             return
         values: list[Any] = [None] * len(made)
-        group = _Group(parent, task, attempt, value is calls, values, len(made))
+        group = _Group(parent, task, attempt, value is calls, values, len(made), recording)
         self._groups[parent, task] = group
         for position, ((run, queue), call) in enumerate(zip(made, calls, strict=True)):
             child = _Child(run, group, position, call.result)
@@ -163,13 +121,6 @@ class Family:
             run.start()
             self._queue.put(News(child, None))  # it may have ended at once
 
-    def _made(
-        self, parent: Member, attempt: tuple[int, int], position: int, call: Call
-    ) -> tuple[Member, ChildQueue]:
-        queue = ChildQueue(self._queue)
-        run_id = child_run_id(parent.run_id, "", attempt, position)
-        return self._make(run_id, call, parent.depth + 1, queue), queue
-
     def cancel(self, parent: Member, tasks: Iterable[int]) -> None:
         """Stop the runs that these tasks wait for; the tasks end with them."""
         for task in tasks:
@@ -178,6 +129,13 @@ class Family:
                 if not child.over:
                     child.run.cancel()
                     self._queue.put(News(child, None))
+
+    def recorded(self, parent: Member, outcomes: Iterable[LocalOutcome]) -> None:
+        """Note that outcomes of a run are recorded: those of the runs below are not needed then."""
+        for outcome in outcomes if self._succeeded else ():
+            group = self._succeeded.pop((parent, outcome.task), None)
+            if group is not None and group.recording and outcome.state is TaskState.SUCCEEDED:
+                group.recording.forget(child.run for child in group.children)
 
     def close(self) -> None:
         """Let no attempt of these runs begin any more."""
@@ -245,6 +203,8 @@ class Family:
         if group.open:
             return []
         del self._groups[group.parent, group.task]
+        if group.error is None and group.recording is not None:
+            self._succeeded[group.parent, group.task] = group
         return [_Delivery(group.parent, _outcome_of(group))]
 
 

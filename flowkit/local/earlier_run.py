@@ -14,7 +14,7 @@ from ..core.states import TaskState
 from ..definition.indexing import IndexedDAG
 from ..execution.elements import elements_of
 
-STARTED, DROPPED, EXPANDED = "started", "dropped", "expanded"
+STARTED, DROPPED, EXPANDED, CALLED = "started", "dropped", "expanded", "called"
 
 
 class Recorded(NamedTuple):
@@ -64,7 +64,8 @@ class EarlierRun:
 
     ``reused``: by the number of the task or item; a mapped task is among them if all its items are,
     without their results. ``expanded``: the mapped tasks whose items still
-    exist. ``unfinished``: the at-most-once tasks that were started and have no result.
+    exist. ``unfinished``: the at-most-once tasks that were started and have no result. ``called``:
+    the attempts whose runs continue, by the number of their task or item (call_records.py).
     """
 
     def __init__(
@@ -78,6 +79,7 @@ class EarlierRun:
         self.reused: dict[int, Reused] = {}
         self.expanded: dict[int, Expanded] = {}
         self.unfinished: set[int] = set()
+        self.called: dict[int, str] = {}
         self._records, self._indexed = records, indexed
         self._graph, self._numbering = indexed.graph, indexed.numbering
         self._rerun, self._held = rerun, frozenset(held)
@@ -100,6 +102,14 @@ class EarlierRun:
                 self._done.add(task)
         if self._dropped:
             self._remake_needed(order)
+            self.called = {at: calls for at, calls in self.called.items() if self._continues(at)}
+
+    def _continues(self, number: int) -> bool:
+        """Return whether all results upstream of a task or an item are reused."""
+        task, index = self._numbering.split(number)
+        itemwise = self._itemwise(task) if task != number else ()
+        whole = [up for up in self._graph.upstream(task) if up not in itemwise]
+        return self._done.issuperset(whole) and self._follows(itemwise, index)
 
     def entry_of(self, task: int) -> tuple[Recorded | None, Expanded | None]:
         """Return the entry of a mapped task, and what it says of items, None if nothing."""
@@ -186,6 +196,9 @@ class EarlierRun:
         if record.about.get("dropped_inputs") == record.inputs:
             self._dropped.add(number)
             return self._succeeded(number, None, record)
+        calls = record.about.get("calls")
+        if record.about.get("called_inputs") == record.inputs and type(calls) is str:
+            self.called[number] = calls
         if record.about.get("inputs") != record.inputs:
             return None
         value = self._records.value_of(record)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from queue import SimpleQueue
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ..clock import Clock
 from ..core.commands import Command
@@ -17,8 +17,12 @@ from .hooks import LocalHooks
 from .outcome import LocalOutcome
 from .run_context import RunContext
 from .run_events import RunEvents
+from .storage import ResultStore
 from .timers import Timers
 from .verdicts import outcome_of_error
+
+if TYPE_CHECKING:
+    from .call_records import CallRecording
 
 
 class Lane(Protocol):
@@ -53,6 +57,7 @@ class FamilyMember:
     _clock: Clock
     _hooks: LocalHooks
     _results: list[Any]
+    _store: ResultStore | None
 
     def _obey(self, commands: Iterable[Command]) -> None:
         raise NotImplementedError
@@ -119,6 +124,15 @@ class FamilyMember:
         if self.family is None:
             self.family = self._context.new_family(self._lane.outcomes)
         self.family.call(self, index, attempt, value)
+
+    def recording_of_calls(self, task: int, attempt: int) -> CallRecording | None:
+        """Record that an attempt calls runs. Return what these record, None for nothing."""
+        return None if self._store is None else self._store.called(task, attempt)
+
+    def forget(self) -> None:
+        """Delete all that the run has recorded."""
+        if self._store is not None:
+            self._store.forget()
 
     def results(self) -> dict[str, Any]:
         """Return the results of the run, which has ended, or raise its first failure."""

@@ -15,6 +15,7 @@ from ..definition.indexing import IndexedDAG
 from ..definition.task import Task
 from ..state.store import StateStore
 from .cache import LocalCache
+from .call_records import CalledBy, CallRecording
 from .earlier_run import Reused
 from .numbered import Numbered
 from .outcome import LocalOutcome
@@ -37,15 +38,26 @@ class RunPersistence:
         params: Mapping[str, Any],
         recording: Recording | None,
         events: RunEvents,
+        called_by: CalledBy | None = None,
     ) -> None:
-        """Raises TypeError for an invalid store, TaskNotFoundError for an unknown task."""
+        """``called_by``: of a run that a task has called.
+
+        Raises TypeError for an invalid store, TaskNotFoundError for an unknown task.
+        """
         self._indexed, self._events = indexed, events
         state: StateStore | None = None
         self._recorder: Recorder | None = None
         if recording is not None:
             state, resume, from_task = recording
             self._recorder = Recorder(
-                state, dag_name, indexed, numbered, params, resume=resume, from_task=from_task
+                state,
+                dag_name,
+                indexed,
+                numbered,
+                params,
+                resume=resume,
+                from_task=from_task,
+                called_by=called_by,
             )
         self.cache: LocalCache | None = None
         if any(task.cache_ttl is not None for task in indexed.tasks):
@@ -79,6 +91,15 @@ class RunPersistence:
         """Record how many items a mapped task has."""
         if self._recorder is not None:
             self._recorder.expanded(task, length)
+
+    def called(self, task: int, attempt: int) -> CallRecording | None:
+        """Record that an attempt calls runs. Return what these record, None for nothing."""
+        return None if self._recorder is None else self._recorder.called(task, attempt)
+
+    def forget(self) -> None:
+        """Delete all that the run has recorded."""
+        if self._recorder is not None:
+            self._recorder.forget()
 
     def drop(self, command: DropResults) -> None:
         """Delete the stored results of these tasks. Cached ones stay, for other runs."""

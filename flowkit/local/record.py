@@ -24,6 +24,7 @@ These rules keep a resumed run from mixing old and new results:
     entries of the items do. They are reused only together with the list that they belong to: if
     what the task is mapped over runs again, there are new items, and the old entries are deleted.
     Of the items that are there, only those run again that have no result.
+10. Runs that tasks call are recorded too, until the result of the task is (call_records.py).
 
 Code is not compared: after a change, run without ``resume``. Only one run of a DAG may use a store
 at a time.
@@ -43,7 +44,8 @@ from ..exceptions import WorkerLost
 from ..execution.elements import elements_of
 from ..state.store import StateStore, batch_of
 from ..state.task_cache import check_store
-from .earlier_run import DROPPED, EXPANDED, STARTED, EarlierRun, Expanded, Reused
+from .call_records import CalledBy, CallRecording
+from .earlier_run import CALLED, DROPPED, EXPANDED, STARTED, EarlierRun, Expanded, Reused
 from .numbered import Numbered
 from .outcome import LocalOutcome
 from .records import Records
@@ -68,12 +70,16 @@ class Recorder:
         *,
         resume: bool,
         from_task: object = None,
+        called_by: CalledBy | None = None,
     ) -> None:
-        """Raises TypeError for an invalid store, TaskNotFoundError for an unknown task."""
+        """``called_by``: of a run that a task has called.
+
+        Raises TypeError for an invalid store, TaskNotFoundError for an unknown task.
+        """
         self._state = check_store("run(state=…)", state)
         self._dag_name, self._indexed, self._numbered = dag_name, indexed, numbered
         self._graph = indexed.graph
-        self._records = Records(self._state, dag_name, numbered, indexed.graph, params)
+        self._records = Records(self._state, dag_name, numbered, indexed.graph, params, called_by)
         self._resume = resume
         named = numbers_of(from_task, indexed.graph.names, f"DAG {dag_name!r}")
         once = (at for at, task in enumerate(indexed.tasks) if task.policy.at_most_once)
@@ -110,7 +116,7 @@ class Recorder:
 
     def _delete(self, number: int) -> None:
         earlier = self._earlier
-        kept = number in earlier.reused or number in earlier.unfinished
+        kept = number in earlier.reused or number in earlier.unfinished or number in earlier.called
         if not kept and number not in earlier.expanded:
             self._records.delete(number)
 
@@ -147,6 +153,25 @@ class Recorder:
                 for outcome in done or outcomes
             ]
         return done
+
+    def called(self, task: int, attempt: int) -> CallRecording | None:
+        """Record that an attempt calls runs. Return what these record, None for nothing."""
+        if self._numbered.tasks[task].policy.at_most_once:
+            return None
+        earlier = self._earlier.called.pop(task, None)
+        calls = earlier or f"{self._run_id}/{attempt}"
+        about = self._about(task) | {"outcome": CALLED, "called_inputs": self._records.inputs(task)}
+        self._records.save(task, None, about | {"calls": calls})
+        return CallRecording(self._state, earlier is not None, self._records.key(task), calls)
+
+    def forget(self) -> None:
+        """Delete all that the run has recorded."""
+        for number in self._graph.order():
+            expanded = self._expanded.get(number)
+            if expanded is not None:
+                for item in self._indexed.numbering.items(number, expanded.length):
+                    self._records.delete(item)
+            self._records.delete(number)
 
     def drop(self, tasks: Sequence[int]) -> None:
         """Replace recorded results by a record that they were dropped."""

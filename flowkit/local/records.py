@@ -23,6 +23,7 @@ from ..exceptions import IllegalValue
 from ..state.entries import MISSING
 from ..state.store import StateStore
 from ..state.task_cache import read_or_missing, warn_unreadable
+from .call_records import CalledBy
 from .earlier_run import Recorded
 from .numbered import Numbered
 
@@ -39,7 +40,10 @@ class Records:
         numbered: Numbered[Task],
         graph: Graph,
         params: Mapping[str, Any],
+        called_by: CalledBy | None = None,
     ) -> None:
+        """``called_by``: of a run that a task has called."""
+        self._called_by = called_by
         self._state, self._dag_name, self._numbered = state, dag_name, numbered
         self._tasks, self._graph, self._params = numbered.tasks, graph, params
         self._digests: dict[str, str | None] = {}
@@ -50,6 +54,9 @@ class Records:
         key = self.key(index)
         about = self._about(key)
         task = self._tasks[index]
+        if self._called_by is not None:
+            is_its_own = about is not None and about.get("called_by") == self._called_by.calls
+            return Recorded(key, about or {}, self.inputs(index)) if is_its_own else None
         if about is not None and (task.name == _earlier_name(task) or _is_current(about)):
             return Recorded(key, about, self.inputs(index))
         return self._find_earlier(index)
@@ -61,7 +68,8 @@ class Records:
 
     def save(self, index: int, value: object, about: Mapping[str, object]) -> None:
         """Record a value and its metadata."""
-        self._state.set(self.key(index), value, metadata={**about, "format": FORMAT})
+        of_call = {} if self._called_by is None else {"called_by": self._called_by.calls}
+        self._state.set(self.key(index), value, metadata={**about, **of_call, "format": FORMAT})
 
     def inputs(self, index: int) -> str | None:
         """Return a digest of a task's inputs other than results, None if it has no digest.
@@ -79,11 +87,12 @@ class Records:
 
     def key(self, index: int) -> str:
         """Return the key of a task's entry."""
-        return result_key(self._dag_name, self._numbered.plain_name(index))
+        prefix = "" if self._called_by is None else self._called_by.prefix
+        return prefix + result_key(self._dag_name, self._numbered.plain_name(index))
 
     def _find_earlier(self, index: int) -> Recorded | None:
-        if self._tasks[index].map_options is not None:
-            return None  # earlier releases had no mapped tasks
+        if self._tasks[index].map_options is not None or self._called_by is not None:
+            return None  # earlier releases had no mapped tasks, and no calls
         name = _earlier_name(self._tasks[index])
         key = f"{self._dag_name}/{name}"
         if key == self.key(index):

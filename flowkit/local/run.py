@@ -26,7 +26,7 @@ from ..definition.dag import DAGDefinition
 from ..definition.run_parameters import check_params
 from ..definition.task import Task
 from .attempts import Attempts
-from .children import ChildQueue, Family
+from .children import ChildQueue, Family, Place
 from .environment import REAL_ENVIRONMENT, Environment
 from .hooks import LocalHooks
 from .items import Items, MappedGraph
@@ -39,6 +39,7 @@ from .stopper import Stopper
 
 if TYPE_CHECKING:
     from ..definition.indexing import IndexedDAG
+    from .call_records import CalledBy
     from .persistence import Recording, RunPersistence
     from .processes.pool import Processes
 
@@ -85,17 +86,22 @@ class _Makers:
     ) -> Runner:
         """Make the first run."""
         about = _about(uuid.uuid4().hex, dag, dag.indexed(), params, self._environment)
-        return self._runner(about, recording, 0, None)
+        return self._runner(about, _persistence(about, recording, None), 0, None)
 
-    def _called(self, run_id: str, call: Call, depth: int, queue: ChildQueue) -> Runner:
-        """Make a run that a task has called. Its results are not recorded."""
+    def _called(self, call: Call, place: Place, queue: ChildQueue) -> Runner:
+        """Make a run that a task has called."""
         dag: Any = call.dag
         known = self._shared.get(dag)
         indexed = dag.indexed() if known is None else known[0]
         if call.result is not None:
             wanted_here(dag.name, indexed.tasks[: indexed.own], call.result)
-        about = _about(run_id, dag, indexed, call.params, self._environment)
-        runner = self._runner(about, None, depth, queue)
+        about = _about(place.run_id, dag, indexed, call.params, self._environment)
+        recording, called_by = None, None
+        if place.recording is not None:
+            recording = (place.recording.state, place.recording.resume, None)
+            called_by = place.recording.of(place.position)
+        persistence = _persistence(about, recording, called_by)
+        runner = self._runner(about, persistence, place.depth, queue)
         runner.family = self._family
         return runner
 
@@ -112,10 +118,13 @@ class _Makers:
         return self._family
 
     def _runner(
-        self, about: _About, recording: Recording | None, depth: int, queue: ChildQueue | None
+        self,
+        about: _About,
+        persistence: RunPersistence | None,
+        depth: int,
+        queue: ChildQueue | None,
     ) -> Runner:
         dag, environment = about.dag, self._environment
-        persistence = _persistence(about, recording)
         on_retry = None if dag.hooks is None else dag.hooks.on_retry
         of_run = about.indexed, about.numbered, about.params
         hooks = LocalHooks(about.events, dag.name, *of_run, on_retry)
@@ -164,13 +173,15 @@ def _about(
     return _About(dag, indexed, numbered, given, events, environment)
 
 
-def _persistence(about: _About, recording: Recording | None) -> RunPersistence | None:
+def _persistence(
+    about: _About, recording: Recording | None, called_by: CalledBy | None
+) -> RunPersistence | None:
     if recording is None and all(task.cache_ttl is None for task in about.indexed.tasks):
         return None
     from .persistence import RunPersistence
 
     run = about.indexed, about.numbered, about.params
-    return RunPersistence(about.dag.name, *run, recording, about.events)
+    return RunPersistence(about.dag.name, *run, recording, about.events, called_by)
 
 
 def _resolver(dag: DAGDefinition, indexed: IndexedDAG) -> Run:

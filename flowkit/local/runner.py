@@ -235,7 +235,10 @@ class Runner(FamilyMember):
             return outcomes
         current = self._current
         valid = [outcome for outcome in outcomes if outcome.attempt == current[outcome.task]]
-        return self._store.record(valid)
+        recorded = self._store.record(valid)
+        if self.family is not None:
+            self.family.recorded(self, recorded)
+        return recorded
 
     def _take(self, outcome: LocalOutcome, facts: list[Fact]) -> None:
         index, attempt, state, value, duration = outcome

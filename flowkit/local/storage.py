@@ -7,11 +7,14 @@ imports their implementations (persistence.py, cache.py) if a run needs them.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from ..core.commands import DropResults, MarkTasks
 from ..core.states import TaskState
 from .outcome import LocalOutcome
+
+if TYPE_CHECKING:
+    from .call_records import CallRecording
 
 
 class CachedResult(NamedTuple):
@@ -53,6 +56,12 @@ class ResultStore(Protocol):
 
     def expanded(self, task: int, length: int) -> None:
         """Record how many items a mapped task has, before any of them starts."""
+
+    def called(self, task: int, attempt: int) -> CallRecording | None:
+        """Record that an attempt calls runs. Return what these record, None for nothing."""
+
+    def forget(self) -> None:
+        """Delete all that the run has recorded."""
 
     def drop(self, command: DropResults) -> None:
         """Delete the stored results of these tasks."""

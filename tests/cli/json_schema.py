@@ -1,7 +1,7 @@
 """Compares a JSON document with the dataclass that describes it, field by field.
 
-``flowkit/cli/documents`` is the schema. The output must have each field of it, with a value of its
-type, and no other field.
+``flowkit/client/documents`` is the schema. The output must have each field of it, with a value of
+its type, and no other field.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from importlib import import_module
 from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
-from flowkit.cli import documents
-from flowkit.cli.documents.document import Document
+from flowkit.client import documents
+from flowkit.client.documents.document import Document
 
 
 def all_documents() -> dict[str, type[Document]]:

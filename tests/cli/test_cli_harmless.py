@@ -20,10 +20,10 @@ from nasty import NASTY, forged, harmful
 from flowkit.cli import main
 from flowkit.cli.dev import _print_line
 from flowkit.cli.display import Display, LineDisplay
-from flowkit.cli.documents.document import print_value
 from flowkit.cli.live_display import LiveDisplay
 from flowkit.cli.make_display import make_display
 from flowkit.cli.output import fail, note, print_damaged, print_table, say, say_indented
+from flowkit.cli.print_json import print_value
 from flowkit.cli.results import headline, show_error
 from flowkit.core.run_record import RunRecord
 from flowkit.core.states import RunState

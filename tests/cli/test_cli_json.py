@@ -12,7 +12,7 @@ from console import Run
 from json_schema import all_documents, misfits, valid_document
 
 from flowkit import cli
-from flowkit.cli.documents.runs import Submitted
+from flowkit.client.documents.runs import Submitted
 
 # Command → its schema. Played below, or by the test named there.
 SCHEMAS = {

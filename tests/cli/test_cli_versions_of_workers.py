@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from flowkit.cli.documents.system import Workers
 from flowkit.cli.workers import _entry, _show
+from flowkit.client.documents.system import Workers
 from flowkit.core.worker_info import WorkerInfo
 
 

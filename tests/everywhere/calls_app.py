@@ -130,6 +130,27 @@ def with_first(value: int, offset: int = 0) -> dict[str, object]:
 with DAG("drawn") as drawn:
     first >> inner.as_task("sub", params=with_first, result="increase") >> increase
 plain = DAG("plain", tasks=[inner.as_task("plain sub", params={"number": 2})])
+
+
+@task
+def numbers() -> list[int]:
+    return [4, 5]
+
+
+@task
+def comes_again(number: int) -> list[int]:
+    """The second time, return the number with what this item kept."""
+    now = current_attempt()
+    return [number, now.memory] if now.times else again(0.01, memory=-number)  # type: ignore
+
+
+def with_item(number: int) -> dict[str, object]:
+    return {"number": number}
+
+
+with DAG("of items", max_workers=1) as of_items:
+    numbers >> inner.as_task("each", params=with_item, result="increase").map()
+    numbers >> comes_again.map()
 retried = DAG(
     "retried", tasks=[frail.as_task("again", params={"number": -1}, retries=1, delay=0.01)]
 )

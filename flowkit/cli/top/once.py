@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ...client.documents.stamps import rounded, utc
 from ...core.queue_info import queue_problem
-from ..output import note, print_damaged, print_table, rounded, say, utc
+from ..output import note, print_damaged, print_table, say
 from ..queue_rows import COLUMNS, by_waiting, queue_entry, queue_row
 from .rows import RUN_COLUMNS, WORKER_COLUMNS, leaderless, run_row, summary, worker_row
 
 if TYPE_CHECKING:
     from ...client.activity import SystemActivity
+    from ...client.documents.top import TopRun, TopWorker
     from ...core.run_record import RunRecord
     from ...core.worker_info import WorkerInfo
-    from ..documents.top import TopRun, TopWorker
 
 
 def print_once(activity: SystemActivity) -> None:
@@ -42,8 +43,9 @@ def print_once(activity: SystemActivity) -> None:
 
 def print_json(activity: SystemActivity) -> None:
     """Print the document ``flowkit/top/1``."""
-    from ..documents.document import damaged_entries, print_document
-    from ..documents.top import Top
+    from ...client.documents.document import damaged_entries
+    from ...client.documents.top import Top
+    from ..print_json import print_document
 
     broken = [(info.worker, info.damaged) for info in activity.workers if info.damaged]
     print_document(
@@ -60,7 +62,7 @@ def print_json(activity: SystemActivity) -> None:
 
 
 def _run(run: RunRecord) -> TopRun:
-    from ..documents.top import TopRun
+    from ...client.documents.top import TopRun
 
     return TopRun(
         run_id=run.run,
@@ -74,7 +76,7 @@ def _run(run: RunRecord) -> TopRun:
 
 
 def _worker(info: WorkerInfo) -> TopWorker:
-    from ..documents.top import TopWorker
+    from ...client.documents.top import TopWorker
 
     rate = None if info.rates is None else sum(rate.per_minute for rate in info.rates)
     return TopWorker(

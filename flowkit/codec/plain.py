@@ -32,7 +32,7 @@ from pathlib import PurePath
 from typing import Any
 from uuid import UUID
 
-from ..codec.describe import describe
+from .describe import describe
 
 _TEXT = (Decimal, UUID, PurePath, range)
 _BITS_PER_DIGIT = 3  # rounded down from 3.32

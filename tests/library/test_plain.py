@@ -21,7 +21,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowkit.cli.plain import plain
+from flowkit.codec.plain import plain
 
 
 class Color(Enum):

@@ -1,7 +1,7 @@
-"""What all JSON documents have in common: a schema with a version, and one way to print them.
+"""What all JSON documents have in common: a schema with a version.
 
-A command builds a frozen dataclass and prints it with ``print_document``. The dataclass is the
-schema: its annotations say what each field may hold, ``Annotated`` says what it means, and
+A command with ``--json`` builds a frozen dataclass and prints it. The dataclass is the schema: its
+annotations say what each field may hold, ``Annotated`` says what it means, and
 docs/reference/json.md is generated from both. A test compares the output of every command with it.
 
 Rules:
@@ -11,7 +11,7 @@ Rules:
 - A new field may be added at any time. To remove or rename a field, or to change its meaning, give
   the document a new number.
 - A list is a document too, with ``items`` and the fields of ``ListDocument``.
-- A command that prints while things happen prints one document per line: ``print_document_line``.
+- A command that prints while things happen prints one document per line.
 
 It refuses nothing: the values come from the library, and ``plain`` converts what JSON cannot hold.
 """
@@ -19,14 +19,11 @@ It refuses nothing: the values come from the library, and ``plain`` converts wha
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
-import click
-
-from ..plain import plain
+from ...codec.plain import plain
 
 # What fields of several documents mean.
 TIME = "ISO 8601 in UTC"
@@ -82,25 +79,3 @@ def to_mapping(document: Document) -> Mapping[str, object]:
     names = [field.name for field in dataclasses.fields(document)]  # type: ignore[arg-type]
     fields = {name: plain(getattr(document, name)) for name in names}
     return {"schema": document.SCHEMA, **fields}
-
-
-def print_document(document: Document) -> None:
-    """Print one JSON document, indented.
-
-    The output is ASCII without control characters. DEL is the only one that ``json`` leaves raw.
-    """
-    _print(json.dumps(to_mapping(document), indent=2))
-
-
-def print_document_line(document: Document) -> None:
-    """Print one JSON document on one line: for commands that print many of them."""
-    _print(json.dumps(to_mapping(document)))
-
-
-def print_value(value: object) -> None:
-    """Print a value of the user as JSON, without a schema."""
-    _print(json.dumps(plain(value), indent=2))
-
-
-def _print(text: str) -> None:
-    click.echo(text.replace("\x7f", "\\u007f"))
