@@ -70,7 +70,7 @@ def test_failed_items_are_seen_by_their_names(running: System) -> None:
         }
         printed = [line.task for line in run.logs("check") if line.stream == "stdout"]
         assert sorted(printed) == [f"check[{index}]" for index in range(6)]
-        assert "'check[1]' failed" in run.explain("check[1]").sentence
+        assert "'check[1] (number 1)' failed" in run.explain("check[1]").sentence
         assert [item.others for item in client.dead_letters(fold=True)] == [1]
 
 
