@@ -106,8 +106,18 @@ class Inputs(Results):
     def prefetch(self, claims: Iterable[Claim]) -> None:
         """Read what several claims need in one round trip per run, if it is not much.
 
-        This only saves time: what cannot be read is reported later.
+        This only saves time: what cannot be read is reported by the attempt that needs it. So no
+        error but an outage leaves this method, whatever a claim, a graph or a record says: it would
+        end the lane, and the next one would get the same claims.
         """
+        try:
+            self._read_ahead(claims)
+        except RedisUnavailable:
+            raise
+        except Exception:
+            return
+
+    def _read_ahead(self, claims: Iterable[Claim]) -> None:
         self.apply_notices()
         wanted: Wanted = {}
         items: list[tuple[Claim, CompiledDAG]] = []
