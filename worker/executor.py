@@ -166,10 +166,10 @@ class Executor:
     def slot_text(self, prepared: Prepared) -> str:
         """Return the text of the slot of an attempt with a deadline: also the outcome to record."""
         claim, policy = prepared.claim, prepared.policy
-        error = TaskTimeout(prepared.name, policy.timeout or 0.0)
+        error = TaskTimeout(prepared.log_name, policy.timeout or 0.0)
         retry = self._retry(claim, policy) if may_retry(prepared.task, error) else None
         token = failure(claim, retry).token
-        return f"{claim.slot_name}|{token}|{policy.timeout}|{prepared.name}"
+        return f"{claim.slot_name}|{token}|{policy.timeout}|{prepared.log_name}"
 
     # -- after the call -------------------------------------------------------------------------
 

@@ -50,6 +50,9 @@ _OUTCOMES = {
 }
 
 
+_WITH_ITEMS = ("succeeded", "failed")
+
+
 @dataclass(frozen=True, slots=True)
 class HistoryEvent:
     """One thing that happened to a run. Times are seconds since 1970 by Redis' clock.
@@ -139,7 +142,8 @@ class HistoryEvent:
             return f"{text}: {self.error}"
         counts = [f"{number:,} {state.replace('_', ' ')}" for state, number in self.items.items()]
         listed = f": {', '.join(counts)}" if counts else ""
-        return f"{text} with {counted(sum(self.items.values()), 'item')}{listed}"
+        items = f"{counted(sum(self.items.values()), 'item')}{listed}"
+        return f"{text} with {items}" if self.outcome in _WITH_ITEMS else f"{text} ({items})"
 
     def _about_task(self) -> str:
         outcome = _OUTCOMES.get(self.outcome, self.outcome)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ..core.compiled import CompiledDAG
+from ..core.numbering import labelled
 from ..core.run_record import RunRecord
 from ..core.snapshot import AGAIN
 from ..core.states import TaskState
@@ -99,12 +100,13 @@ def _errors(store: ClientStore, run: str, tasks: RunTasks) -> dict[int, str]:
         mapped = tasks.shape.dag.numbering.node(number)
         if record.state is TaskState.FAILED and sources.get(mapped, mapped) == mapped:
             sources[mapped] = number
-    packed = store.read_errors(run, list(sources.values()))
+    shape, numbers = tasks.shape, list(sources.values())
+    packed, labels = store.read_errors(run, numbers), store.read_labels(run, shape.dag, numbers)
     errors: dict[int, str] = {}
-    for task, (at, data) in zip(sources, zip(sources.values(), packed, strict=True), strict=True):
+    for (task, at), data, label in zip(sources.items(), packed, labels, strict=True):
         if data:
-            text = str(ErrorInfo.unpack(data))
-            errors[task] = text if at == task else f"{tasks.shape.name(at)}: {text}"
+            text, name = str(ErrorInfo.unpack(data)), labelled(shape.dag.task_name(at), label)
+            errors[task] = text if at == task else f"{name}: {text}"
     return errors
 
 

@@ -84,6 +84,14 @@ def test_the_history_names_items_with_labels(client: Client, run: RunHandle) -> 
     assert "b\x1b[31m\nx" in [item["label"] for item in items]
 
 
+def test_the_history_of_a_blocked_map_counts_its_items(run: RunHandle) -> None:
+    """It said "a task before it failed with 3 items"."""
+    write(run, {2: "U0,,0,,30,,3"})
+    texts = [str(event) for event in run.history() if event.what is HistoryKind.MAPPED]
+    says = "store did not run: a task before it failed (3 items: 2 succeeded, 1 upstream failed)"
+    assert says in texts
+
+
 def test_dead_letters_show_labels(client: Client, run: RunHandle) -> None:
     write(run, {store_item(2): FAILED}, errors={store_item(2): "no disk"})
     with run.shard.store() as at:

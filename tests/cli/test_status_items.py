@@ -42,7 +42,7 @@ def test_a_mapped_task_is_one_row_with_a_bar_of_its_items() -> None:
     bar, rest = row.split(maxsplit=2)[1:]
     assert len(bar) == 10
     assert rest.startswith("60 items: 1 running, 1 waiting, 56 succeeded, 2 failed  running")
-    assert "parse[3]: ValueError: bad row" in row
+    assert r"parse[3] (file \x1b[31md): ValueError: bad row" in row
     assert re.search(r"^store +─+ 60 items: 60 pending +pending", text, re.MULTILINE)
 
 

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 from whole_run import Lane, WholeRun
 
-from flowkit import DAG, Mapped, current_attempt, task
+from flowkit import DAG, Mapped, Task, current_attempt, task
 from flowkit.core.states import TaskState
 from flowkit.protocol.items import Items
 from flowkit.worker import item_labels
+from flowkit.worker.execution_slots import ExecutionSlots
 
 pytestmark = pytest.mark.slow  # each waits some tenths of a second for real Redis
 
@@ -351,6 +352,20 @@ class TestLabels:
         (told,) = run.heard.named("TaskUnlabelled")
         assert "double[0] (TaskNotFoundError: this version of the app does not" in told.message()
         assert run.label("double[0]") == ""
+
+    def test_the_slot_of_an_attempt_with_a_deadline_names_the_label(self, start: Runs) -> None:
+        """The log line of its timeout comes from another process, which reads the slot."""
+        with DAG("labels") as dag:
+            given >> Task(double.func, name="late", timeout=60.0).map(label="n|{item}") >> collect
+        run = start(dag, params={"value": [1]})
+        run.turn()
+        run.schedule()
+        run.lane.mailbox.exchange(1)
+        slots = ExecutionSlots(0)
+        prepared: Any = run.lane.executor.prepare(run.lane.mailbox.inbox[0])
+        slots.enter(0, run.lane.executor.slot_text(prepared), 1.0)
+        (executing,) = slots.executing()
+        assert (executing.name, executing.limit) == ("late[0] (n|1)", 60.0)
 
     def test_labels_of_other_lanes_are_read_together(
         self, start: Runs, monkeypatch: pytest.MonkeyPatch
