@@ -12,7 +12,7 @@ from flowkit.core.commands import EndMap
 from flowkit.core.map_problems import different_lengths, too_many, unmappable
 from flowkit.core.mapping import Problem
 from flowkit.core.states import TaskState
-from flowkit.protocol.decoding import in_parts
+from flowkit.protocol.decoding import CorruptData, in_parts
 from flowkit.protocol.items import Items
 from flowkit.protocol.scheduler_store import SchedulerStore
 
@@ -22,7 +22,15 @@ _UNKNOWN = Items(0)
 
 
 def why_not_mapped(store: SchedulerStore, active: Active, end: EndMap) -> str:
-    """Return the error of a mapped task that ends with a problem. Raises CorruptData."""
+    """Return the error of a mapped task that ends with a problem."""
+    try:
+        return _why(store, active, end)
+    except CorruptData as error:  # the fact that has led here may be forged too
+        name = active.dag.task_name(end.task)
+        return f"{name!r} cannot be mapped, and a record that says why is damaged: {error}"
+
+
+def _why(store: SchedulerStore, active: Active, end: EndMap) -> str:
     dag = active.dag
     name, over = dag.task_name(end.task), dag.maps[end.task].over
     if end.problem is Problem.UNMAPPABLE:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from ..basics.counted import counted
+from ..core.numbering import labelled
 from ..drawing.marks import duration_text
 
 
@@ -61,7 +62,7 @@ class HistoryEvent:
     the task run again since. ``tasks``: those that a resume or a retry named. ``items``: of a
     mapped task that is over, the number of its items in each state. ``parent_run``,
     ``parent_task``: of a submission, the task that has called the run; ``attempt``: in which
-    attempt.
+    attempt. ``label``: of an item.
     """
 
     at: float
@@ -83,6 +84,7 @@ class HistoryEvent:
     items: dict[str, int] = field(default_factory=dict)
     parent_run: str = ""
     parent_task: str = ""
+    label: str = ""
 
     @property
     def waited(self) -> float | None:
@@ -114,12 +116,16 @@ class HistoryEvent:
             case HistoryKind.HASTENED:
                 return _by(f"retry of {', '.join(self.tasks)} requested", self.by)
             case HistoryKind.STOPPING:
-                return f"the run stops: task {self.task} failed" if self.task else "the run stops"
+                return f"the run stops: task {self._shown} failed" if self.task else "the run stops"
             case HistoryKind.TAKEN_OVER:
                 return f"scheduler {self.by} took the lease"
             case HistoryKind.CUT:
                 return "older attempts are no longer kept"
-        return f"ended: {self.outcome}" + (f", task {self.task} failed" if self.task else "")
+        return f"ended: {self.outcome}" + (f", task {self._shown} failed" if self.task else "")
+
+    @property
+    def _shown(self) -> str:
+        return labelled(self.task or "", self.label)
 
     def _called_by(self) -> str:
         if not self.parent_run:
@@ -138,8 +144,8 @@ class HistoryEvent:
     def _about_task(self) -> str:
         outcome = _OUTCOMES.get(self.outcome, self.outcome)
         if self.what is HistoryKind.NOT_RUN:
-            return f"{self.task} {outcome}"
-        text = f"{self.task}, attempt {self.attempt}: {outcome}"
+            return f"{self._shown} {outcome}"
+        text = f"{self._shown}, attempt {self.attempt}: {outcome}"
         if self.duration is not None:
             text += f" after {duration_text(self.duration)}"
         if self.worker:

@@ -9,6 +9,7 @@ from ..core.run_record import RunRecord
 from ..core.snapshot import AGAIN
 from ..core.states import TaskState
 from ..core.task_progress import TaskProgress
+from ..protocol.blocked import why_blocked
 from ..protocol.client_store import ClientStore
 from ..protocol.decoding import PART
 from ..protocol.listings import Listing
@@ -182,8 +183,10 @@ def _items(
         for number, data in zip(troubled, packed, strict=True)
         if data
     }
-    begun = [number for number, record in records.items() if record.state is not TaskState.PENDING]
-    labels = dict(zip(begun, store.read_labels(run.run, begun), strict=True)) if begun else {}
+    blocked = [at for at, record in records.items() if record.state is TaskState.UPSTREAM_FAILED]
+    errors |= why_blocked(store, run.run, shape.dag, blocked)
+    numbers = list(records)
+    labels = dict(zip(numbers, store.read_labels(run.run, shape.dag, numbers), strict=True))
     known = store.read_versions(run.run, fields_of(records.values()))
     of_lane = versions_of_lanes(known, records.values())
     progress = store.read_task_progress(run.run, records)

@@ -26,6 +26,7 @@ from . import (  # noqa: F401 - they register
     honest,
     kinds_apps,
     kinds_destroying,
+    kinds_families,
     kinds_runs,
     kinds_shared,
     kinds_sight,
@@ -43,6 +44,7 @@ ENDS_IN_A_ROW = 4  # after which Redis is emptied: what ends daemons at each sta
 HOSTILE_RUNS = 300  # that are kept; older ones are deleted
 GATHER_S = 2.0
 CYCLE = ((Harm.NONE, 0.8), (Harm.REPEATS, 0.1), (Harm.DESTROYS, 0.1))  # shares of a cycle
+PARTS = (b"", b":tasks", b":results", b":errors", b":inputs", b":children")  # of a run
 Say = Callable[[str], None]
 
 
@@ -254,7 +256,7 @@ class Campaign:
             ]
             for run in old:
                 prefix = keys.run("").encode() + run
-                server.unlink(prefix, prefix + b":tasks", prefix + b":results", prefix + b":errors")
+                server.unlink(*(prefix + part for part in PARTS))
                 server.srem(keys.active(), run)
                 server.zrem(keys.runs(), run)
         except Exception as error:  # a shared key may be of another type just now

@@ -49,6 +49,8 @@ class Loot:
     apps: list[str] = field(default_factory=list)  # of living workers
     heads: list[dict[bytes, bytes]] = field(default_factory=list)  # hashes of runs
     cached: list[str] = field(default_factory=list)  # digests
+    called: list[bytes] = field(default_factory=list)  # lists of called runs
+    inputs: list[tuple[bytes, bytes]] = field(default_factory=list)  # field, value
 
     def gather(self, server: redis.Redis, keys: Keys, prefix: str) -> None:
         """Look at one honest run and at what is shared. What cannot be read is skipped."""
@@ -79,6 +81,9 @@ class Loot:
         self.values.append(head.get(b"params", b""))
         self.records += server.hvals(keys.tasks(run))[:5]
         self.values += server.hvals(keys.results(run))[-5:]
+        called = server.hgetall(keys.children(run))
+        self.called += [value for name, value in called.items() if b"," in name]
+        self.inputs += list(server.hgetall(keys.inputs(run)).items())[:10]
         graph = server.get(keys.graph(head.get(b"graph", b"").decode("latin-1")))
         if graph and graph not in self.graphs:
             self.graphs.append(graph)

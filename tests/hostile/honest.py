@@ -173,7 +173,7 @@ class Stream:
                 with new_client(self.system) as client:
                     while not self._over.wait(self.pause):
                         count += 1
-                        shape = rng.choice(("chain", "fan"))
+                        shape = rng.choice(tuple(app.SHAPES))
                         name = f"{PREFIX}{number}-{count}"
                         ended = play(client, name, shape, app.seed_of(rng), given_up=self._given_up)
                         self.on_end(ended)

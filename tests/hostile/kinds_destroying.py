@@ -201,6 +201,21 @@ def forged_events(hand: Hand) -> list[Command]:
     ]
 
 
+@kind("false-children", Harm.DESTROYS, weight=1)
+def false_children(hand: Hand) -> list[Command]:
+    """A run that says that an honest task has called it, and what that task waits for."""
+    rng, keys, run = hand.rng, hand.keys, hand.plain_run()
+    parent, task = hand.honest(), rng.randrange(6)
+    head: dict[str, Part] = {"parent": f"{parent},{task},1,0", "depth": 1, "held": 1}
+    state: Part = rng.choice(("1,1,default,5", "1,0,default,5", "2,3,default,5", _odd(hand)))
+    return [
+        *hand.submit(run, rng.choice(hand.base), b"", **head),
+        command("HSET", keys.children(parent), task, state),
+        command("PEXPIRE", keys.children(parent), 60_000),
+        *hand.queue(run),
+    ]
+
+
 @kind("poisoned-cache", Harm.DESTROYS, weight=1)
 def poisoned_cache(hand: Hand) -> list[Command]:
     """Cached results of honest tasks, as values that cannot be read or are others."""

@@ -148,7 +148,7 @@ def graph_bomb(hand: Hand) -> list[Command]:
 
 HEAD_FIELDS = (
     "dag", "graph", "state", "submitted", "total", "ttl", "params", "stop", "resuming", "resumes",
-    "kept", "finished", "failed", "counts", "outcome",
+    "kept", "finished", "failed", "counts", "outcome", "parent", "depth", "held", "children",
 )  # fmt: skip
 
 

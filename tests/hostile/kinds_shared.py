@@ -10,7 +10,7 @@ from . import draw
 from .actions import Command
 from .hand import HOUR_MS, Hand, command, kind, raw
 
-FACTS = ("S", "F", "K", "C", "W", "submit", "cancel", "resume")
+FACTS = ("S", "F", "K", "C", "W", "submit", "cancel", "resume", "ended")
 BURST = """
 for at = 1, tonumber(ARGV[1]) do
   redis.call('XADD', KEYS[1], '*', ARGV[2], ARGV[3] .. at)

@@ -32,6 +32,7 @@ COMMANDS = (
     *("ls", "workers", "dead ls --json", "ls --json", "status", "dead ls", "workers --json"),
     *("purge --older-than 0 --dry-run", "queues", "history last", "logs last --tail 50"),
     *("why last", "queues --json", "history last --json"),
+    *("ls --children", "status last --items failed", "ls --children --json", "status last --json"),
 )
 COMMAND_S = 60.0
 STOP_S = 40.0  # a worker's grace period, and some more

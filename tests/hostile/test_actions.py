@@ -60,8 +60,13 @@ def test_every_key_of_the_schema_is_attacked() -> None:
     roles = ("schema", "graph:", "graphs", "run:", "runs", "active", "dead", "cache:", "state:")
     roles += ("ready:", "levels", "wake:", "delayed", "events", "cursor", "quarantine", "leader")
     roles += ("layout", "standby", "workers", "worker:", ":tasks", ":results", ":errors")
-    roles += (":claims", ":stops")
+    roles += (":claims", ":stops", ":children", ":inputs", "parents")
     assert [role for role in roles if role.encode() not in written] == []
+
+
+def test_the_page_on_security_counts_the_kinds() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "security.md").read_text("utf-8")
+    assert f"with {len(KINDS)} kinds of" in page
 
 
 def test_an_action_does_not_depend_on_those_before_it() -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from threading import Event
 
 import pytest
 from stage import Stage, dag_of
 
 from flowkit import Client
+from flowkit.core.mapping import MapSpec
 from flowkit.embedded import EmbeddedServer
 from flowkit.exceptions import StoreError
 from flowkit.protocol.client_store import ClientStore
@@ -16,6 +18,7 @@ from flowkit.protocol.decoding import CorruptData
 from flowkit.protocol.graph_writer import pack_graph
 from flowkit.protocol.graphs import digest_of
 from flowkit.protocol.link import Link
+from flowkit.protocol.records import ErrorInfo
 from flowkit.protocol.scheduler_store import SchedulerStore
 from flowkit.protocol.scripts import Script
 from flowkit.scheduler import daemon as scheduler_daemon
@@ -35,6 +38,19 @@ OTHER = "x y"
 def events_of(stage: Stage, count: int, kind: str = "explode", text: object = "x") -> None:
     key = stage.client.keys.events()
     stage.link.batch([("XADD", key, "*", kind, text)] * count)
+
+
+def test_a_fact_about_a_damaged_record_ends_its_run_alone(stage: Stage) -> None:
+    """The scheduler read that record to say why nothing can be mapped, and started over."""
+    stage.submit(replace(dag_of("a b"), maps={1: MapSpec((0,))}))
+    stage.submit(dag_of("a"), "r2")
+    resolver = stage.resolver()
+    stage.link.call("HSET", stage.client.keys.tasks("r1"), 0, b"S1,W.0,0,1,2,5,\xff")
+    events_of(stage, 1, "S", "r1 0")
+    resolver.run_once(1)
+    assert (stage.outcome(), stage.outcome("r2")) == ("failed", "running")
+    error = ErrorInfo.unpack(stage.client.read_errors("r1", [1])[0] or b"")
+    assert "'b' cannot be mapped, and a record that says why is damaged" in error.message
 
 
 # -- what cannot be read --------------------------------------------------------------------------

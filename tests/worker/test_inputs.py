@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 
 import pytest
 from bench import claim_of, dag_of
@@ -12,6 +13,7 @@ from flowkit import Task, task
 from flowkit.codec.packing import pack
 from flowkit.core.compiled import CompiledDAG
 from flowkit.core.dag_cache import DAGCache
+from flowkit.core.mapping import MapSpec
 from flowkit.exceptions import RedisUnavailable, RunLost, StoreError
 from flowkit.protocol.spent import UNSPENT
 from flowkit.protocol.worker_store import Claim
@@ -282,7 +284,10 @@ def test_lost_results_fail_only_the_task_that_needs_them(
         inputs.upstream(claim_of(1), [0])
 
 
-@pytest.mark.parametrize(("error", "raised"), [(StoreError, False), (RedisUnavailable, True)])
+@pytest.mark.parametrize(
+    ("error", "raised"),
+    [(StoreError, False), (KeyError, False), (MemoryError, False), (RedisUnavailable, True)],
+)
 def test_reading_ahead_waits_out_outages_but_not_damage(
     diamond: CompiledDAG, monkeypatch: pytest.MonkeyPatch, error: type[Exception], raised: bool
 ) -> None:
@@ -294,3 +299,20 @@ def test_reading_ahead_waits_out_outages_but_not_damage(
     monkeypatch.setattr(archive, "read_results", fail)
     with pytest.raises(error) if raised else nullcontext():
         inputs_of(archive).prefetch([claim_of(1)])
+
+
+@pytest.mark.parametrize(("error", "raised"), [(IndexError, False), (RedisUnavailable, True)])
+def test_elements_that_cannot_be_read_ahead_do_not_end_the_lane(
+    monkeypatch: pytest.MonkeyPatch, error: type[Exception], raised: bool
+) -> None:
+    """A record that the arithmetic of blocks cannot take ended each lane that claimed the item."""
+    source, item = make_tasks(2)
+    dag = replace(dag_of(source, item, edges=[(0, 1)]), maps={1: MapSpec((0,))})
+    inputs = inputs_of(Archive(dag))
+
+    def fail(claims: object) -> None:
+        raise error("what nobody foresaw")
+
+    monkeypatch.setattr(inputs._items, "prefetch", fail)
+    with pytest.raises(error) if raised else nullcontext():
+        inputs.prefetch([claim_of(2)])

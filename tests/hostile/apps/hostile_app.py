@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 
-from flowkit import DAG, HookEvent, Hooks, current_attempt, task
+from flowkit import DAG, HookEvent, Hooks, again, current_attempt, task
 
 WIDTH = 6
 
@@ -75,6 +75,43 @@ def listed(value: int) -> list[object]:
     return [value, 2.5, (1, 2), {3}, {"a": b"bytes"}, 2**80]
 
 
+@task
+def parts(value: int) -> list[int]:
+    return [value, value + 1, value + 2]
+
+
+@task
+def grown(part: int) -> int:
+    return part * 10
+
+
+@task
+def leaf(seed: int) -> int:
+    return seed + 5
+
+
+inner = DAG("inner", tasks=[leaf])
+
+
+@task
+def calling(values: list[int]) -> list[int]:
+    """Start a run for each value."""
+    return [inner.call({"seed": value}, "leaf") for value in values]
+
+
+@task
+def returning(value: int) -> int:
+    """Come again twice, with a memory."""
+    attempt = current_attempt()
+    kept = (attempt.memory or 0) + value
+    return again(0.02, memory=kept) if attempt.times < 2 else kept
+
+
+@task
+def added(sizes: list[int], number: int) -> int:
+    return sum(sizes) + number
+
+
 def noted(event: HookEvent) -> None:
     """Be told of an end."""
     assert event.run_id
@@ -99,8 +136,18 @@ def fan() -> DAG:
     return dag
 
 
+def family() -> DAG:
+    """Draw a mapped task, one that calls runs, and one that comes again."""
+    dag = DAG("family")
+    with dag:
+        start >> parts >> grown.map(label="part {part}") >> calling
+        start >> returning
+        [calling, returning] >> added
+    return dag
+
+
 # Workers know the hooks of DAGs that stand in a module.
-SHAPES = {"chain": chain(), "fan": fan()}
+SHAPES = {"chain": chain(), "fan": fan(), "family": family()}
 
 
 def expected(shape: str, seed: int) -> dict[str, object]:
@@ -108,6 +155,8 @@ def expected(shape: str, seed: int) -> dict[str, object]:
     if shape == "chain":
         last = seed * 6 + 1
         return {"start": seed, "double": seed * 2, "triple": seed * 6, "flaky": last, "total": last}
+    if shape == "family":
+        return _of_family(seed)
     result: dict[str, object] = {"start": seed, "flaky": seed + 1, "remembered": seed + 100}
     result |= {f"double{at}": seed * 2 for at in range(WIDTH)}
     result |= {f"triple{at}": seed * 3 for at in range(WIDTH)}
@@ -117,6 +166,15 @@ def expected(shape: str, seed: int) -> dict[str, object]:
     result["total"] = sum(value for name, value in result.items() if name != "start")  # type: ignore[misc]
     result["listed"] = [seed, 2.5, (1, 2), {3}, {"a": b"bytes"}, 2**80]
     return result
+
+
+def _of_family(seed: int) -> dict[str, object]:
+    listed = [seed, seed + 1, seed + 2]
+    tens = [part * 10 for part in listed]
+    called = [part + 5 for part in tens]
+    last = sum(called) + 3 * seed
+    result = {"start": seed, "parts": listed, "grown": tens, "calling": called}
+    return result | {"returning": 3 * seed, "added": last}
 
 
 def seed_of(rng: random.Random) -> int:
