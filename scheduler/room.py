@@ -59,7 +59,7 @@ class Room:
 
     def grow(self, active: Active) -> None:
         """Count the items that a run has grown by. A run in memory stays there."""
-        items = active.state.total - len(active.dag.graph)
+        items = active.state.items
         if items <= SMALL:
             return
         known = self._inside.get(active.run)

@@ -211,7 +211,7 @@ class WholeRun:
         return ErrorInfo.unpack(packed) if packed else None
 
     def label(self, name: str) -> str:
-        return self.client.read_labels(self.run, [self.number(name)])[0]
+        return self.client.read_labels(self.run, self.dag, [self.number(name)])[0]
 
     def inputs(self) -> dict[str, bytes]:
         flat = self.link.call("HGETALL", self.keys.inputs(self.run))

@@ -283,8 +283,8 @@ class AsyncLane:
         except Exception as error:
             if timer.expired() and limit is not None:
                 cause = None if isinstance(error, TimeoutError) else error
-                raise TaskTimeout(prepared.name, limit) from cause
+                raise TaskTimeout(prepared.log_name, limit) from cause
             raise
         if timer.expired() and limit is not None:  # it caught its cancellation and returned
-            raise TaskTimeout(prepared.name, limit)
+            raise TaskTimeout(prepared.log_name, limit)
         return result

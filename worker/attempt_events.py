@@ -20,7 +20,9 @@ from flowkit.events.tasks import (
     TaskSkipped,
     TaskStarted,
     TaskSucceeded,
+    TaskUnlabelled,
 )
+from flowkit.logging.output import described
 from flowkit.protocol.outcomes import Retry
 from flowkit.protocol.records import ErrorInfo
 from flowkit.protocol.worker_store import Claim
@@ -43,7 +45,7 @@ class _Why(TypedDict):
 
 
 class AttemptEvents:
-    """Passes the events of a lane's attempts to its listener. ``name``: of the task."""
+    """Passes the events of a lane's attempts to its listener. ``name``: of the task, as shown."""
 
     def __init__(self, listener: Listener, lane: str) -> None:
         self.listener = listener
@@ -75,6 +77,13 @@ class AttemptEvents:
         """The function asked to be called again later. ``times``: how often it has, with this."""
         if TaskAgain in self._wanted:
             self.listener.hear(TaskAgain(**self._of(claim, name), delay=delay, times=times))
+
+    def unlabelled(self, claim: Claim, name: str, error: BaseException) -> None:
+        """The label of an item could not be made."""
+        kind, message = described(error)
+        self.listener.hear(
+            TaskUnlabelled(**self._of(claim, name), error_type=kind, error_message=message)
+        )
 
     def handed_on(self, claim: Claim, name: str, reason: str) -> None:
         """The app does not have the function."""

@@ -60,5 +60,5 @@ class Comebacks:
         memory = encode_memory(times, self._inputs.signed.memory(claim, times, packed))
         dag = self._inputs.known(claim.digest)
         later = later_attempt(policy, again.delay, dag, claim.task)
-        self._events.comes_again(claim, name, again.delay, times)
+        self._events.comes_again(claim, prepared.log_name, again.delay, times)
         return ended(claim, OutcomeCode.AGAIN, memory, later)

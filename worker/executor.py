@@ -38,7 +38,7 @@ from .child_runs import ChildRuns
 from .comebacks import Comebacks
 from .hooks import WorkerHooks
 from .inputs import Inputs
-from .item_labels import label_of, labelled
+from .item_labels import ItemLabels, labelled
 from .outcome_values import ended, error_info, failure, later_attempt
 from .prepared import NotHere, Prepared
 from .result_cache import ResultCache
@@ -78,6 +78,7 @@ class Executor:
         self._comebacks = Comebacks(inputs, self._events, max_bytes)
         self._hooks = WorkerHooks(inputs.store, listener, lane)
         self._children = ChildRuns(inputs, max_bytes, version)
+        self._labels = ItemLabels(inputs, self._events)
 
     # -- before the call ------------------------------------------------------------------------
 
@@ -85,13 +86,14 @@ class Executor:
         """Return what to call, the outcome of an attempt that needs no call, or that another worker
         must run it.
         """
-        name, policy, label = f"task {claim.task}", Policy(), ""
+        shown, policy, label = f"task {claim.task}", Policy(), ""
         try:
             if claim.spent.damage:  # refuse it here, so that no later step meets it
                 raise ValueError(claim.spent.damage)
             dag = self._inputs.graph(claim.digest)
             node = dag.node(claim.task)
-            name, policy = dag.task_name(claim.task), dag.policy(node)
+            name = shown = dag.task_name(claim.task)
+            policy = dag.policy(node)
             task = registered_task(dag.ref(node))
             if task is None:
                 return self._absent.hand_on(claim, name, dag.ref(node))
@@ -101,26 +103,36 @@ class Executor:
             if has_called and task.cache_ttl is None:
                 return self._collected(Prepared(claim, task, name, policy, [], {}, params, mapped))
             args = self._arguments(claim, dag, policy, params)
-            label = label_of(dag, claim.task, node, task, args) if dag.maps else ""
+            if dag.label_sources:
+                label, shown = self._labels.of(claim, dag, task, args)
             if task.when is not None and not self._should_run(claim, name, task, args, params):
-                return labelled(self._skip(claim, name, args), label)
+                return labelled(self._skip(claim, shown, args), label)
             bound: Any = unpack(dag.kwargs[node]) if node in dag.kwargs else {}
             kwargs = plan_for(task).keywords(len(args), params, bound)
-            prepared = Prepared(claim, task, name, policy, args, kwargs, params, mapped, label)
+            prepared = Prepared(
+                claim, task, name, policy, args, kwargs, params, mapped, label, shown
+            )
             prepared = self._comebacks.given(prepared)
-            if task.cache_ttl is not None:
-                lookup = self._cache.find(claim, name, task, args, kwargs, params)
-                if lookup.packed is not None and not has_called:
-                    return labelled(self._cached(claim, name, lookup.packed, dag), label)
-                prepared = replace(prepared, cache=lookup.entry)
-            if has_called:
-                return self._collected(prepared)
+            found = prepared if task.cache_ttl is None else self._looked_up(prepared, dag)
+            if isinstance(found, Outcome):
+                return found
         except RedisUnavailable:
             raise
         except BaseException as error:  # the user's predicate failed, or data cannot be read
-            return labelled(self._failed(claim, name, policy, error, retry=False), label)
-        self._events.started(claim, name)
-        return prepared
+            return labelled(self._failed(claim, shown, policy, error, retry=False), label)
+        self._events.started(claim, shown)
+        return found
+
+    def _looked_up(self, prepared: Prepared, dag: CompiledDAG) -> Prepared | Outcome:
+        """Look in the cache for the result of a task; return its outcome if it is known."""
+        claim, has_called = prepared.claim, Flag.CALLED in prepared.claim.spent.flags
+        about = prepared.name, prepared.task, prepared.args, prepared.kwargs, prepared.params
+        lookup = self._cache.find(claim, *about)
+        if lookup.packed is not None and not has_called:
+            outcome = self._cached(claim, prepared.log_name, lookup.packed, dag)
+            return labelled(outcome, prepared.label)
+        prepared = replace(prepared, cache=lookup.entry)
+        return self._collected(prepared) if has_called else prepared
 
     def _arguments(
         self, claim: Claim, dag: CompiledDAG, policy: Policy, params: Mapping[str, object]
@@ -154,10 +166,10 @@ class Executor:
     def slot_text(self, prepared: Prepared) -> str:
         """Return the text of the slot of an attempt with a deadline: also the outcome to record."""
         claim, policy = prepared.claim, prepared.policy
-        error = TaskTimeout(prepared.name, policy.timeout or 0.0)
+        error = TaskTimeout(prepared.log_name, policy.timeout or 0.0)
         retry = self._retry(claim, policy) if may_retry(prepared.task, error) else None
         token = failure(claim, retry).token
-        return f"{claim.slot_name}|{token}|{policy.timeout}|{prepared.name}"
+        return f"{claim.slot_name}|{token}|{policy.timeout}|{prepared.log_name}"
 
     # -- after the call -------------------------------------------------------------------------
 
@@ -185,7 +197,7 @@ class Executor:
         self._inputs.remember(claim, packed)
         cache = prepared.cache
         stored = self._inputs.to_store(claim, packed, "" if cache is None else cache.name)
-        self._events.succeeded(claim, prepared.name, seconds)
+        self._events.succeeded(claim, prepared.log_name, seconds)
         kind = OutcomeCode.SUCCEEDED
         of = (claim.run, claim.task, claim.attempt, kind, stored)
         if elements is None:
@@ -194,21 +206,21 @@ class Executor:
         return Outcome(*of, cache=cache, items=items, blocks=blocks, label=label)
 
     def _unstored(self, prepared: Prepared, error: BaseException) -> Outcome:
-        """Return the outcome of an attempt whose result cannot be stored."""
-        claim, name, policy = prepared.claim, prepared.name, prepared.policy
-        return labelled(self._failed(claim, name, policy, error, retry=False), prepared.label)
+        """Return the outcome of an attempt whose result cannot be stored, or not be called."""
+        claim, shown, policy = prepared.claim, prepared.log_name, prepared.policy
+        return labelled(self._failed(claim, shown, policy, error, retry=False), prepared.label)
 
     def _called(self, prepared: Prepared, result: object) -> Outcome:
         """Return the outcome of an attempt that has called runs, which its task waits for."""
-        claim, name, policy = prepared.claim, prepared.name, prepared.policy
+        claim = prepared.claim
         try:
-            payload = self._children.call(claim, name, result)
+            payload = self._children.call(claim, prepared.name, result)
         except RedisUnavailable:
             raise
         except BaseException as error:  # a run cannot be started; a retry would not help
-            return self._failed(claim, name, policy, error, retry=False)
+            return self._unstored(prepared, error)
         dag = self._inputs.known(claim.digest)
-        place = later_attempt(policy, 0.0, dag, claim.task)
+        place = later_attempt(prepared.policy, 0.0, dag, claim.task)
         return labelled(ended(claim, OutcomeCode.CALLED, payload, place), prepared.label)
 
     def _collected(self, prepared: Prepared) -> Outcome:
@@ -227,10 +239,8 @@ class Executor:
         if PRINTED:
             end_lines()
         retry = may_retry(prepared.task, error)
-        name, policy = prepared.name, prepared.policy
-        return labelled(
-            self._failed(prepared.claim, name, policy, error, retry=retry), prepared.label
-        )
+        claim, shown, policy = prepared.claim, prepared.log_name, prepared.policy
+        return labelled(self._failed(claim, shown, policy, error, retry=retry), prepared.label)
 
     def cancelled(self, claim: Claim) -> Outcome:
         """Return the outcome of an attempt whose run was cancelled."""

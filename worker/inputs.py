@@ -17,6 +17,7 @@ from flowkit.protocol.worker_store import Claim, WorkerStore
 
 from .item_inputs import ItemInputs
 from .items import PackedItems, pack_items
+from .known_labels import KnownLabels
 from .results import Results, Wanted
 from .signed_values import SignedValues
 
@@ -38,6 +39,7 @@ class Inputs(Results):
         super().__init__(store, max_bytes, signed)
         self._graphs = graphs or DAGCache()
         self._items = ItemInputs(self)
+        self.labels = KnownLabels(store)
 
     def graph(self, digest: str) -> CompiledDAG:
         """Return a compiled DAG. Raises StoreError if it is gone or damaged."""
@@ -141,6 +143,7 @@ class Inputs(Results):
         self.fetch(wanted)
         if items:
             self._items.prefetch(items)
+            self.labels.prefetch(items)
 
     def arguments(self, claim: Claim, dag: CompiledDAG) -> list[object]:
         """Return what a task gets from its upstream tasks, in the order of their edges.
@@ -161,6 +164,7 @@ class Inputs(Results):
 
     def _forgot(self) -> None:
         self._items.forget()
+        self.labels.forget()
 
     def _graph_if_readable(self, claim: Claim) -> CompiledDAG | None:
         try:

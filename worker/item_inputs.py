@@ -131,7 +131,7 @@ class ItemInputs:
             return None
         numbers = dag.numbering.items(mapped, _items_in(dag, mapped, record).count)
         if lazily:
-            return self._mapped.mapped(claim, numbers)
+            return self._mapped.mapped(claim, dag, numbers)
         return list(self._results.all_of(claim, numbers))
 
     # -- elements ------------------------------------------------------------------------------

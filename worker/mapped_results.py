@@ -10,8 +10,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from flowkit.codec.packing import unpack
-from flowkit.core.mapped import UPSTREAM_FAILED, ItemFailure, Mapped
+from flowkit.core.compiled import CompiledDAG
+from flowkit.core.mapped import ItemFailure, Mapped
 from flowkit.core.states import TaskState
+from flowkit.protocol.blocked import why_blocked
 from flowkit.protocol.decoding import in_parts
 from flowkit.protocol.records import ErrorInfo
 from flowkit.protocol.worker_store import Claim, WorkerStore
@@ -38,9 +40,9 @@ class MappedResults:
             self._store = self._lane_store.twin("mapped")
         return self._store
 
-    def mapped(self, claim: Claim, numbers: range) -> Mapped[object]:
+    def mapped(self, claim: Claim, dag: CompiledDAG, numbers: range) -> Mapped[object]:
         """Return the results of these items, which are over, for the claimed task."""
-        return Mapped(len(numbers), _Reader(self, claim, numbers))
+        return Mapped(len(numbers), _Reader(self, claim, dag, numbers))
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,7 @@ class _Reader:
 
     shared: MappedResults
     claim: Claim
+    dag: CompiledDAG
     numbers: range
 
     def values(self, start: int, stop: int) -> Sequence[object]:
@@ -77,12 +80,14 @@ class _Reader:
     def _failures(
         self, indexes: Sequence[int], states: Sequence[TaskState]
     ) -> Iterable[ItemFailure]:
-        numbers = [self.numbers[index] for index in indexes]
+        numbers, run = [self.numbers[index] for index in indexes], self.claim.run
+        blocked = [
+            self.numbers[index] for index in indexes if states[index] is TaskState.UPSTREAM_FAILED
+        ]
         with self.shared.lock:
-            errors = self.shared.store.read_errors(self.claim.run, numbers)
-            labels = self.shared.store.read_labels(self.claim.run, numbers)
-        for index, error, label in zip(indexes, errors, labels, strict=True):
+            errors = self.shared.store.read_errors(run, numbers)
+            labels = self.shared.store.read_labels(run, self.dag, numbers)
+            texts = why_blocked(self.shared.store, run, self.dag, blocked)
+        for index, number, error, label in zip(indexes, numbers, errors, labels, strict=True):
             text = "" if error is None else str(ErrorInfo.unpack(error))
-            if states[index] is TaskState.UPSTREAM_FAILED:
-                text = UPSTREAM_FAILED
-            yield ItemFailure(index, label, text)
+            yield ItemFailure(index, label, texts.get(number, text))

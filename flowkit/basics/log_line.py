@@ -22,7 +22,7 @@ class LogLine:
     code printed, "log" for a record of ``logging``, and "output" for what programs and C code
     wrote. ``text``: without the line end; a log record may have several lines. ``missing``: how
     many lines of the attempt before this one were not kept. ``number``: of the line in its attempt,
-    from 1.
+    from 1. ``label``: of an item of a mapped task, read from Redis when its attempt has ended.
     """
 
     time: float
@@ -33,6 +33,7 @@ class LogLine:
     text: str
     missing: int = 0
     number: int = 0
+    label: str = ""
 
     @property
     def level_name(self) -> str:

@@ -53,6 +53,7 @@ _COMMANDS = {
     "workers": ("workers", "List live workers."),
     "queues": ("queues", "Show what waits in each queue, since when, and who serves it."),
     "top": ("top", "Show runs, queues and workers live, with keys to look into runs."),
+    "dashboard": ("dashboard", "Show the system in a browser."),
     "doctor": ("doctor", "Check Redis, the scheduler, the workers and the queues."),
     "dead": ("dead", "List, show and retry tasks that failed for good."),
     "params": ("params", "List the run parameters of a DAG, with types and defaults."),

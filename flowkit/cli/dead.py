@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..core.numbering import labelled
 from ..daemon.options import redis_options
 from .connect import connect, refuse_timeout_alone, report_resumed
 from .inputs import (
@@ -137,10 +138,11 @@ def _row(letter: DeadLetter) -> list[str]:
 
     return [
         letter.run_id,
-        letter.task + (f" and {letter.others:,} more items" if letter.others else ""),
+        labelled(letter.task, letter.label)
+        + (f" and {letter.others:,} more items" if letter.others else ""),
         letter.dag_name,
         local_time(letter.failed),
-        str(letter.attempt),
+        str(letter.attempt or ""),
         _parent(letter),
         _first_line(f"{letter.error_type}: {letter.error_message}"),
     ]
@@ -184,8 +186,10 @@ def _show(opened: OpenedLetter) -> None:
         say(f"Label:    {indented(letter.label)}")
     if letter.parent_run:
         say(f"Child of: {_parent(letter)}")
-    say(f"Failed:   {local_time(letter.failed)}, attempt {letter.attempt}")
-    say(f"Worker:   {letter.worker}")
+    attempt = f", attempt {letter.attempt}" if letter.attempt else ""  # a mapped task makes none
+    say(f"Failed:   {local_time(letter.failed)}{attempt}")
+    if letter.worker:
+        say(f"Worker:   {letter.worker}")
     for name, value in opened.params.items():
         say(indented(f"Param:    {name} = {cut(repr(plain(value)), LONGEST_PARAM)}"))
     if opened.damaged:

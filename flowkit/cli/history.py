@@ -104,4 +104,5 @@ def _entry(event: HistoryEvent) -> HistoryEntry:
         items=event.items,
         parent=event.parent_run or None,
         parent_task=event.parent_task or None,
+        label=event.label,
     )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..basics.log_level import LogLevel
+from ..core.numbering import labelled
 from ..daemon.options import redis_options
 from .connect import connect_to_run
 from .inputs import complete_task, run_argument, since_option
@@ -89,7 +90,8 @@ def _head(line: LogLine, *, show_task: bool) -> str:
     millis = int(line.time * 1000) % 1000
     clock = f"{local_time(line.time)[-8:]}.{millis:03d}"
     attempt = f"#{line.attempt}" if line.attempt > 1 else ""
-    name = f"{escape_text(line.task)}{attempt}: " if show_task else f"{attempt} " * bool(attempt)
+    shown = escape_text(labelled(f"{line.task}{attempt}", line.label))
+    name = f"{shown}: " if show_task else f"{attempt} " * bool(attempt)
     return f"{clock} {name}"
 
 
@@ -110,5 +112,6 @@ def _print_documents(run_id: str, lines: Iterable[LogLine]) -> None:
                 text=line.text,
                 number=line.number,
                 missing=line.missing,
+                label=line.label,
             )
         )

@@ -80,12 +80,29 @@ def find_items(
     return items, max(total, len(items))
 
 
-def show_items(items: Sequence[TaskStatus], total: int, more: str) -> None:
-    """Print a table of items. ``more``: the command that shows all, if these are not all."""
+def _errors_without_items(tasks: Sequence[TaskStatus]) -> list[str]:
+    """Return the errors of the mapped tasks among these that failed without any item."""
+    return [
+        f"{task.name} has no items: {task.error}"
+        for task in tasks
+        if task.items is not None and not task.items and task.error
+    ]
+
+
+def show_items(
+    items: Sequence[TaskStatus], total: int, more: str, tasks: Sequence[TaskStatus] = ()
+) -> None:
+    """Print a table of items. ``more``: the command that shows all, if these are not all.
+
+    ``tasks``: the mapped tasks that were asked for. Those that failed without items say why.
+    """
     from .output import cut, note, print_table, say, seconds
 
     if not total:
         note("\nNo item matches.")
+    for error in _errors_without_items(tasks):
+        note(error)
+    if not total:
         return
     say("")
     print_table(

@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from ..basics.counted import counted
+from ..core.numbering import labelled
 from ..exceptions import FlowkitError
 from ..processes.daemon_output import Line
 from .display import Display
@@ -50,7 +51,8 @@ def task_lines(handle: RunHandle, display: Display) -> Iterator[None]:
 
 def shown_lines(line: LogLine) -> Iterator[Line]:
     """Yield the line, and before it how many are missing. The texts are raw."""
-    name = line.task if line.attempt == 1 else f"{line.task}#{line.attempt}"
+    number = "" if line.attempt == 1 else f"#{line.attempt}"
+    name = labelled(f"{line.task}{number}", line.label)
     if line.missing:
         yield Line("", text_of_missing(line), task=name)
     yield Line("", text_of(line), is_error=True, task=name)

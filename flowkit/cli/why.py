@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..core.numbering import labelled
 from ..daemon.options import redis_options
 from .connect import connect_to_run
 from .inputs import complete_task, json_option, run_argument
@@ -51,7 +52,10 @@ def _show(explanation: Explanation) -> None:
     failure = explanation.failure
     if failure is not None:
         error = f": {failure.error}" if failure.error else ""
-        say(f"{failure.failed:>7,}  failed, first {failure.task!r}{error}")
+        first = labelled(failure.task, failure.label)
+        say(f"{failure.failed:>7,}  failed, first {first!r}{error}")
+        if failure.upstream_failed:
+            say(f"{failure.upstream_failed:>7,}  did not run, since a task upstream failed")
 
 
 def _show_group(group: CauseGroup, printed: str) -> None:
@@ -112,6 +116,7 @@ def _failure_entry(failure: Failure) -> FailureEntry:
 
     return FailureEntry(
         task=failure.task,
+        label=failure.label,
         error=failure.error,
         attempts=failure.attempts,
         worker=failure.worker,

@@ -105,7 +105,7 @@ def find_letters(
                     if at < len(letters):
                         letters[at] = replace(letters[at], others=letters[at].others + 1)
                         continue
-                label = "" if mapped is None else store.read_labels(run, [task])[0]
+                label = "" if mapped is None else names.label(run, failure.digest, task)
                 letter = _letter(run, name, failure, when / 1000, label)
                 letters.append(_below(letter, failure.parent, parents))
         letters.cut(limit)  # after each part: there may be millions of damaged entries
@@ -116,12 +116,11 @@ def find_letters(
 
 def open_letter(handle: Handle, task: str) -> OpenedLetter:
     """Return one letter with all details. See ``Client.dead_letter``."""
-    dag, label = handle.graph(), ""
+    dag = handle.graph()
     with handle.shard.run_store(handle.run_id) as store:
         number = read_shape(store, handle.run_id, dag).number(task, f"run {handle.run_id!r}")
         upstream = _stored_inputs(dag, number)
-        if number >= len(dag.graph):
-            label = store.read_labels(handle.run_id, [number])[0]
+        label = store.read_labels(handle.run_id, dag, [number])[0]
         run, packed = store.read_run(handle.run_id), store.read_params(handle.run_id)
         failure = store.read_failures([(handle.run_id, number)])[0]
         if isinstance(failure, CorruptData):
@@ -227,6 +226,11 @@ class _Names:
         if dag is None or not dag.is_valid(task):
             return f"task {task}", None
         return dag.task_name(task), dag.numbering.node(task)
+
+    def label(self, run: str, digest: str, item: int) -> str:
+        """Return the label of an item, "" without one."""
+        dag = self._with_maps(digest)
+        return "" if dag is None else self._store.read_labels(run, dag, [item])[0]
 
     def _with_maps(self, digest: str) -> CompiledDAG | None:
         """Return the graph of an item, None if it is large or cannot be read."""

@@ -1,11 +1,11 @@
 """Explanations of runs: reads a snapshot, and lets ``core/explain.py`` say what it means.
 
 Beside the run's record and graph, it takes one round trip per thousand tasks for the records, and
-at most 24 more, whatever the size of the run: 3 for the scheduler (lease, clock, lag), 4 for the
+at most 25 more, whatever the size of the run: 3 for the scheduler (lease, clock, lag), 4 for the
 live workers, 1 for expired leases, 4 for their lanes, 2 for the name of a task in one of them, 3
-for the queues, 1 for the functions of their apps, 2 for errors, 2 for the progress of running
-tasks, 1 for who cancelled the run, and 1 to try a write that changes nothing, if the caller asks
-for it. What nothing depends on is not read: queues and lanes only if tasks are queued.
+for the queues, 1 for the functions of their apps, 2 for errors, 1 for labels, 2 for the progress of
+running tasks, 1 for who cancelled the run, and 1 to try a write that changes nothing, if the caller
+asks for it. What nothing depends on is not read: queues and lanes only if tasks are queued.
 
 A user without the right to read something, or damaged data, makes a fact unknown, not the
 explanation impossible.
@@ -15,8 +15,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from ..core.blocking import failed_above
 from ..core.compiled import CompiledDAG
-from ..core.endings import failed_above
 from ..core.explain import (
     Explanation,
     causes_of,
@@ -42,7 +42,7 @@ def read_explanation(
     states = tasks.states
     asked = set() if run.failed_task is None else {run.failed_task}
     if task is not None:
-        asked |= {task, failed_above(tasks.edges, states, task)}
+        asked |= {task, failed_above(tasks.edges, states.__getitem__, task)}
     asked |= {tasks.first_failed(number) for number in asked if dag.is_valid(number)}
     known = [at for at in sorted(asked) if at < len(states) and states[at] is not None]
     snapshot = read_snapshot(store, run, dag, tasks, asks_redis=True, asked=known)

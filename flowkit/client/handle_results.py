@@ -9,10 +9,11 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from ..codec.provenance import Provenance
-from ..core.mapped import UPSTREAM_FAILED, ItemFailure, Mapped
+from ..core.mapped import ItemFailure, Mapped
 from ..core.numbering import split_name
 from ..core.states import TASK_OVER, TaskState
 from ..exceptions import FlowkitError, TaskExecutionError
+from ..protocol.blocked import why_blocked
 from ..protocol.decoding import PART
 from ..protocol.records import ErrorInfo
 from .run_results import ResultReader
@@ -85,9 +86,10 @@ class RunResults:
             if record.state is TaskState.FAILED:
                 raise reader.error(store, number)
             self._waiting().progress()  # raises if the run is gone, with its records
-        raise FlowkitError(
-            f"task {task!r} of run {self.run_id!r} is {record.state.value}: no result"
-        )
+            why = "no result"
+            if record.state is TaskState.UPSTREAM_FAILED:
+                why = why_blocked(store, self.run_id, dag, [number])[number]
+        raise FlowkitError(f"task {task!r} of run {self.run_id!r} is {record.state.value}: {why}")
 
     def mapped(self, task: str, *, lenient: bool = False) -> Mapped[object]:
         """Return the results of a mapped task as a sequence that reads them in parts, when asked.
@@ -187,14 +189,15 @@ class _Items:
             states = self._states(store)
             failed = [index for index, state in enumerate(states) if state in _FAILED]
             numbers = [self.numbers[index] for index in failed]
-            errors, labels = store.read_errors(run, numbers), store.read_labels(run, numbers)
-        return [
-            ItemFailure(
-                index,
-                label,
-                UPSTREAM_FAILED
+            errors = store.read_errors(run, numbers)
+            labels = store.read_labels(run, self.reader.dag, numbers)
+            blocked = [
+                self.numbers[index]
+                for index in failed
                 if states[index] is TaskState.UPSTREAM_FAILED
-                else str(ErrorInfo.unpack(error or b"")),
-            )
-            for index, error, label in zip(failed, errors, labels, strict=True)
+            ]
+            texts = why_blocked(store, run, self.reader.dag, blocked)
+        return [
+            ItemFailure(index, label, texts.get(number) or str(ErrorInfo.unpack(error or b"")))
+            for index, number, error, label in zip(failed, numbers, errors, labels, strict=True)
         ]

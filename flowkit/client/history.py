@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from ..basics.counted import counted
+from ..core.numbering import labelled
 from ..drawing.marks import duration_text
 
 
@@ -49,6 +50,9 @@ _OUTCOMES = {
 }
 
 
+_WITH_ITEMS = ("succeeded", "failed")
+
+
 @dataclass(frozen=True, slots=True)
 class HistoryEvent:
     """One thing that happened to a run. Times are seconds since 1970 by Redis' clock.
@@ -61,7 +65,7 @@ class HistoryEvent:
     the task run again since. ``tasks``: those that a resume or a retry named. ``items``: of a
     mapped task that is over, the number of its items in each state. ``parent_run``,
     ``parent_task``: of a submission, the task that has called the run; ``attempt``: in which
-    attempt.
+    attempt. ``label``: of an item.
     """
 
     at: float
@@ -83,6 +87,7 @@ class HistoryEvent:
     items: dict[str, int] = field(default_factory=dict)
     parent_run: str = ""
     parent_task: str = ""
+    label: str = ""
 
     @property
     def waited(self) -> float | None:
@@ -114,12 +119,16 @@ class HistoryEvent:
             case HistoryKind.HASTENED:
                 return _by(f"retry of {', '.join(self.tasks)} requested", self.by)
             case HistoryKind.STOPPING:
-                return f"the run stops: task {self.task} failed" if self.task else "the run stops"
+                return f"the run stops: task {self._shown} failed" if self.task else "the run stops"
             case HistoryKind.TAKEN_OVER:
                 return f"scheduler {self.by} took the lease"
             case HistoryKind.CUT:
                 return "older attempts are no longer kept"
-        return f"ended: {self.outcome}" + (f", task {self.task} failed" if self.task else "")
+        return f"ended: {self.outcome}" + (f", task {self._shown} failed" if self.task else "")
+
+    @property
+    def _shown(self) -> str:
+        return labelled(self.task or "", self.label)
 
     def _called_by(self) -> str:
         if not self.parent_run:
@@ -133,13 +142,14 @@ class HistoryEvent:
             return f"{text}: {self.error}"
         counts = [f"{number:,} {state.replace('_', ' ')}" for state, number in self.items.items()]
         listed = f": {', '.join(counts)}" if counts else ""
-        return f"{text} with {counted(sum(self.items.values()), 'item')}{listed}"
+        items = f"{counted(sum(self.items.values()), 'item')}{listed}"
+        return f"{text} with {items}" if self.outcome in _WITH_ITEMS else f"{text} ({items})"
 
     def _about_task(self) -> str:
         outcome = _OUTCOMES.get(self.outcome, self.outcome)
         if self.what is HistoryKind.NOT_RUN:
-            return f"{self.task} {outcome}"
-        text = f"{self.task}, attempt {self.attempt}: {outcome}"
+            return f"{self._shown} {outcome}"
+        text = f"{self._shown}, attempt {self.attempt}: {outcome}"
         if self.duration is not None:
             text += f" after {duration_text(self.duration)}"
         if self.worker:

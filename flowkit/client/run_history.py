@@ -98,6 +98,9 @@ class _EventMaker:
         self._versions = versions_of_lanes(known, lanes)
         failed = [task for task, record in records.items() if record.state is TaskState.FAILED]
         self._errors = dict(zip(failed, store.read_errors(run.run, failed), strict=True))
+        named = [run.failed_task] if self._name(run.failed_task) and run.failed_task else []
+        shown = list(dict.fromkeys([*records, *(entry.task for entry in replaced), *named]))
+        self._labels = dict(zip(shown, store.read_labels(run.run, dag, shown), strict=True))
 
     def of_run(self, entries: Sequence[ReplacedAttempt | RunEntry]) -> Iterator[HistoryEvent]:
         """Yield what happened to the run as a whole."""
@@ -115,6 +118,7 @@ class _EventMaker:
                 HistoryKind.ENDED,
                 task=self._name(run.failed_task),
                 outcome=run.state.value,
+                label=self._labels.get(run.failed_task or 0, ""),
             )
         for term in self._store.read_terms(run.submitted_ms):
             if run.finished_ms is None or term.at_ms <= run.finished_ms:
@@ -130,6 +134,7 @@ class _EventMaker:
     def _of_entry(self, entry: RunEntry) -> HistoryEvent:
         names = [name for task in entry.tasks if (name := self._name(task)) is not None]
         names_tasks = entry.verb in ("resume", "hasten")
+        about = None if names_tasks or not entry.tasks else entry.tasks[0]
         return HistoryEvent(
             entry.at_ms / 1000,
             _RUN_VERBS[entry.verb],
@@ -137,6 +142,7 @@ class _EventMaker:
             task=names[0] if names and not names_tasks else None,
             outcome="" if entry.state is None else entry.state.value,
             tasks=names if names_tasks else [],
+            label=self._labels.get(about or 0, ""),
         )
 
     def of_attempts(self) -> Iterator[HistoryEvent]:
@@ -199,6 +205,7 @@ class _EventMaker:
             error=None if error is None else str(error),
             traceback=error.traceback if error else "",
             rerun=rerun,
+            label=self._labels.get(task, ""),
         )
 
     def _mapped(self, task: int, record: TaskRecord, error: ErrorInfo | None) -> HistoryEvent:
@@ -218,6 +225,7 @@ class _EventMaker:
             outcome=record.state.value,
             ended=at,
             error=None if error is None else str(error),
+            label=self._labels.get(task, ""),
         )
 
     def _time(self, ms: int | None) -> float | None:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
@@ -77,6 +77,7 @@ class LogCursor:
         self._after = ""
         self._next: dict[tuple[int, int, str, int], int] = {}
         self._dag: CompiledDAG | None = None
+        self._labels: dict[int, str] = {}
         self.is_over = False
         self.has_moved = False
 
@@ -90,6 +91,8 @@ class LogCursor:
             run = store.read_run(self._run_id)
             now_ms = store.redis_now_ms()
             chunks, after = read_chunks(store, self._run_id, self._after)
+            chunks = [chunk for chunk in chunks if self._takes(dag, chunk)]
+            self._read_labels(store, dag, {chunk.task for chunk in chunks})
         if after == self._after:
             ended = run.state in RUN_OVER
             settled = run.finished_ms is None or now_ms - run.finished_ms > SETTLE_S * 1000
@@ -102,14 +105,22 @@ class LogCursor:
         """Seconds to wait before the next part, unless the last one has moved the cursor."""
         return POLL_S if self._follow else SETTLE_S / 10
 
+    def _takes(self, dag: CompiledDAG, chunk: LogChunk) -> bool:
+        query = self._query
+        if not dag.is_valid(chunk.task) or query.attempt not in (None, chunk.attempt):
+            return False
+        return query.task in (None, chunk.task, dag.numbering.node(chunk.task))
+
+    def _read_labels(self, store: ClientStore, dag: CompiledDAG, tasks: Collection[int]) -> None:
+        """Read the labels that are not known. An item has none until its first attempt ends."""
+        unknown = [task for task in tasks if task not in self._labels]
+        labels = zip(unknown, store.read_labels(self._run_id, dag, unknown), strict=True)
+        if len(self._labels) > MOST_PLACES:
+            self._labels.clear()
+        self._labels.update((task, label) for task, label in labels if label)
+
     def _lines(self, dag: CompiledDAG, chunk: LogChunk) -> Iterator[LogLine]:
         query = self._query
-        if not dag.is_valid(chunk.task):
-            return
-        if query.task not in (None, chunk.task, dag.numbering.node(chunk.task)):
-            return
-        if query.attempt not in (None, chunk.attempt):
-            return
         place = (chunk.task, chunk.attempt, chunk.lane, chunk.generation)
         expected = self._next.get(place, 1)
         missing = max(0, chunk.first - expected)
@@ -128,6 +139,7 @@ class LogCursor:
                 text=record.text,
                 missing=missing,
                 number=record.number,
+                label=self._labels.get(chunk.task, ""),
             )
             if query.takes(line):
                 missing = 0

@@ -80,7 +80,7 @@ class ResultReader:
             task = next(failed_items(store, self.run, self.dag, task), task)
             packed = store.read_errors(self.run, [task])[0]
         attempt = store.read_records(self.run, [task])[0].attempt
-        label = store.read_labels(self.run, [task])[0] if task >= len(self.dag.graph) else ""
+        label = store.read_labels(self.run, self.dag, [task])[0]
         info = ErrorInfo.unpack(packed or b"")
         return TaskExecutionError(
             self.dag.task_name(task),
@@ -88,7 +88,7 @@ class ResultReader:
             info.message,
             info.traceback,
             run_id=self.run,
-            attempt=attempt,
+            attempt=attempt or None,  # a mapped task makes none
             label=label,
         )
 

@@ -47,8 +47,9 @@ class RunShape:
 
     @property
     def total(self) -> int:
-        """The number of tasks, with all items."""
-        return len(self.dag.graph) + sum(self.lengths.values())
+        """The number of tasks and items. A mapped task counts as its items, once it has any."""
+        lengths = self.lengths.values()
+        return len(self.dag.graph) + sum(lengths) - sum(length > 0 for length in lengths)
 
     def items(self, task: int) -> range:
         """Return the numbers of the items of a task, none unless it is mapped and has expanded."""

@@ -28,6 +28,7 @@ MOST_ERROR = 1000  # characters of an error
 # Of another run that occupies a lane: larger ones are not read for the name of a task.
 MOST_TASKS_NAMED, MOST_NAME_BYTES = 10_000, 4 * 1024 * 1024
 MOST_ERRORS = 50  # of waiting tasks, and of failed ones
+MOST_LABELS = 1000  # of items
 
 
 def read_snapshot(
@@ -78,6 +79,7 @@ def _read_tasks(
     cancelled = RunState.CANCELLED in (run.stop, run.state)
     by = store.read_canceller(run.run) if cancelled else ""
     lengths = tasks.shape.lengths
+    labels = _labels(store, run.run, dag, [*asked, *views])
     return Snapshot(
         run,
         dag,
@@ -87,7 +89,16 @@ def _read_tasks(
         errors=errors,
         cancelled_by=by,
         lengths=lengths,
+        labels=labels,
     )
+
+
+def _labels(
+    store: ClientStore, run: str, dag: CompiledDAG, tasks: Iterable[int]
+) -> Mapping[int, str]:
+    """Return the labels of items among these tasks, of the first ones if they are many."""
+    items = [task for task in dict.fromkeys(tasks) if task >= len(dag.graph)][:MOST_LABELS]
+    return dict(zip(items, store.read_labels(run, dag, items), strict=True))
 
 
 def _open_children(

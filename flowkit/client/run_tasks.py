@@ -62,10 +62,11 @@ class RunTasks:
         return {**dict(enumerate(self.records)), **self.lanes}
 
     def totals(self) -> dict[str, int]:
-        """Return the number of tasks and items in each state."""
+        """Return the number of tasks and items in each state. A mapped task counts as its items."""
         totals: dict[str, int] = {}
-        for record in self.records:
-            totals[record.state.value] = totals.get(record.state.value, 0) + 1
+        for task, record in enumerate(self.records):
+            if not self.shape.lengths.get(task):
+                totals[record.state.value] = totals.get(record.state.value, 0) + 1
         for counts in self.counts.values():
             for state, count in counts.items():
                 totals[state.value] = totals.get(state.value, 0) + count

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ..core.compiled import CompiledDAG
+from ..core.numbering import labelled
 from ..core.run_record import RunRecord
 from ..core.snapshot import AGAIN
 from ..core.states import TaskState
 from ..core.task_progress import TaskProgress
+from ..protocol.blocked import why_blocked
 from ..protocol.client_store import ClientStore
 from ..protocol.decoding import PART
 from ..protocol.listings import Listing
@@ -98,12 +100,13 @@ def _errors(store: ClientStore, run: str, tasks: RunTasks) -> dict[int, str]:
         mapped = tasks.shape.dag.numbering.node(number)
         if record.state is TaskState.FAILED and sources.get(mapped, mapped) == mapped:
             sources[mapped] = number
-    packed = store.read_errors(run, list(sources.values()))
+    shape, numbers = tasks.shape, list(sources.values())
+    packed, labels = store.read_errors(run, numbers), store.read_labels(run, shape.dag, numbers)
     errors: dict[int, str] = {}
-    for task, (at, data) in zip(sources, zip(sources.values(), packed, strict=True), strict=True):
+    for (task, at), data, label in zip(sources.items(), packed, labels, strict=True):
         if data:
-            text = str(ErrorInfo.unpack(data))
-            errors[task] = text if at == task else f"{tasks.shape.name(at)}: {text}"
+            text, name = str(ErrorInfo.unpack(data)), labelled(shape.dag.task_name(at), label)
+            errors[task] = text if at == task else f"{name}: {text}"
     return errors
 
 
@@ -182,8 +185,10 @@ def _items(
         for number, data in zip(troubled, packed, strict=True)
         if data
     }
-    begun = [number for number, record in records.items() if record.state is not TaskState.PENDING]
-    labels = dict(zip(begun, store.read_labels(run.run, begun), strict=True)) if begun else {}
+    blocked = [at for at, record in records.items() if record.state is TaskState.UPSTREAM_FAILED]
+    errors |= why_blocked(store, run.run, shape.dag, blocked)
+    numbers = list(records)
+    labels = dict(zip(numbers, store.read_labels(run.run, shape.dag, numbers), strict=True))
     known = store.read_versions(run.run, fields_of(records.values()))
     of_lane = versions_of_lanes(known, records.values())
     progress = store.read_task_progress(run.run, records)

@@ -20,13 +20,14 @@ MOST_ERROR = 300  # characters of an error in a sentence
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """What a sentence needs beside the cause. ``root``: the name of the task that it leads to."""
+    """What a sentence and a command need. ``task``, ``root``: shown, with labels; ``name``: not."""
 
     task: str
     now_ms: int
     pinned: str = ""
     run: str = ""
     root: str = ""
+    name: str = ""
 
 
 def sentence(cause: Cause, named: Named) -> str:
@@ -41,7 +42,7 @@ def command(cause: Cause, named: Named) -> str:
     """Return the command that helps, "" if there is none."""
     words = {
         "run": named.run,
-        "task": shlex.quote(named.task),
+        "task": shlex.quote(named.name),
         "queue": cause.place,
         "version": named.pinned,
         "holder": cause.holder,
@@ -227,10 +228,8 @@ def _retry(cause: Cause, named: Named) -> str:
 
 
 def _again(cause: Cause, named: Named) -> str:
-    return (
-        f"Task {named.task!r} comes again{_until(cause, named)}, as it asked in attempt "
-        f"{cause.attempt}."
-    )
+    asked = f"as it asked in attempt {cause.attempt}"
+    return f"Task {named.task!r} comes again{_until(cause, named)}, {asked}."
 
 
 def _children(cause: Cause, named: Named) -> str:

@@ -159,7 +159,7 @@ class View:
         others = [
             task
             for task, state in enumerate(states)
-            if state not in OVER_OR_ABSENT and self._edges.dag.numbering.node(task) not in hooks
+            if state not in OVER_OR_ABSENT and self._edges.shape.numbering.node(task) not in hooks
         ]
         return self._worst([self.root_of(task) for task in others])
 

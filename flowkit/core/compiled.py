@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from .graph import Graph
-from .mapping import Maps, counted_tasks
-from .numbering import MOST_NUMBERS, Numbering
+from .mapping import Maps, counted_tasks, label_sources
+from .numbering import MOST_NUMBERS, NODE, Numbering
 from .retry import Policy
 from .triggers import HOOKS, Trigger, special
 
@@ -33,6 +33,7 @@ class CompiledDAG:
     ``on_retry``: the reference of the function that is called for retries, "" for none.
     ``pinned``: the version of the app whose workers alone run it, "" for any. ``maps``: how mapped
     tasks are mapped, by number. ``counted``: the tasks whose results are lists that are mapped.
+    ``label_sources``: the tasks that make the labels of items, by mapped task.
     A number may be that of a task or, in a run, of an item of a mapped task.
     """
 
@@ -49,10 +50,12 @@ class CompiledDAG:
     maps: Maps = field(default_factory=dict)
     numbering: Numbering = field(init=False, repr=False, compare=False)
     counted: frozenset[int] = field(init=False, repr=False, compare=False)
+    label_sources: Mapping[int, int] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "numbering", Numbering(len(self.graph), self.maps))
         object.__setattr__(self, "counted", counted_tasks(self.maps))
+        object.__setattr__(self, "label_sources", label_sources(self.graph, self.maps))
 
     def node(self, number: int) -> int:
         """Return the task of the graph that a number is, or is an item of. Raises IndexError."""
@@ -88,6 +91,17 @@ class CompiledDAG:
     def is_counted(self, number: int) -> bool:
         """Return whether the result of a task or an item is a list that is mapped."""
         return bool(self.counted) and self.numbering.is_result_of(number, self.counted)
+
+    def label_number(self, number: int) -> int | None:
+        """Return the item that has the label of an item: that one, or one before it.
+
+        None for a task, and for an item without a label. Raises IndexError.
+        """
+        if not self.label_sources:
+            return None
+        task, index = self.numbering.split(number)
+        source = None if index == NODE else self.label_sources.get(task)
+        return None if source is None else self.numbering.item(source, index)
 
     def triggers(self) -> dict[int, Trigger]:
         """Return the triggers that matter, by task number (see ``triggers.special``)."""

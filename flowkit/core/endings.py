@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..basics.counted import counted
+from .blocking import failed_above
 from .cause_view import View
-from .run_edges import RunEdges
+from .numbering import labelled
 from .snapshot import Snapshot, TaskView
 from .spans import length, span
 from .states import RunState, TaskState
@@ -19,10 +20,10 @@ from .triggers import HOOKS
 class Failure:
     """The failure of a run. ``task``: the one that began it, "" if the scheduler failed the run.
 
-    ``error``: its last error as "ValueError: bad row". ``attempts``: how many it made. ``ended``:
-    when, in seconds since 1970 by Redis' clock, None if unknown. ``failed``, ``upstream_failed``,
-    ``cancelled``: how many tasks of the run ended so. ``command``: continues the run, "" if it is
-    not over.
+    ``label``: of an item. ``error``: its last error as "ValueError: bad row". ``attempts``: how
+    many it made. ``ended``: when, in seconds since 1970 by Redis' clock, None if unknown.
+    ``failed``, ``upstream_failed``, ``cancelled``: how many tasks of the run ended so; a mapped
+    task counts as its items. ``command``: continues the run, "" if it is not over.
     """
 
     task: str
@@ -34,6 +35,7 @@ class Failure:
     upstream_failed: int
     cancelled: int
     command: str
+    label: str = ""
 
 
 def first_failed(snapshot: Snapshot) -> int | None:
@@ -73,6 +75,7 @@ def failure_of(snapshot: Snapshot) -> Failure | None:
         upstream_failed=count[TaskState.UPSTREAM_FAILED],
         cancelled=count[TaskState.CANCELLED],
         command=_resume(snapshot, task),
+        label="" if task is None else snapshot.labels.get(task, ""),
     )
 
 
@@ -80,13 +83,12 @@ _UNKNOWN = TaskView(TaskState.FAILED, attempt=0)
 
 
 def _counts(snapshot: Snapshot) -> dict[TaskState, int]:
-    """Return how many tasks and items are in each state.
-
-    A mapped task that failed with items is left out, since they count.
-    """
+    """Return how many tasks and items are in each state. A mapped task counts as its items."""
     counts = {state: snapshot.states.count(state) for state in TaskState}
-    failed = [task for task in snapshot.lengths if snapshot.states[task] is TaskState.FAILED]
-    counts[TaskState.FAILED] -= sum(failed_item(snapshot, task) is not None for task in failed)
+    for task, items in snapshot.lengths.items():
+        state = snapshot.states[task]
+        if items and state is not None:
+            counts[state] -= 1
     return counts
 
 
@@ -112,10 +114,11 @@ def _is_unmapped(snapshot: Snapshot, failed: int) -> bool:
     return failed in snapshot.dag.maps and failed_item(snapshot, failed) is None
 
 
-def _retry(snapshot: Snapshot, name: str) -> str:
+def _retry(snapshot: Snapshot, task: int) -> str:
     """Return the command that retries one task, "" if the run is not over."""
     is_over = snapshot.run.state is not RunState.RUNNING
-    return f"flowkit retry {snapshot.run.run} {shlex.quote(name)}" if is_over else ""
+    name = shlex.quote(snapshot.name(task))
+    return f"flowkit retry {snapshot.run.run} {name}" if is_over else ""
 
 
 def run_ending(snapshot: Snapshot, failure: Failure | None) -> tuple[str, str]:
@@ -125,7 +128,7 @@ def run_ending(snapshot: Snapshot, failure: Failure | None) -> tuple[str, str]:
     if run.state is RunState.FAILED and failure is not None:
         return f"The run failed{ago}.{_began(failure)}{_blocked(failure)}", failure.command
     if run.state is RunState.CANCELLED:
-        cancelled = snapshot.states.count(TaskState.CANCELLED)
+        cancelled = _counts(snapshot)[TaskState.CANCELLED]
         by = f" by {snapshot.cancelled_by}" if snapshot.cancelled_by else ""
         text = f"The run was cancelled{ago}{by}; {_tasks(cancelled)} of it had not ended."
         return text, _resume(snapshot, None)
@@ -135,9 +138,10 @@ def run_ending(snapshot: Snapshot, failure: Failure | None) -> tuple[str, str]:
 def _began(failure: Failure) -> str:
     if not failure.task:
         return " The scheduler could not continue it."
+    name = labelled(failure.task, failure.label)
     attempts = f" at attempt {failure.attempts}" if failure.attempts > 1 else ""
     error = f": {failure.error.rstrip('.')}" if failure.error else ""
-    return f" It began with task {failure.task!r}, which failed{attempts}{error}."
+    return f" It began with task {name!r}, which failed{attempts}{error}."
 
 
 def _blocked(failure: Failure) -> str:
@@ -169,7 +173,7 @@ def _ago(snapshot: Snapshot, when_ms: int) -> str:
 def task_ending(view: View, task: int) -> tuple[str, str]:
     """Return how a task ended and why, as a sentence, and the command that helps."""
     snapshot = view.snapshot
-    name, item = snapshot.name(task), snapshot.tasks[task]
+    name, item = snapshot.shown(task), snapshot.tasks[task]
     when = snapshot.at(item.due_ms)
     ago = "" if when is None else f" {_ago(snapshot, when)}"
     match item.state:
@@ -180,7 +184,7 @@ def task_ending(view: View, task: int) -> tuple[str, str]:
             return _succeeded(view, name, item, ago), ""
         case TaskState.FAILED:
             helps = _resume(snapshot, task) if _is_unmapped(snapshot, task) else ""
-            return _failed(snapshot, task, name, ago), helps or _retry(snapshot, name)
+            return _failed(snapshot, task, name, ago), helps or _retry(snapshot, task)
         case TaskState.SKIPPED:
             return _skipped(view, task, name, ago), ""
         case TaskState.UPSTREAM_FAILED:
@@ -192,7 +196,7 @@ def _failed(snapshot: Snapshot, task: int, name: str, ago: str) -> str:
     error = snapshot.errors.get(task, "").rstrip(".")
     item = failed_item(snapshot, task)
     if not error and item is not None:
-        text = f"Task {name!r} failed{ago}, since {snapshot.name(item)!r} failed"
+        text = f"Task {name!r} failed{ago}, since {snapshot.shown(item)!r} failed"
         error = snapshot.errors.get(item, "").rstrip(".")
     elif task in snapshot.dag.maps:
         text = f"Task {name!r} failed{ago}"
@@ -231,38 +235,22 @@ def _skipped(view: View, task: int, name: str, ago: str) -> str:
     over = [snapshot.name(at) for at in skipped if mapped is not None and at in mapped.over]
     if over:
         return f"Task {name!r} was skipped: {over[0]!r}, over which it is mapped, was skipped."
-    named = [snapshot.name(at) for at in skipped]
+    named = [snapshot.shown(at) for at in skipped]
     trigger = snapshot.dag.policy(task).trigger.value
     of = f", such as {named[0]!r}, which was skipped" if named else ""
     return f"Task {name!r} was skipped: its trigger {trigger!r} did not fit its upstream tasks{of}."
 
 
-def failed_above(edges: RunEdges, states: Sequence[TaskState | None], task: int) -> int:
-    """Follow a failure upstream to the task that began it; return the task itself without any."""
-    wanted = (TaskState.FAILED, TaskState.UPSTREAM_FAILED)
-    while states[task] is TaskState.UPSTREAM_FAILED:
-        # A failed mapped task ends the items behind it, also those whose own item was cancelled.
-        node = edges.dag.graph.upstream(edges.dag.numbering.node(task))
-        places = [
-            (state, at) for above in (edges.above(task), node) for state in wanted for at in above
-        ]
-        blocking = [at for state, at in places if states[at] is state]
-        if not blocking:
-            break
-        task = blocking[0]
-    return task
-
-
 def _upstream_failed(view: View, task: int, name: str) -> tuple[str, str]:
     snapshot = view.snapshot
     states = snapshot.states
-    at = failed_above(snapshot.edges, states, task)
+    at = failed_above(snapshot.edges, states.__getitem__, task)
     if states[at] is not TaskState.FAILED:
         return f"Task {name!r} did not run, since a task that it needs failed.", ""
     item = failed_item(snapshot, at)
     at = at if item is None else item
     error = snapshot.errors.get(at, "").rstrip(".")
-    text = f"Task {name!r} did not run, since task {snapshot.name(at)!r} failed"
+    text = f"Task {name!r} did not run, since task {snapshot.shown(at)!r} failed"
     return f"{text}: {error}." if error else f"{text}.", _resume(snapshot, at)
 
 
@@ -270,9 +258,9 @@ def _cancelled(view: View, task: int, name: str) -> str:
     snapshot = view.snapshot
     failed = failed_item(snapshot, snapshot.dag.numbering.node(task))
     if failed is not None and failed != task:
-        return f"Task {name!r} was cancelled, since {snapshot.name(failed)!r} failed."
+        return f"Task {name!r} was cancelled, since {snapshot.shown(failed)!r} failed."
     failed = first_failed(snapshot)
     if snapshot.run.state is RunState.CANCELLED or failed is None:
         return f"Task {name!r} did not end, since the run was cancelled."
-    began = snapshot.name(failed)
+    began = snapshot.shown(failed)
     return f"Task {name!r} was cancelled, since task {began!r} failed and stopped the run."

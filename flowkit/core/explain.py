@@ -113,9 +113,9 @@ def _open(snapshot: Snapshot) -> list[int]:
 
 def _named(view: View, task: int, cause: Cause) -> Named:
     snapshot = view.snapshot
-    root = "" if cause.root is None else snapshot.name(cause.root)
-    name = snapshot.name(task)
-    return Named(name, snapshot.now_ms, snapshot.dag.pinned, snapshot.run.run, root)
+    root = "" if cause.root is None else snapshot.shown(cause.root)
+    shown, name = snapshot.shown(task), snapshot.name(task)
+    return Named(shown, snapshot.now_ms, snapshot.dag.pinned, snapshot.run.run, root, name)
 
 
 def _group(view: View, task: int, cause: Cause, count: int, direct: int) -> CauseGroup:
@@ -129,7 +129,7 @@ def _group(view: View, task: int, cause: Cause, count: int, direct: int) -> Caus
         cause=cause.kind.value,
         count=count,
         direct=direct,
-        task=named.task,
+        task=named.name,
         sentence=text,
         since=_seconds(cause.since_ms),
         holder=cause.holder or cause.place,
@@ -137,7 +137,7 @@ def _group(view: View, task: int, cause: Cause, count: int, direct: int) -> Caus
         next=cause.row.next,
         until=_seconds(cause.until_ms),
         command=helps,
-        root=named.root,
+        root="" if cause.root is None else view.snapshot.name(cause.root),
     )
 
 
@@ -204,7 +204,10 @@ def explanation_of_task(snapshot: Snapshot, task: int) -> Explanation:
     if over:
         text, command = task_ending(view, task)
     elif run.state in RUN_OVER:
-        text, command = f"Task {name!r} never ran: its run is over ({run.state.value}).", ""
+        text, command = (
+            f"Task {snapshot.shown(task)!r} never ran: its run is over ({run.state.value}).",
+            "",
+        )
     else:
         causes = [explain_task(view, task)]
         text, command = causes[0].sentence, causes[0].command

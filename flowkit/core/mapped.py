@@ -18,7 +18,7 @@ from typing import Generic, Protocol, TypeVar, overload
 from .states import TaskState
 
 PART = 100  # results that iterating reads at a time
-UPSTREAM_FAILED = "its upstream item failed"  # the error of an item that did not run because of it
+UPSTREAM_FAILED = "its upstream item failed"  # of an item that did not run, if no more is known
 
 R = TypeVar("R", covariant=True)
 
@@ -34,6 +34,12 @@ class ItemFailure:
     index: int
     label: str
     error: str
+
+
+def upstream_failure(name: str, error: str, *, is_item: bool) -> str:
+    """Return why a task or an item did not run. ``name``: of what failed, with its label."""
+    text = f"upstream {'item' if is_item else 'task'} {name} failed"
+    return f"{text}: {error}" if error else text
 
 
 class ItemReader(Protocol[R]):

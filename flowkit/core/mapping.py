@@ -73,3 +73,23 @@ def counted_tasks(maps: Maps) -> frozenset[int]:
         for source in spec.over
         if spec.flatten or source not in maps
     )
+
+
+def label_sources(graph: Graph, maps: Maps) -> dict[int, int]:
+    """Return the mapped tasks whose items have labels: each with the task that makes them.
+
+    That is the task itself, if it has a label. Otherwise, an item that stands behind another item
+    has the label of that one.
+    """
+    sources: dict[int, int] = {}
+    if not any(spec.label for spec in maps.values()):
+        return sources
+    for task in [task for task in graph.order() if task in maps]:
+        spec = maps[task]
+        behind = () if spec.flatten else spec.over
+        made_by = (
+            task if spec.label else next((sources[up] for up in behind if up in sources), None)
+        )
+        if made_by is not None:
+            sources[task] = made_by
+    return sources

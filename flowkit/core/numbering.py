@@ -106,6 +106,11 @@ def item_name(task: str, index: int) -> str:
     return f"{task}[{index}]"
 
 
+def labelled(name: str, label: str) -> str:
+    """Return the name of an item as people see it, such as ``parse[7] (eu.csv)``."""
+    return f"{name} ({label})" if label else name
+
+
 def split_name(name: str) -> tuple[str, int] | None:
     """Return the parts of a name that has the form of an item's, else None."""
     match = _ITEM_NAME.fullmatch(name)

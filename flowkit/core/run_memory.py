@@ -74,13 +74,25 @@ class RunMemory:
 
     @property
     def over(self) -> int:
-        """The number of tasks and items that are over."""
-        return self._total - self._open
+        """The number of tasks and items that are over. A mapped task counts as its items."""
+        ended = sum(self.state(task) is not TaskState.PENDING for task in self._with_items())
+        return self._total - self._open - ended
 
     @property
     def total(self) -> int:
-        """The number of tasks, with the items that exist."""
-        return self._total
+        """The number of tasks and items. A mapped task counts as its items, once it has any."""
+        return self._total - len(self._with_items())
+
+    @property
+    def items(self) -> int:
+        """The number of items that exist."""
+        return self._total - len(self._frontier.graph)
+
+    def _with_items(self) -> list[int]:
+        """Return the mapped tasks that have items."""
+        expansion = self._frontier.expansion
+        maps = {} if expansion is None else expansion.maps
+        return [task for task, mapped in maps.items() if mapped.length]
 
     @property
     def dispatched(self) -> int:
@@ -118,5 +130,11 @@ class RunMemory:
         return None if mapped is None else mapped.length
 
     def counts(self) -> dict[TaskState, int]:
-        """Return the number of tasks in each state (QUEUED: all dispatched tasks)."""
-        return self._frontier.counts(self._dispatched)
+        """Return the number of tasks and items in each state (QUEUED: all dispatched ones).
+
+        A mapped task counts as its items, once it has any.
+        """
+        counts = self._frontier.counts(self._dispatched)
+        for task in self._with_items():
+            counts[self.state(task)] -= 1
+        return {state: number for state, number in counts.items() if number}

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from .compiled import CompiledDAG
+from .numbering import labelled
 from .run_edges import RunEdges
 from .run_record import DEFAULT_WINDOW, RunRecord
 from .states import TaskState
@@ -91,7 +92,7 @@ class Snapshot:
     number in the DAG), None if not asked. ``errors``: last errors by task, as far as read.
     ``rates``: attempts that ended per second in the last minute, by queue. ``cancelled_by``: who
     cancelled the run, "" if unknown. ``children``: of tasks that wait for runs, one that is not
-    over, and how many are not.
+    over, and how many are not. ``labels``: of items, as far as read.
     """
 
     run: RunRecord
@@ -112,6 +113,7 @@ class Snapshot:
     cancelled_by: str = ""
     children: Mapping[int, tuple[str, int]] = field(default_factory=dict)
     lengths: Mapping[int, int] = field(default_factory=dict)
+    labels: Mapping[int, str] = field(default_factory=dict)
 
     @property
     def edges(self) -> RunEdges:
@@ -121,6 +123,10 @@ class Snapshot:
     def name(self, number: int) -> str:
         """Return the name of a task or an item."""
         return self.dag.task_name(number)
+
+    def shown(self, number: int) -> str:
+        """Return the name of a task, or of an item with its label, for a sentence."""
+        return labelled(self.name(number), self.labels.get(number, ""))
 
     @property
     def leads(self) -> bool:

@@ -6,12 +6,14 @@ import inspect
 from types import CoroutineType, GeneratorType
 from typing import Any
 
+from ..basics.again import Again
 from ..core.names import check_name
 from ..exceptions import IllegalValue
 from .callables import is_generator
 
 # The usual types of results, which need no check.
 _FIT = frozenset({type(None), bool, int, float, str, bytes, list, tuple, dict, set})
+_CONTAINERS = frozenset({list, tuple, dict})
 
 
 def name_of(func: object, name: object) -> str:
@@ -53,9 +55,15 @@ def unfit_result(name: str, value: object) -> Exception | None:
     A coroutine is refused: a decorator has hidden that the task is async. An iterator is refused,
     because it can be read only once: the second of two tasks that take it would get nothing. An
     object with ``close`` (a file, a cursor) counts as a resource and passes, unless it is a
-    generator.
+    generator. ``flowkit.again(…)`` in a list, tuple or dict is refused, because the task would not
+    start again.
     """
     kind = type(value)
+    if kind in _CONTAINERS and _has_again(value):
+        return IllegalValue(
+            f"Task {name!r} returned flowkit.again(…) in a {kind.__name__}. An Again must be "
+            "returned by itself: return flowkit.again(…)."
+        )
     if kind in _FIT:
         return None
     if kind is CoroutineType:
@@ -71,6 +79,10 @@ def unfit_result(name: str, value: object) -> Exception | None:
             "list instead: list(…)."
         )
     return None
+
+
+def _has_again(parts: Any) -> bool:
+    return Again in map(type, parts.values() if type(parts) is dict else parts)
 
 
 def _is_read_once(kind: type) -> bool:

@@ -9,8 +9,8 @@ only where it is written. The rules:
 2.  Nothing beginning with ``_`` is read, and nothing of functions, classes, modules, generators,
     frames or tracebacks. A field calls nothing but the properties and ``__format__`` of values.
 3.  A format has no fields within it and no width above 999.
-4.  A label is one line of at most 100 characters. It is for display only, so an error in it is
-    shown in its place, and changes nothing else.
+4.  A label is one line of at most 100 characters. It is for display only: if it cannot be made,
+    there is none, and the item runs nevertheless.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from types import (
 )
 from typing import NamedTuple
 
-from ..basics.display_text import error_text, escape_text
+from ..basics.display_text import escape_text
 from ..core.mapping import MAX_LABEL
 
 ITEM = "item"
@@ -77,17 +77,23 @@ def check_template(template: str, names: Sequence[str], *, any_number: bool) -> 
 
 
 def label_text(
-    label: Label, names: Sequence[str], args: Sequence[object], items: Sequence[object]
+    label: Label,
+    names: Sequence[str],
+    args: Sequence[object],
+    items: Sequence[object],
+    failed: Callable[[BaseException], None],
 ) -> str:
-    """Return the label of an item, on one line.
+    """Return the label of an item, on one line; "" if it cannot be made.
 
+    ``failed`` is called with the error then: the user's function may even raise SystemExit.
     ``names``: the positional parameters of its task. ``args``: the arguments for them. ``items``:
     those of them that are elements, for a function, and for ``{item}``.
     """
     try:
         text = str(label(*items)) if callable(label) else _filled(label, names, args, items)
-    except Exception as error:
-        text = f"? {error_text(error)}"
+    except BaseException as error:
+        failed(error)
+        return ""
     shown = escape_text(text[: LONGEST + 1])
     return shown if len(shown) <= LONGEST else f"{shown[: LONGEST - 1]}…"
 

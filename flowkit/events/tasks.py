@@ -86,6 +86,26 @@ class TaskUncached(OfTask):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TaskUnlabelled(OfTask):
+    """The label of an item could not be made, so it has none; it runs nevertheless.
+
+    This is said once for each mapped task of a run, on workers by each process.
+    """
+
+    event_name: ClassVar[str] = "task_unlabelled"
+    level: ClassVar[LogLevel] = LogLevel.WARNING
+    told: ClassVar[frozenset[str]] = frozenset({"task_name", "error_type", "error_message"})
+
+    error_type: str
+    error_message: str
+
+    def message(self) -> str:
+        """Return the text of the line."""
+        why = ": ".join(filter(None, (self.error_type, self.error_message)))
+        return f"Task without a label: {self.task_name} ({why})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TaskResultUnstorable(OfTask):
     """A table that a task returned works here, but a worker could not store it. One process."""
 

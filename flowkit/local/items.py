@@ -7,6 +7,7 @@ values. Its rules:
     changes nothing. The elements themselves are passed as they are, like all results.
 2.  The result of a mapped task is the list of its items' results, made once, when it is over.
 3.  Only the thread of the runner changes anything but labels and the halted tasks.
+4.  A label that cannot be made is reported once for each mapped task.
 """
 
 from __future__ import annotations
@@ -14,11 +15,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
-from ..basics.display_text import error_text
 from ..core.commands import EndMap
 from ..core.graph import Graph
 from ..core.map_problems import different_lengths, too_many, unmappable
-from ..core.mapped import UPSTREAM_FAILED, ItemFailure, Mapped, StoredItems
+from ..core.mapped import Mapped, StoredItems
 from ..core.mapping import Maps, Problem, counted_tasks
 from ..core.numbering import NODE, Numbering
 from ..core.states import TaskState
@@ -28,6 +28,7 @@ from ..definition.mapped_parameters import takes_mapped
 from ..definition.task_like import TaskLike
 from ..exceptions import MapError
 from ..execution.elements import elements_of
+from .item_failures import ItemFailures
 from .numbered import ItemNames
 
 _NOT_MAPPED = -1  # the length of what cannot be mapped
@@ -65,8 +66,12 @@ class Items:
         run: Resolver,
         results: list[Any],
         copies: Callable[[Sequence[Any]], Sequence[Any]],
+        unlabelled: Callable[[int, BaseException], None],
     ) -> None:
-        """``results``: by number. ``copies``: what attempts get elements from (environment.py)."""
+        """``results``: by number. ``copies``: what attempts get elements from (environment.py).
+
+        ``unlabelled``: called with the first error of each mapped task whose label cannot be made.
+        """
         self.numbering, self._maps = graph.numbering, graph.maps
         self.lengths: dict[int, int] = {}
         self._graph, self._own, self._tasks = graph.graph, graph.own, graph.tasks
@@ -78,9 +83,10 @@ class Items:
         self._elements: dict[int, dict[int, Sequence[Any]]] = {}
         self._halted: set[int] = set()
         self._lazy = {task: self._lazy_inputs(task) for task in range(graph.own)}
-        self._failures: dict[int, list[ItemFailure]] = {
-            source: [] for lazy in self._lazy.values() for source in lazy
-        }
+        self._failures = None
+        if any(self._lazy.values()):
+            self._failures = ItemFailures(graph, names, run.state)
+        self._unlabelled, self._without_label = unlabelled, set[int]()
 
     def _lazy_inputs(self, task: int) -> frozenset[int]:
         """Return the mapped tasks whose results a task takes as ``Mapped``."""
@@ -196,38 +202,36 @@ class Items:
     def _mapped(self, source: int) -> Mapped[Any]:
         numbers = self.numbering.items(source, self.lengths[source])
         states = [self._run.state(number) for number in numbers]
-        failures = sorted(self._failures[source], key=lambda failure: failure.index)
+        failures = [] if self._failures is None else self._failures.of(numbers, states)
         return Mapped(len(numbers), StoredItems(self._results[source], states, failures))
 
     def _label(self, number: int, node: int, items: list[Any], args: list[Any]) -> None:
         task, names = self._tasks[node], self._names
         label = None if task.map_options is None else task.map_options.label
-        if label is not None and isinstance(names, ItemNames) and number not in names.labels:
-            names.labels[number] = label_text(label, plan_for(task).positional, args, items)
+        if label is None or not isinstance(names, ItemNames) or number in names.labels:
+            return
+
+        def failed(error: BaseException) -> None:
+            if node not in self._without_label:
+                self._without_label.add(node)
+                self._unlabelled(number, error)
+
+        names.labels[number] = label_text(label, plan_for(task).positional, args, items, failed)
 
     # -- ends ----------------------------------------------------------------------------------
 
     def failed(self, number: int, error: BaseException) -> None:
         """Take over that a task or an item has failed for good."""
-        self._note_failure(number, error_text(error))
-
-    def blocked(self, numbers: Iterable[int]) -> None:
-        """Take over that tasks and items did not run because of failures."""
-        for number in numbers:
-            self._note_failure(number, UPSTREAM_FAILED)
-
-    def _note_failure(self, number: int, error: str) -> None:
-        node, index = self.numbering.split(number)
-        if index != NODE and node in self._failures:
-            names = self._names
-            label = names.labels.get(number, "") if isinstance(names, ItemNames) else ""
-            self._failures[node].append(ItemFailure(index, label, error))
+        if self._failures is not None:
+            self._failures.note(number, error)
 
     def end(self, end: EndMap) -> MapError | None:
         """Make the result of a mapped task that is over; return its error if it has a problem."""
         self._elements.pop(end.task, None)
         if end.problem is not None:
-            return MapError(self._problem(end))
+            error = MapError(self._problem(end))
+            self.failed(end.task, error)
+            return error
         if end.state is TaskState.SUCCEEDED and end.task < self._own:
             numbers = self.numbering.items(end.task, end.length)
             self._results[end.task] = [self._results[number] for number in numbers]

@@ -5,11 +5,11 @@ Without mapped tasks these are plain lists, which are the fastest.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from ..core.numbering import NODE, Numbering, item_name
+from ..core.numbering import NODE, Numbering, item_name, labelled
 
 T = TypeVar("T", covariant=True)
 
@@ -28,19 +28,31 @@ class _Tasks(Sequence[T]):
 
 
 class ItemNames(Sequence[str]):
-    """The name of each number, such as ``parse[3]``, and ``parse[3] (eu.csv)`` with ``labels``."""
+    """The name of each number, such as ``parse[3]``, and ``parse[3] (eu.csv)`` with a label.
 
-    def __init__(self, names: Sequence[str], numbering: Numbering) -> None:
-        self._names, self.numbering = names, numbering
+    ``labels``: by item, those that were made. ``sources``: the task that makes the labels of items,
+    by mapped task (``core.mapping.label_sources``).
+    """
+
+    def __init__(
+        self, names: Sequence[str], numbering: Numbering, sources: Mapping[int, int]
+    ) -> None:
+        self._names, self.numbering, self._sources = names, numbering, sources
         self.labels: dict[int, str] = {}
 
     def __len__(self) -> int:
         return len(self._names)
 
     def __getitem__(self, number: Any) -> Any:
-        name = self.plain(number)
-        label = self.labels.get(number)
-        return f"{name} ({label})" if label else name
+        return labelled(self.plain(number), self.label(number))
+
+    def label(self, number: int) -> str:
+        """Return the label of an item, which may be that of an item before it; "" without one."""
+        if not self.labels:
+            return ""
+        task, index = self.numbering.split(number)
+        source = None if index == NODE else self._sources.get(task)
+        return "" if source is None else self.labels.get(self.numbering.item(source, index), "")
 
     def plain(self, number: int) -> str:
         """Return the name without a label."""
@@ -56,11 +68,17 @@ class Numbered(Generic[T]):
     names: Sequence[str]
 
     @classmethod
-    def of(cls, tasks: Sequence[T], names: Sequence[str], numbering: Numbering) -> Numbered[T]:
-        """Return those of the tasks of a graph and of their items."""
+    def of(
+        cls,
+        tasks: Sequence[T],
+        names: Sequence[str],
+        numbering: Numbering,
+        sources: Mapping[int, int],
+    ) -> Numbered[T]:
+        """Return those of the tasks of a graph and of their items. ``sources``: see ItemNames."""
         if not numbering.width:
             return cls(tasks, names)
-        return cls(_Tasks(tasks, numbering), ItemNames(names, numbering))
+        return cls(_Tasks(tasks, numbering), ItemNames(names, numbering, sources))
 
     def node(self, number: int) -> int:
         """Return the task of the graph that a number is, or is an item of."""
@@ -74,7 +92,7 @@ class Numbered(Generic[T]):
 
     def label(self, number: int) -> str:
         """Return the label of an item, "" if there is none."""
-        return self.names.labels.get(number, "") if isinstance(self.names, ItemNames) else ""
+        return self.names.label(number) if isinstance(self.names, ItemNames) else ""
 
     def namer(self) -> Callable[[int], str]:
         """Return the function that returns a name without a label, for many calls."""

@@ -109,7 +109,9 @@ class Recorder:
                     self._delete_items(number)
                 self._delete(number)
         if self._resume:
-            events.resumed(len(earlier.reused), sum(at.length for at in earlier.expanded.values()))
+            grown = {task: at.length for task, at in earlier.expanded.items() if at.length}
+            reused = len(earlier.reused.keys() - grown.keys())  # a mapped task counts as its items
+            events.resumed(reused, sum(grown.values()) - len(grown))
         return earlier.reused
 
     def _delete(self, number: int) -> None:

@@ -19,6 +19,7 @@ from queue import SimpleQueue
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ..core.mapping import label_sources
 from ..core.run import Run
 from ..definition.calls import Call, wanted_here
 from ..definition.dag import DAGDefinition
@@ -166,7 +167,8 @@ def _about(
 ) -> _About:
     given = MappingProxyType(dict(params or {}))
     check_params(dag.name, indexed, [given])
-    numbered = Numbered.of(indexed.tasks, indexed.graph.names, indexed.numbering)
+    graph, labels = indexed.graph, label_sources(indexed.graph, indexed.maps)
+    numbered = Numbered.of(indexed.tasks, graph.names, indexed.numbering, labels)
     events = environment.events(run_id, dag.name, numbered)
     return _About(dag, indexed, numbered, given, events, environment)
 
@@ -202,7 +204,14 @@ def _context(
         graph = MappedGraph(
             indexed.tasks, indexed.graph, indexed.own, indexed.maps, indexed.numbering
         )
-        items = Items(graph, about.numbered.names, resolver, results, environment.elements)
+        items = Items(
+            graph,
+            about.numbered.names,
+            resolver,
+            results,
+            environment.elements,
+            about.events.unlabelled,
+        )
     return RunContext(
         run_id=about.events.run_id,
         dag_name=about.dag.name,

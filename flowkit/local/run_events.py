@@ -31,6 +31,7 @@ from ..events.tasks import (
     TaskStarted,
     TaskSucceeded,
     TaskUncached,
+    TaskUnlabelled,
 )
 from ..events.workers import ChildDied
 from ..logging.output import described, plain
@@ -58,9 +59,9 @@ class RunEvents:
             RunStarted(run_id=self.run_id, dag_name=self._dag_name, total_tasks=total)
         )
 
-    def resumed(self, reused: int, items: int) -> None:
-        """The run reuses this many results of an earlier run, and has so many items already."""
-        total = len(self._tasks) + items
+    def resumed(self, reused: int, more: int) -> None:
+        """The run reuses this many results. ``more``: how many tasks it has more, with items."""
+        total = len(self._tasks) + more
         self.listener.hear(
             RunResumed(run_id=self.run_id, dag_name=self._dag_name, reused=reused, total=total)
         )
@@ -186,6 +187,14 @@ class RunEvents:
         """The result of a task could not be cached."""
         name = self._names[task]
         self.listener.hear(TaskUncached(task_name=name, run_id=self.run_id, reason=reason))
+
+    def unlabelled(self, task: int, error: BaseException) -> None:
+        """The label of an item could not be made. Said once for each mapped task."""
+        kind, message = described(error)
+        name, run = self._names[task], self.run_id
+        self.listener.hear(
+            TaskUnlabelled(task_name=name, run_id=run, error_type=kind, error_message=message)
+        )
 
     def unstorable(self, task: int, reason: str) -> None:
         """A task returned a table that a worker could not store."""

@@ -125,8 +125,6 @@ class Runner(FamilyMember):
                 self._hooks.note_stop(command.failed)
             elif isinstance(command, MarkTasks):
                 self._events.marked(command)
-                if self._items is not None and command.state is TaskState.UPSTREAM_FAILED:
-                    self._items.blocked(command.tasks)
                 if self._store is not None:
                     self._store.record_marked(command)
             elif isinstance(command, StopTasks):

@@ -139,10 +139,17 @@ class Store:
         """Return the packed last errors of these tasks."""
         return list(self._read_fields(self.keys.errors(run), tasks))
 
-    def read_labels(self, run: str, items: Sequence[int]) -> list[str]:
-        """Return the labels of these items, "" for those without one."""
-        fields = [f"{item}=" for item in items]
-        return [item_label(data) for data in self._read_fields(self.keys.inputs(run), fields)]
+    def read_labels(self, run: str, dag: CompiledDAG, numbers: Sequence[int]) -> list[str]:
+        """Return the labels of these tasks and items, "" for those without one.
+
+        Nothing is read if the DAG makes no labels.
+        """
+        places = [dag.label_number(number) for number in numbers]
+        fields = {f"{place}=": "" for place in places if place is not None}
+        if fields:
+            read = self._read_fields(self.keys.inputs(run), list(fields))
+            fields = dict(zip(fields, map(item_label, read), strict=True))
+        return ["" if place is None else fields[f"{place}="] for place in places]
 
     def _read_fields(self, key: str, fields: Sequence[Field]) -> Iterator[bytes | None]:
         def read(part: Sequence[Field]) -> list[bytes | None]:

@@ -37,12 +37,12 @@ def test_a_mapped_task_is_one_row_with_a_bar_of_its_items() -> None:
     with submitted() as (client, run):
         midway(run)
         text = show(client).stdout
-    assert "Tasks:     124: 2 failed, 1 running, 1 waiting, 63 pending, 57 succeeded" in text
+    assert "Tasks:     122: 2 failed, 1 running, 1 waiting, 61 pending, 57 succeeded" in text
     (row,) = re.findall(r"^parse .*", text, re.MULTILINE)
     bar, rest = row.split(maxsplit=2)[1:]
     assert len(bar) == 10
     assert rest.startswith("60 items: 1 running, 1 waiting, 56 succeeded, 2 failed  running")
-    assert "parse[3]: ValueError: bad row" in row
+    assert r"parse[3] (file \x1b[31md): ValueError: bad row" in row
     assert re.search(r"^store +─+ 60 items: 60 pending +pending", text, re.MULTILINE)
 
 
@@ -72,6 +72,16 @@ def test_a_list_of_items_says_how_many_more_there_are_and_how_to_see_them() -> N
         assert "No item matches." in show(client, "--items", "--task", "merge").stderr
 
 
+def test_a_mapped_task_that_failed_without_items_says_why() -> None:
+    """It said only "No item matches."."""
+    with submitted() as (client, run):
+        write(run, {0: f"{OVER},!str", 1: "F0,,0,,30,"}, errors={1: "over a \x1b[31mstr"})
+        result = show(client, "--items", "failed")
+    assert (
+        result.stderr == "\nNo item matches.\nparse has no items: ValueError: over a \\x1b[31mstr\n"
+    )
+
+
 def test_the_document_counts_items_and_lists_them_if_asked() -> None:
     with submitted() as (client, run):
         midway(run)
@@ -83,7 +93,7 @@ def test_the_document_counts_items_and_lists_them_if_asked() -> None:
     assert by_name["parse"]["items"] == {"running": 1, "waiting": 1, "succeeded": 56, "failed": 2}
     assert by_name["merge"]["items"] is None
     assert plain["mapped_items"] is None
-    assert plain["total"] == 124
+    assert plain["total"] == 122
     assert [item["name"] for item in listed["mapped_items"]] == ["parse[3]", "parse[55]"]
     assert listed["mapped_items"][0]["label"] == "file \x1b[31md"
     assert listed["mapped_items"][0]["error"] == "ValueError: bad row"
@@ -122,14 +132,14 @@ def test_a_handle_returns_items_with_their_states() -> None:
 
 def test_the_state_of_a_run_counts_its_items() -> None:
     with submitted() as (client, run):
-        write(run, finished(4), fields={"counts": "succeeded=12"})
+        write(run, finished(4), fields={"counts": "succeeded=10"})
         status = run.status()
-        assert status.total == 12
-        assert status.counts == {"succeeded": 12}
+        assert status.total == 10
+        assert status.counts == {"succeeded": 10}
         parse = status.tasks[1]
         assert (parse.items, parse.total_items) == ({"succeeded": 4}, 4)
         assert status.app_versions == []
-        assert run.record().total == 12, "the counts of the scheduler include items"
+        assert run.record().total == 10, "the counts of the scheduler include items"
         assert run.record().graph_total == 4
         write(run, {store_item(2): "x"})
         assert (

@@ -135,7 +135,7 @@ def test_the_end_of_an_item_names_what_began_it(number: int, says: str) -> None:
 def test_the_end_of_a_run_names_the_item() -> None:
     found = snapshot(FAILED, errors=BAD, state=RunState.FAILED)
     assert (
-        "It began with task 'parse[1]', which failed: ValueError: bad row. 2 tasks "
+        "It began with task 'parse[1]', which failed: ValueError: bad row. 1 task "
         "downstream did not run, 1 task was cancelled." in explanation_of_run(found).sentence
     )
 

@@ -37,6 +37,22 @@ def test_maps_are_stored_with_the_graph() -> None:
     assert unpack_graph(pack_graph(MAPPED)).maps == MAPPED.maps
 
 
+def test_items_behind_items_have_the_labels_of_those() -> None:
+    """Of several items before one, the first with a label counts. A flattened element has none."""
+    names = ["list", "own", "behind", "further", "joined", "flat", "other", "none"]
+    edges = [(0, 1), (1, 2), (2, 3), (7, 4), (3, 4), (1, 5), (2, 6), (0, 7)]
+    over = {1: (0,), 2: (1,), 3: (2,), 4: (7, 3), 5: (1,), 6: (2,), 7: (0,)}
+    maps = {task: MapSpec(sources, flatten=task == 5) for task, sources in over.items()}
+    maps[1], maps[6] = replace(maps[1], label="{item}"), replace(maps[6], label="{0}")
+    graph = Graph.build(names, edges)
+    dag = replace(PLAIN, graph=graph, policy_of=array("i", [0] * 8), maps=maps)
+    assert dag.label_sources == {1: 1, 2: 1, 3: 1, 4: 1, 6: 6}
+    item = dag.numbering.item
+    assert dag.label_number(item(4, 9)) == dag.label_number(item(1, 9)) == item(1, 9)
+    assert [dag.label_number(number) for number in (0, 1, item(5, 9), item(7, 9))] == [None] * 4
+    assert PLAIN.label_number(2) is None
+
+
 def test_a_dag_without_maps_is_stored_as_before() -> None:
     assert len(pack_graph(PLAIN)) < len(pack_graph(MAPPED)) - 10
     assert unpack_graph(pack_graph(PLAIN)).maps == {}

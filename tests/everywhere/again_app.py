@@ -129,3 +129,8 @@ def cleared(diary: str | None = None) -> object:
 def cached(key: str, diary: str | None = None) -> object:
     write(diary, current_attempt().times)
     return "done" if current_attempt().times else flowkit.again(SOON_S)
+
+
+@task
+def asks_in_a_list() -> list[object]:
+    return [flowkit.again(SOON_S)]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from everywhere_app import await_entry, is_written, write
 
-from flowkit import HookEvent, Mapped, current_attempt, task
+from flowkit import DAG, HookEvent, Mapped, current_attempt, task
 
 PATIENCE_S = 20.0
 
@@ -177,3 +177,11 @@ def cached(item: tuple[str, int]) -> int:
 @task(trigger="all_over")
 def after_all(results: object, diary: str | None = None) -> None:
     write(diary, ["after", results])
+
+
+def no_label(number: int) -> str:
+    raise KeyError(f"none for {number}")
+
+
+with DAG("unlabelled") as unlabelled:
+    source.bind("numbers", value=[3]) >> ten_times.map(label=no_label) >> gathered

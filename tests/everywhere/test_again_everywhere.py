@@ -67,6 +67,16 @@ def test_times_bounds_it_and_the_limit_is_no_failure_to_retry(place: Place) -> N
     )
 
 
+def test_it_is_refused_within_a_list_with_the_same_sentence(place: Place) -> None:
+    """In threads, such a list was an ordinary result."""
+    report = place.run(DAG("list", tasks=[app.asks_in_a_list]))
+    text = (
+        "Task 'asks_in_a_list' returned flowkit.again(…) in a list. An Again must be returned by "
+        "itself: return flowkit.again(…)."
+    )
+    assert report.error == ("IllegalValue", text)
+
+
 def test_a_memory_that_cannot_be_stored_fails_without_a_retry(place: Place) -> None:
     if place.name == "thread":
         pytest.skip("in one process the memory is the object itself")

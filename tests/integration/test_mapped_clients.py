@@ -64,13 +64,13 @@ def test_failed_items_are_seen_by_their_names(running: System) -> None:
             ("check[5]", "number 5"),
         ]
         assert run.status().tasks[1].items == {"succeeded": 4, "failed": 2}
-        assert run.status().total == run.record().total == 9
+        assert run.status().total == run.record().total == 8
         assert {line.text for line in run.logs("check[5]") if line.stream == "stdout"} == {
             "checking 5"
         }
         printed = [line.task for line in run.logs("check") if line.stream == "stdout"]
         assert sorted(printed) == [f"check[{index}]" for index in range(6)]
-        assert "'check[1]' failed" in run.explain("check[1]").sentence
+        assert "'check[1] (number 1)' failed" in run.explain("check[1]").sentence
         assert [item.others for item in client.dead_letters(fold=True)] == [1]
 
 
@@ -80,7 +80,8 @@ def test_the_error_of_a_run_names_the_item_and_a_retry_runs_it_again(running: Sy
         with pytest.raises(TaskExecutionError) as caught:
             run.wait_results(30)
         assert (caught.value.task_name, caught.value.label) == ("check[1]", "number 1")
-        assert "since 'check[1]' failed: ValueError: bad number 1" in run.explain("check").sentence
+        says = "since 'check[1] (number 1)' failed: ValueError: bad number 1"
+        assert says in run.explain("check").sentence
         assert run.retry().tasks == ("check[1]",)
         assert run.wait(30) is RunState.FAILED
         history = run.history("check[1]")

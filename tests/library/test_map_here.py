@@ -192,23 +192,6 @@ def test_a_mapped_parameter_reads_results_states_and_failures() -> None:
     ]
 
 
-def test_blocked_items_are_failures_too() -> None:
-    def first(number: int) -> int:
-        return 1 // number
-
-    seen: list[Any] = []
-    with DAG("d") as dag:
-        one = made(first, "one").map(failures="collect")
-        two = made(whole, "two").map(failures="collect")
-
-        def behind(results: Mapped) -> None:
-            seen.extend(results.failures)
-
-        returns([1, 0]) >> one >> two >> made(behind, "behind")
-    dag.run()
-    assert [(failure.index, failure.error) for failure in seen] == [(1, "its upstream item failed")]
-
-
 def test_skipped_upstream_skips_the_mapped_task() -> None:
     with DAG("d") as dag:
         source = made(lambda: [1], "source", when=lambda: False)
@@ -415,15 +398,6 @@ def test_a_run_over_its_timeout_stops_its_items() -> None:
 
 
 # -- logging -----------------------------------------------------------------------------------
-
-
-@pytest.mark.promise("map-13")
-def test_lines_name_items_with_their_labels(capsys: pytest.CaptureFixture[str]) -> None:
-    mapped_dag([0, 1], fails_at(1), failures="collect", label="row {item}").run(max_workers=1)
-    printed = capsys.readouterr().out
-    assert "Task succeeded: each[0] (row 0) (" in printed
-    assert "Task failed: each[1] (row 1)" in printed
-    assert "(5 tasks, " in printed
 
 
 def test_the_line_of_an_item_that_comes_again_names_it(capsys: pytest.CaptureFixture[str]) -> None:

@@ -138,7 +138,7 @@ def test_the_error_of_what_cannot_be_mapped_is_that_of_the_mapped_task() -> None
         ended = {"state": "failed", "failed": 1, "finished": 2000}
         records = {0: f"{OVER},!str", 1: "F0,,0,,30,"}
         write(run, records, errors={1: "over a str"}, fields=ended)
-        assert str(run.error()) == "Task 'parse' failed: ValueError: over a str (run r1, attempt 0)"
+        assert str(run.error()) == "Task 'parse' failed: ValueError: over a str (run r1)"
         with pytest.raises(TaskExecutionError, match="over a str"):
             run.result("parse")
 

@@ -175,12 +175,14 @@ def test_an_item_behind_an_item_names_what_it_got() -> None:
 def test_an_explanation_of_an_item_and_of_its_task(run: RunHandle) -> None:
     failing(run)
     end(run, str(parse_item(1)))
-    assert "'parse[1]' failed" in run.explain("parse").sentence
+    assert "'parse[1] (file b)' failed" in run.explain("parse").sentence
     assert "ValueError: worse" in run.explain("parse[2]").sentence
-    assert "was cancelled, since 'parse[1]' failed" in run.explain("parse[3]").sentence
+    assert "was cancelled, since 'parse[1] (file b)' failed" in run.explain("parse[3]").sentence
     failure = run.explain().failure
     assert failure is not None
-    assert (failure.task, failure.error, failure.failed) == ("parse[1]", "ValueError: bad row", 2)
+    assert (failure.task, failure.label, failure.failed) == ("parse[1]", "file b", 2)
+    assert failure.error == "ValueError: bad row"
+    assert "It began with task 'parse[1] (file b)', which" in run.explain().sentence
 
 
 def test_names_of_items_are_completed(run: RunHandle) -> None:

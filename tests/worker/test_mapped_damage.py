@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from whole_run import WholeRun
+from whole_run import Lane, WholeRun
 
 from flowkit import DAG, task
 from flowkit.exceptions import RedisUnavailable
@@ -180,6 +180,23 @@ def test_a_damaged_label_is_shown_as_it_is(start: Runs) -> None:
     run.finish()
     run.link.call("HSET", run.keys.inputs(run.run), f"{run.number('double[0]')}=", b"\xff" * 5000)
     assert run.label("double[0]") == "\ufffd" * 200
+
+
+def test_a_label_that_cannot_be_read_fails_no_item(start: Runs) -> None:
+    """Only log lines need the label of the item before."""
+    with DAG("behind") as dag:
+        numbers >> double.map(label="n {item}") >> double.map(name="behind") >> collect
+    run = start(dag=dag)
+    while "behind[2]" not in run.states():
+        run.turn(limit=1)
+    lane = Lane(run, "V")
+    run.link.call("SET", run.keys.inputs(run.run), "no hash")
+    while lane.work():
+        run.schedule()
+    assert run.states()["behind[2]"] == "succeeded"
+    names = {event.task_name for event in run.heard.named("TaskSucceeded")}  # type: ignore[attr-defined]
+    assert "behind[2]" in names
+    run.link.call("DEL", run.keys.inputs(run.run))
 
 
 def test_more_elements_in_all_lists_than_any_run_has(start: Runs) -> None:

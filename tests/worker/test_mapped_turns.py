@@ -6,11 +6,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from whole_run import WholeRun
+from whole_run import Lane, WholeRun
 
-from flowkit import DAG, Mapped, current_attempt, task
+from flowkit import DAG, Mapped, Task, current_attempt, task
 from flowkit.core.states import TaskState
 from flowkit.protocol.items import Items
+from flowkit.worker import item_labels
+from flowkit.worker.execution_slots import ExecutionSlots
 
 pytestmark = pytest.mark.slow  # each waits some tenths of a second for real Redis
 
@@ -72,6 +74,11 @@ def even_or_skipped(number: int) -> int:
 @task
 def up_to(number: int) -> list[int]:
     return list(range(number))
+
+
+@task
+def twice(number: int) -> list[int]:
+    return [number, number]
 
 
 def simple(label: Any = None, **options: Any) -> DAG:
@@ -288,7 +295,7 @@ class TestLabels:
             ("number {item}", "number 1"),
             (lambda item: f"f{item}", "f1"),
             (None, ""),
-            (lambda item: 1 / 0, "? ZeroDivisionError: division by zero"),
+            (lambda item: 1 / 0, ""),
             (lambda item: "x" * 1000, "x" * 99 + "…"),
         ],
     )
@@ -304,6 +311,83 @@ class TestLabels:
         run = start(simple(leave), params={"value": [1]})
         assert run.finish() == "succeeded"
         assert run.label("double[0]") == ""
+
+    def test_a_label_that_cannot_be_made_is_told_once_for_each_mapped_task(
+        self, start: Runs
+    ) -> None:
+        with DAG("labels") as dag:
+            items = given >> double.map(label=lambda item: 1 / 0)
+            items >> double.map(name="second", label="{item.nothing}") >> collect
+        run = start(dag, params={"value": [1, 2, 3]})
+        assert run.finish() == "succeeded"
+        told: Any = run.heard.named("TaskUnlabelled")
+        assert [(event.task_name, event.error_type) for event in told] == [
+            ("double[0]", "ZeroDivisionError"),
+            ("second[0]", "AttributeError"),
+        ]
+        assert run.label("second[1]") == ""
+
+    def test_items_behind_items_have_the_labels_of_those_in_events(self, start: Runs) -> None:
+        """Readers derive such a label, so it is stored once only."""
+        with DAG("labels", on_failure="continue") as dag:
+            numbers = given >> double.map(label="n {item}")
+            numbers >> even_only.map() >> double.map(name="last")
+            numbers >> twice.map() >> double.map(name="flat", flatten=True)
+        run = start(dag, params={"value": [1, 0.5]})
+        assert run.finish() == "failed"
+        (failed,) = run.heard.named("TaskFailed")
+        assert failed.message() == "Task failed: even_only[1] (n 0.5) (ValueError: 1.0 is odd)"
+        named = [event.task_name for event in run.heard.named("TaskStarted")]  # type: ignore[attr-defined]
+        assert {"double[1] (n 0.5)", "even_only[0] (n 1)", "flat[0]"} <= set(named)
+        assert [run.label(name) for name in ("last[0]", "flat[0]")] == ["n 1", ""]
+        stored = {name for name in run.inputs() if name.endswith("=")}
+        assert stored == {f"{run.number(f'double[{index}]')}=" for index in range(2)}
+
+    def test_a_label_whose_function_the_app_does_not_have_is_told(
+        self, start: Runs, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        run = start(simple(lambda item: "n"), params={"value": [1, 2]})
+        monkeypatch.setattr(item_labels, "registered_task", lambda ref: None)
+        assert run.finish() == "succeeded"
+        (told,) = run.heard.named("TaskUnlabelled")
+        assert "double[0] (TaskNotFoundError: this version of the app does not" in told.message()
+        assert run.label("double[0]") == ""
+
+    def test_the_slot_of_an_attempt_with_a_deadline_names_the_label(self, start: Runs) -> None:
+        """The log line of its timeout comes from another process, which reads the slot."""
+        with DAG("labels") as dag:
+            given >> Task(double.func, name="late", timeout=60.0).map(label="n|{item}") >> collect
+        run = start(dag, params={"value": [1]})
+        run.turn()
+        run.schedule()
+        run.lane.mailbox.exchange(1)
+        slots = ExecutionSlots(0)
+        prepared: Any = run.lane.executor.prepare(run.lane.mailbox.inbox[0])
+        slots.enter(0, run.lane.executor.slot_text(prepared), 1.0)
+        (executing,) = slots.executing()
+        assert (executing.name, executing.limit) == ("late[0] (n|1)", 60.0)
+
+    def test_labels_of_other_lanes_are_read_together(
+        self, start: Runs, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        with DAG("labels") as dag:
+            given >> double.map(label="n {item}") >> even_only.map() >> collect
+        run = start(dag, params={"value": [2, 4, 6]})
+        run.turn()
+        run.turn()
+        other = Lane(run, "V")
+        reads: list[int] = []
+        read = other.inputs.store.read_labels
+        monkeypatch.setattr(
+            other.inputs.store,
+            "read_labels",
+            lambda run, dag, numbers: (reads.append(len(numbers)), read(run, dag, numbers))[1],
+        )
+        run.schedule()
+        assert other.work() == 3
+        assert reads == [3]
+        names = [event.task_name for event in run.heard.named("TaskSucceeded")]  # type: ignore[attr-defined]
+        assert names[-3:] == ["even_only[0] (n 2)", "even_only[1] (n 4)", "even_only[2] (n 6)"]
 
 
 class TestNames:

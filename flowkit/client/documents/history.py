@@ -47,6 +47,7 @@ class HistoryEntry:
         "Of `submitted`: the run of the task that has called this one, in `attempt`.",
     ]
     parent_task: Annotated[str | None, "The name of that task."]
+    label: Annotated[str, "Of an item of a mapped task: its label, or empty."]
 
 
 @dataclass(frozen=True, kw_only=True)

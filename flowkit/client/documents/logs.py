@@ -21,4 +21,5 @@ class LogLineDocument(Document):
     stream: Annotated[str, "`stdout`, `stderr`, `log` (a log record) or `output` (a program's)."]
     text: Annotated[str, "The line. A log record may have several lines."]
     number: Annotated[int, "The number of the line in its attempt, from 1."]
+    label: Annotated[str, "Of an item of a mapped task: its label, or empty."]
     missing: Annotated[int, "How many lines of the attempt before this one were not kept."]

@@ -31,6 +31,7 @@ class FailureEntry:
     """The failure of a run: the task that began it, and what it blocked."""
 
     task: Annotated[str, "The first task that failed, empty if the scheduler failed the run."]
+    label: Annotated[str, "Of an item of a mapped task: its label, or empty."]
     error: Annotated[str, "Its last error: type and message."]
     attempts: Annotated[int, "How many attempts it made."]
     worker: Annotated[str, "The worker of its last attempt."]

@@ -1,0 +1,148 @@
+"""Answering requests of the API: read them, do them in a thread, answer with a document.
+
+The client blocks, so each request takes one of ``THREADS`` threads; further ones wait. An error of
+flowkit is an answer with the status that fits; any other error is a bug, is logged, and is an
+answer without its details.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+import anyio
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from ..client.client import Client
+from ..client.documents.api import ErrorAnswer
+from ..client.documents.document import Document, to_mapping
+from ..exceptions import (
+    FlowkitError,
+    NotPermitted,
+    RedisUnavailable,
+    RunAlreadyOver,
+    RunDamaged,
+    RunExists,
+    RunNotFound,
+    RunNotOver,
+    StoreError,
+    TaskNotFailed,
+    TaskNotFoundError,
+    UnknownDAGError,
+)
+from .access import Access, may_act
+from .endpoint import ROOT, Asked, BadParameter, Endpoint, read_query
+
+THREADS = 8
+STATUS: Mapping[type[Exception], int] = {
+    RunNotFound: 404,
+    TaskNotFoundError: 404,
+    UnknownDAGError: 404,
+    RunExists: 409,
+    RunNotOver: 409,
+    RunAlreadyOver: 409,
+    TaskNotFailed: 409,
+    NotPermitted: 403,
+    RedisUnavailable: 503,
+    StoreError: 502,
+    RunDamaged: 502,
+    FlowkitError: 400,
+    BadParameter: 400,
+}
+_log = logging.getLogger("flowkit.dashboard")
+
+
+def answer(document: Document, status: int = 200) -> Response:
+    """Return a document as an answer."""
+    return Response(
+        json.dumps(to_mapping(document), separators=(",", ":")),
+        status,
+        media_type="application/json",
+    )
+
+
+def refusal(kind: str, message: str, status: int) -> Response:
+    """Return an error as an answer."""
+    return answer(ErrorAnswer(type=kind, message=message), status)
+
+
+def not_logged_in() -> Response:
+    """Return the answer for a request without a session."""
+    return refusal("NotLoggedIn", "Open the address that flowkit dashboard printed.", 401)
+
+
+def refusal_of(error: Exception) -> Response:
+    """Return the answer for an error, with the status of the nearest class that has one."""
+    for kind in type(error).__mro__:
+        if kind in STATUS:
+            return refusal(type(error).__name__, str(error), STATUS[kind])
+    _log.error("The dashboard could not answer a request", exc_info=error)
+    text = "This is a bug of flowkit. The log of the dashboard has its details."
+    return refusal("InternalError", text, 500)
+
+
+class Answering:
+    """The clients of the dashboard, and who may use them.
+
+    ``reader``: reads for all. ``actor``: carries out actions, None if there are none.
+    """
+
+    def __init__(self, access: Access, reader: Client, actor: Client | None) -> None:
+        self.access, self.reader, self.actor = access, reader, actor
+        self._limiter: anyio.CapacityLimiter | None = None
+
+    def route(self, endpoint: Endpoint) -> Route:
+        """Return the route of an endpoint."""
+        return Route(
+            ROOT + endpoint.path, partial(self.handle, endpoint=endpoint), methods=[endpoint.method]
+        )
+
+    async def in_thread(self, function: Callable[[], Any]) -> Any:
+        """Call a function that blocks, in one of the threads."""
+        if self._limiter is None:
+            self._limiter = anyio.CapacityLimiter(THREADS)
+        return await anyio.to_thread.run_sync(function, limiter=self._limiter)
+
+    async def handle(self, request: Request, *, endpoint: Endpoint) -> Response:
+        """Answer one request."""
+        session = self.access.session_of(request)
+        if session is None:
+            return not_logged_in()
+        client = self.actor if endpoint.acts else self.reader
+        if client is None:
+            return refusal("ReadOnly", "This dashboard is read-only.", 403)
+        if endpoint.acts and not may_act(request, session):
+            return refusal("NotOurPage", "The request does not come from the page.", 403)
+        try:
+            body = await _body(request) if endpoint.acts else {}
+            query = read_query(endpoint.parameters, lists_of(request))
+            asked = Asked(client, dict(request.path_params), query, body)
+            return answer(await self.in_thread(partial(endpoint.do, asked)))
+        except Exception as error:
+            return refusal_of(error)
+
+
+def lists_of(request: Request) -> dict[str, list[str]]:
+    """Return the parameters of a request, each with all texts that are given for it."""
+    lists: dict[str, list[str]] = {}
+    for name, text in request.query_params.multi_items():
+        lists.setdefault(name, []).append(text)
+    return lists
+
+
+async def _body(request: Request) -> Mapping[str, Any]:
+    data = await request.body()
+    if not data:
+        return {}
+    try:
+        body = json.loads(data)
+    except (ValueError, RecursionError):
+        raise BadParameter("the body must be a JSON object") from None
+    if not isinstance(body, dict):
+        raise BadParameter("the body must be a JSON object")
+    return body

@@ -1,0 +1,1 @@
+"""Live streams: what is watched is read once, however many pages watch it."""

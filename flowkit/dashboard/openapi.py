@@ -1,0 +1,131 @@
+"""The OpenAPI document, made from the endpoints and from the annotations of their documents."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+from types import NoneType, UnionType
+from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
+
+from ..client.documents.api import ErrorAnswer
+from ..client.documents.document import Document
+from .endpoint import ROOT, Endpoint, Parameter
+
+REFUSALS = {
+    "400": "A parameter does not fit.",
+    "401": "There is no session.",
+    "403": "Acting is not permitted.",
+    "404": "It does not exist.",
+    "409": "Its state forbids it.",
+    "502": "What is stored cannot be read.",
+    "503": "Redis does not answer.",
+}
+_PLAIN = {str: "string", int: "integer", float: "number", bool: "boolean"}
+_KINDS: dict[str, dict[str, Any]] = {
+    "text": {"type": "string"},
+    "number": {"type": "integer"},
+    "seconds": {"type": "number"},
+    "flag": {"type": "boolean"},
+    "texts": {"type": "array", "items": {"type": "string"}},
+}
+
+
+class _Schemas:
+    """The schemas of dataclasses, by name; each is made once."""
+
+    def __init__(self) -> None:
+        self.made: dict[str, dict[str, Any]] = {}
+
+    def of(self, kind: Any) -> dict[str, Any]:
+        """Return the schema of a type."""
+        origin = get_origin(kind)
+        if origin is Annotated:
+            inner, about = get_args(kind)[:2]
+            return {"description": about, **self._inline(inner)}
+        return self._inline(kind) if origin is not None or kind in _PLAIN else self._named(kind)
+
+    def _inline(self, kind: Any) -> dict[str, Any]:
+        origin, inner = get_origin(kind), get_args(kind)
+        if kind in _PLAIN:
+            return {"type": _PLAIN[kind]}
+        if origin in (Union, UnionType):
+            return {"anyOf": [self.of(part) for part in inner]}
+        if origin is list:
+            return {"type": "array", "items": self.of(inner[0])}
+        if origin is dict:
+            return {"type": "object", "additionalProperties": self.of(inner[1])}
+        return self._named(kind)
+
+    def _named(self, kind: Any) -> dict[str, Any]:
+        if kind is NoneType:
+            return {"type": "null"}
+        if not dataclasses.is_dataclass(kind) or not isinstance(kind, type):
+            return {}  # any JSON value: what a task returned
+        if kind.__name__ not in self.made:
+            self.made[kind.__name__] = {}  # it may contain itself
+            self.made[kind.__name__] = self._object(kind)
+        return {"$ref": f"#/components/schemas/{kind.__name__}"}
+
+    def _object(self, kind: type) -> dict[str, Any]:
+        hints = get_type_hints(kind, include_extras=True)
+        fields = {field.name: self.of(hints[field.name]) for field in dataclasses.fields(kind)}
+        if issubclass(kind, Document):
+            fields = {"schema": {"const": kind.SCHEMA}, **fields}
+        return {
+            "type": "object",
+            "description": (kind.__doc__ or "").partition("\n")[0],
+            "properties": fields,
+            "required": list(fields),
+            "additionalProperties": False,
+        }
+
+
+def openapi_document(endpoints: Iterable[Endpoint], version: str) -> dict[str, Any]:
+    """Return the description of the API as OpenAPI 3.1 has it."""
+    schemas = _Schemas()
+    paths: dict[str, dict[str, Any]] = {}
+    for endpoint in endpoints:
+        paths.setdefault(endpoint.path, {})[endpoint.method.lower()] = _operation(endpoint, schemas)
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "flowkit", "version": version},
+        "servers": [{"url": ROOT}],
+        "paths": paths,
+        "components": {"schemas": schemas.made},
+    }
+
+
+def _operation(endpoint: Endpoint, schemas: _Schemas) -> dict[str, Any]:
+    def content(kind: type) -> dict[str, Any]:
+        return {"application/json": {"schema": schemas.of(kind)}}
+
+    answers: dict[str, Any] = {"200": {"description": "Done.", "content": content(endpoint.answer)}}
+    for status, about in REFUSALS.items():
+        answers[status] = {"description": about, "content": content(ErrorAnswer)}
+    in_path = [part[1:-1] for part in endpoint.path.split("/") if part.startswith("{")]
+    return {
+        "summary": endpoint.about,
+        "parameters": [_path_parameter(name.partition(":")[0]) for name in in_path]
+        + [_query_parameter(parameter) for parameter in endpoint.parameters],
+        "responses": answers,
+    }
+
+
+def _path_parameter(name: str) -> dict[str, Any]:
+    return {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+
+
+def _query_parameter(parameter: Parameter) -> dict[str, Any]:
+    schema = dict(_KINDS[parameter.kind])
+    if parameter.kind in ("number", "seconds"):
+        schema.update(minimum=parameter.least, maximum=parameter.most)
+    if parameter.choices:
+        schema["enum"] = list(parameter.choices)
+    if parameter.default is not None:
+        schema["default"] = parameter.default
+    return {
+        "name": parameter.name,
+        "in": "query",
+        "description": parameter.about,
+        "schema": schema,
+    }

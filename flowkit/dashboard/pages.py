@@ -1,0 +1,83 @@
+"""The pages: one shell for all views, the files of ``flowkit/page``, and the way in.
+
+A view is made in the browser, by the module of its path, from what the API answers. So the shell is
+the same for each path, and has nothing in it that anybody else has written.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.resources import as_file, files
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from .access import Access, TokenAccess
+
+VIEWS = ("/",)
+
+
+@cache
+def page_folder() -> Path:
+    """Return the folder of ``flowkit/page``."""
+    with as_file(files("flowkit.page")) as folder:
+        return folder
+
+
+@cache
+def _templates() -> Environment:
+    loader = FileSystemLoader(page_folder() / "templates")
+    return Environment(loader=loader, autoescape=True, undefined=StrictUndefined)
+
+
+class Pages:
+    """The routes of the pages. ``access`` tells who gets the shell, and who the way in."""
+
+    def __init__(self, access: Access, version: str) -> None:
+        self._access = access
+        self._version = version
+
+    def routes(self) -> list[BaseRoute]:
+        """Return all routes that are not of the API."""
+        static = StaticFiles(directory=page_folder() / "static", follow_symlink=False)
+        entry = [Route("/login", self._login, methods=["POST"])]
+        return [Mount("/static", static), *entry, *(Route(path, self._shell) for path in VIEWS)]
+
+    async def _shell(self, request: Request) -> Response:
+        access = self._access
+        if access.session_of(request) is not None:
+            return self._page("shell.html", request)
+        if not isinstance(access, TokenAccess):
+            return self._page("no_entry.html", request, 401, has_password=False, wrong=False)
+        if access.is_token(request.query_params.get("token", "")):
+            # Not a redirect: the cookie is sent only with requests that a page of ours makes.
+            return _let_in(access, self._page("entry.html", request))
+        return self._page(
+            "no_entry.html", request, 401, has_password=access.has_password, wrong=False
+        )
+
+    async def _login(self, request: Request) -> Response:
+        access = self._access
+        if not isinstance(access, TokenAccess) or not access.has_password:
+            return self._page("no_entry.html", request, 401, has_password=False, wrong=False)
+        async with request.form(max_files=0, max_fields=1) as form:
+            given = form.get("password", "")
+        if isinstance(given, str) and access.is_password(given):
+            root = request.scope.get("root_path", "") + "/"
+            return _let_in(access, RedirectResponse(root, 303))
+        return self._page("no_entry.html", request, 401, has_password=True, wrong=True)
+
+    def _page(self, name: str, request: Request, status: int = 200, **values: object) -> Response:
+        root = request.scope.get("root_path", "")
+        template = _templates().get_template(name)
+        return HTMLResponse(template.render(root=root, version=self._version, **values), status)
+
+
+def _let_in(access: TokenAccess, response: Response) -> Response:
+    key = access.open_session()
+    response.set_cookie(access.cookie, key, httponly=True, samesite="strict", path="/")
+    return response

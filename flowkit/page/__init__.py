@@ -1,0 +1,1 @@
+"""What a browser gets: modules, styles, templates. It refuses third-party scripts."""

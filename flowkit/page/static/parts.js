@@ -1,0 +1,79 @@
+// Parts that several views have: a state, a time, an id to copy, a bar of states, an empty list.
+
+import { fill, h } from "./dom.js";
+import { ago, number } from "./format.js";
+import { STATES, looks } from "./states.js";
+
+/** Return a state as symbol and word. */
+export function state(name) {
+  const { symbol, word } = looks(name);
+  return h("span", { class: "state", "data-state": name }, h("span", { "aria-hidden": "true" }, symbol), ` ${word}`);
+}
+
+/** Return a time, as how long ago it was; the tooltip has it in UTC and in the local zone. */
+export function time(text, now = Date.now()) {
+  if (!text) return h("span", {}, "");
+  const date = new Date(text);
+  const title = `${date.toLocaleString()}\n${date.toISOString()}`;
+  return h("time", { datetime: text, title }, ago(date.getTime(), now));
+}
+
+/** Return an id with a button that copies it. */
+export function copied(text) {
+  const button = h(
+    "button",
+    {
+      class: "copy",
+      type: "button",
+      title: "Copy",
+      "aria-label": `Copy ${text}`,
+      click: async (event) => {
+        event.preventDefault();
+        event.stopPropagation();
+        await navigator.clipboard?.writeText(text);
+        say(`Copied ${text}`);
+      },
+    },
+    h(
+      "svg:svg",
+      { viewBox: "0 0 16 16", width: 12, height: 12, "aria-hidden": "true" },
+      h("svg:path", { d: "M5 5V2h9v9h-3M2 5h9v9H2z", fill: "none", stroke: "currentColor", "stroke-width": 1.5 }),
+    ),
+  );
+  return h("span", { class: "id" }, h("code", {}, text), button);
+}
+
+/** Tell something to people and to screen readers, for a moment. */
+export function say(text) {
+  const said = document.getElementById("said");
+  fill(said, text);
+  said.classList.add("shown");
+  clearTimeout(say.timer);
+  say.timer = setTimeout(() => said.classList.remove("shown"), 2500);
+}
+
+/** Return a bar with a part for each state; the text names all numbers. */
+export function bar(counts) {
+  const known = Object.keys(STATES).filter((name) => counts[name]);
+  const text = known.map((name) => `${number(counts[name])} ${looks(name).word}`).join(", ");
+  const svg = h("svg:svg", { class: "bar", role: "img", "aria-label": text, viewBox: "0 0 100 8", preserveAspectRatio: "none" });
+  const total = known.reduce((sum, name) => sum + counts[name], 0);
+  let left = 0;
+  for (const name of known) {
+    const width = (100 * counts[name]) / total;
+    svg.append(h("svg:rect", { x: left, y: 0, width, height: 8, class: "fill", "data-state": name }));
+    left += width;
+  }
+  svg.append(h("svg:title", {}, text));
+  return svg;
+}
+
+/** Return what stands in place of an empty list: what it means, and the command that helps. */
+export function empty(text, command) {
+  return h(
+    "div",
+    { class: "empty" },
+    h("p", {}, text),
+    command ? h("p", {}, copied(command)) : null,
+  );
+}

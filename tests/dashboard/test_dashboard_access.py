@@ -1,0 +1,140 @@
+"""Who gets in, and who may act: everybody else gets a sentence, and nothing of the system."""
+
+from __future__ import annotations
+
+import pytest
+from here import BASE
+from starlette.requests import HTTPConnection
+from starlette.testclient import TestClient
+
+from flowkit import Client
+from flowkit.dashboard import create_app
+from flowkit.dashboard.access import MOST_SESSIONS, TokenAccess
+from flowkit.dashboard.app import ENDPOINTS, STREAMS, build_app
+from flowkit.dashboard.endpoint import ROOT
+from flowkit.dashboard.guards import HEADERS, MOST_BODY, name_of
+from flowkit.dashboard.pages import VIEWS
+
+PLACES = [
+    *(ROOT + endpoint.path for endpoint in ENDPOINTS),
+    *(ROOT + stream.path for stream in STREAMS),
+    ROOT + "/openapi.json",
+    ROOT + "/session",
+    *VIEWS,
+]
+
+
+@pytest.mark.parametrize("path", PLACES)
+def test_a_stranger_is_refused_everywhere(stranger: TestClient, path: str) -> None:
+    answer = stranger.get(path.replace("{", "").replace("}", "").replace(":path", ""))
+    assert answer.status_code == 401
+    assert "address" in answer.text
+
+
+@pytest.mark.parametrize("token", ["", "wrong", "ü" * 40, "\0"])
+def test_a_wrong_token_opens_nothing(stranger: TestClient, token: str) -> None:
+    assert stranger.get("/", params={"token": token}).status_code == 401
+    assert not stranger.cookies
+
+
+def test_the_token_gives_a_cookie_that_scripts_cannot_read(
+    stranger: TestClient, access: TokenAccess
+) -> None:
+    answer = stranger.get("/", params={"token": access.token})
+    assert answer.status_code == 200
+    cookie = answer.headers["set-cookie"]
+    assert "HttpOnly" in cookie
+    assert "SameSite=strict" in cookie
+    assert access.token not in cookie + answer.text
+    assert stranger.get("/").status_code == 200
+    assert stranger.get(ROOT + "/runs").json()["items"] == []
+
+
+def test_the_session_that_was_not_used_for_longest_ends(access: TokenAccess) -> None:
+    first, *others = [access.open_session() for _ in range(MOST_SESSIONS)]
+    known = HTTPConnection(
+        {"type": "http", "headers": [(b"cookie", f"{access.cookie}={first}".encode())]}
+    )
+    assert access.session_of(known)  # it was used just now
+    access.open_session()
+    assert access.session_of(known)
+    gone = HTTPConnection(
+        {"type": "http", "headers": [(b"cookie", f"{access.cookie}={others[0]}".encode())]}
+    )
+    assert access.session_of(gone) is None
+
+
+def test_a_password_lets_in_instead_of_the_token(system: Client) -> None:
+    access = TokenAccess("flowkit-8420", "a long password")
+    with TestClient(build_app(system, None, access), base_url=BASE) as browser:
+        assert 'type="password"' in browser.get("/").text
+        wrong = browser.post("/login", data={"password": "another"})
+        assert (wrong.status_code, "not the password" in wrong.text) == (401, True)
+        entered = browser.post("/login", data={"password": "a long password"})
+        assert (entered.status_code, "app.js" in entered.text) == (200, True)
+
+
+def test_without_a_password_nobody_can_log_in(stranger: TestClient) -> None:
+    assert stranger.post("/login", data={"password": ""}).status_code == 401
+
+
+def test_an_app_may_have_its_own_login(system: Client) -> None:
+    app = create_app(system, auth=lambda request: request.headers.get("x-user"), read_only=True)
+    with TestClient(app) as browser:
+        assert browser.get("/").status_code == 401
+        answer = browser.get(ROOT + "/session", headers={"x-user": "ann"})
+        assert (answer.json()["name"], answer.json()["acts"]) == ("ann", False)
+        other = browser.get(ROOT + "/session", headers={"x-user": "bob"})
+        assert other.json()["csrf"] != answer.json()["csrf"]
+
+
+@pytest.mark.parametrize(
+    "host", ["evil.example", "127.0.0.1.evil.example", "", "localhost.", "[::2]:8420"]
+)
+def test_another_host_is_refused(stranger: TestClient, access: TokenAccess, host: str) -> None:
+    """Its name may lead here, and its pages would be of our origin."""
+    answer = stranger.get("/", params={"token": access.token}, headers={"host": host})
+    assert answer.status_code == 421
+    assert "set-cookie" not in answer.headers
+
+
+@pytest.mark.parametrize(
+    ("host", "name"),
+    [("a:80", "a"), ("[::1]:80", "[::1]"), ("[::1]", "[::1]"), ("a", "a"), ("a:b", "a:b")],
+)
+def test_the_name_of_a_host(host: str, name: str) -> None:
+    assert name_of(host) == name
+
+
+@pytest.mark.parametrize("path", ["/", "/static/app.js", ROOT + "/runs", "/nothing"])
+def test_every_answer_tells_the_browser_to_trust_nothing_else(
+    stranger: TestClient, path: str
+) -> None:
+    headers = stranger.get(path).headers
+    assert {name: headers[name] for name in HEADERS} == HEADERS
+    policy = headers["content-security-policy"]
+    assert "'unsafe" not in policy
+    assert "http" not in policy
+
+
+def test_a_body_that_is_too_large_is_not_read(system: Client) -> None:
+    access = TokenAccess("flowkit-8420", "a long password")
+    with TestClient(build_app(system, None, access), base_url=BASE) as browser:
+        answer = browser.post("/login", data={"password": "x" * (MOST_BODY + 1)})
+    assert answer.status_code == 413
+
+
+def test_no_file_outside_the_page_is_served(browser: TestClient) -> None:
+    for end in ("../pages.py", "%2e%2e/__init__.py", "/etc/passwd", ""):
+        assert browser.get("/static/" + end).status_code in (400, 404)
+
+
+def test_a_bug_is_an_answer_without_details(system: Client, access: TokenAccess) -> None:
+    def broken(request: object) -> str | None:
+        raise RuntimeError("secret detail")
+
+    app = create_app(system, auth=broken)
+    with TestClient(app, raise_server_exceptions=False) as browser:
+        answer = browser.get(ROOT + "/runs")
+    assert answer.status_code == 500
+    assert "secret" not in answer.text

@@ -1,0 +1,132 @@
+"""What is watched is read once for all pages, and a page that comes back misses nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+
+from flowkit.dashboard.live import watch as module
+from flowkit.dashboard.live.hub import MOST_STREAMS, Hub, TooManyStreams
+from flowkit.exceptions import RedisUnavailable, RunNotFound
+
+pytestmark = pytest.mark.anyio
+
+
+class Numbers:
+    """A source that is a number, and tells changes as differences."""
+
+    seconds = 0.001
+
+    def __init__(self) -> None:
+        self.number = 1
+        self.readings = 0
+        self.error: Exception | None = None
+
+    def read(self, before: Any) -> Any:
+        self.readings += 1
+        if self.error is not None:
+            raise self.error
+        return self.number
+
+    def whole(self, state: int) -> dict[str, Any]:
+        return {"whole": state}
+
+    def change(self, before: int, state: int) -> dict[str, Any]:
+        return {"more": state - before}
+
+
+async def in_thread(function: Callable[[], Any]) -> Any:
+    return function()
+
+
+async def take(events: AsyncIterator[str]) -> tuple[str, dict[str, Any]]:
+    """Return id and data of the next event."""
+    async with asyncio.timeout(5):
+        while True:
+            event = await anext(events)
+            if event.startswith("id: "):
+                head, data = event.strip().split("\n")
+                return head.removeprefix("id: "), json.loads(data.removeprefix("data: "))
+
+
+async def test_pages_share_the_readings() -> None:
+    hub, source = Hub(in_thread), Numbers()
+    pages = [hub.events("key", lambda: source, "") for _ in range(10)]
+    assert [(await take(page))[1] for page in pages] == [{"whole": 1}] * 10
+    source.number = 5
+    assert [(await take(page))[1] for page in pages] == [{"more": 4}] * 10
+    for page in pages:
+        await page.aclose()
+    assert hub.streams == 0
+    readings = source.readings
+    await asyncio.sleep(0.02)
+    assert source.readings <= readings + 1
+
+
+async def test_a_page_that_comes_back_gets_what_it_missed() -> None:
+    hub, source = Hub(in_thread), Numbers()
+    other = hub.events("key", lambda: source, "")
+    await take(other)
+    page = hub.events("key", lambda: source, "")
+    cursor, _ = await take(page)
+    await page.aclose()
+    for number in (3, 7):
+        source.number = number
+        await take(other)
+    back = hub.events("key", lambda: source, cursor)
+    assert [(await take(back))[1] for _ in range(2)] == [{"more": 2}, {"more": 4}]
+    for page in (other, back):
+        await page.aclose()
+
+
+@pytest.mark.parametrize("cursor", ["", "x", "abcd.1", ".", "9" * 400, "abcd." + "9" * 30])
+async def test_another_cursor_gets_everything(cursor: str) -> None:
+    hub, source = Hub(in_thread), Numbers()
+    page = hub.events("key", lambda: source, cursor)
+    assert (await take(page))[1] == {"whole": 1}
+    await page.aclose()
+
+
+async def test_a_page_that_missed_too_much_gets_everything(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "KEPT", 2)
+    hub, source = Hub(in_thread), Numbers()
+    other = hub.events("key", lambda: source, "")
+    cursor, _ = await take(other)
+    for number in range(2, 6):
+        source.number = number
+        await take(other)
+    back = hub.events("key", lambda: source, cursor)
+    assert (await take(back))[1] == {"whole": 5}
+    for page in (other, back):
+        await page.aclose()
+
+
+async def test_an_outage_is_told_once_and_everything_after_it() -> None:
+    hub, source = Hub(in_thread), Numbers()
+    page = hub.events("key", lambda: source, "")
+    await take(page)
+    source.error = RedisUnavailable("Redis is away")
+    assert (await take(page))[1] == {"trouble": "Redis is away"}
+    source.error, source.number = None, 2
+    assert (await take(page))[1] == {"whole": 2}
+    await page.aclose()
+
+
+async def test_what_is_gone_ends_the_stream() -> None:
+    hub, source = Hub(in_thread), Numbers()
+    page = hub.events("key", lambda: source, "")
+    await take(page)
+    source.error = RunNotFound("r1")
+    assert "gone" in (await take(page))[1]
+    assert [event async for event in page] == []
+
+
+async def test_there_is_a_bound_of_streams() -> None:
+    hub = Hub(in_thread)
+    hub.streams = MOST_STREAMS
+    with pytest.raises(TooManyStreams):
+        hub.check()
