@@ -62,6 +62,14 @@ def mapped(items: int, seed: int, *, ms: float) -> DAG:
     return dag
 
 
+def calling(parents: int, width: int, *, ms: float) -> DAG:
+    """Draw tasks that call runs, each of which calls runs."""
+    with DAG("calling") as dag:
+        for at in range(parents):
+            dag.add(app.branching.bind(f"p{at}", seed=at, width=width, depth=1, ms=ms))
+    return dag
+
+
 def printing(tasks: int, seed: int, *, lines: int, ms: float) -> DAG:
     """Draw tasks without edges that print, a few of them beside others in one process."""
     rng = random.Random(seed)

@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 from . import (
+    calling,
     deploys,
     killing,
     mapping,
@@ -73,6 +74,11 @@ SCENARIOS = {
         Scenario(
             "map-under-fire", "R25", "no item is lost, and none counts twice",
             mapping.map_under_fire, {"items": 150, "ms": 10}, {"items": 10_000, "ms": 5},
+        ),
+        Scenario(
+            "calls-under-fire", "R26", "no run that a task calls is lost, and none is called twice",
+            calling.calls_under_fire,
+            {"parents": 5, "width": 3, "ms": 40}, {"parents": 100, "width": 5, "ms": 5},
         ),
         Scenario(
             "sent-twice", "R2", "one recorded outcome per task, never changed",

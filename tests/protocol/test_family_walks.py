@@ -1,7 +1,8 @@
 """Random walks over the scripts of called runs: a task waits while one is open, and wakes once.
 
-The explorer knows one run for each namespace. With two of them there are too many states, so here
-the scripts themselves are led through random orders of ends, resumes, losses and sweeps.
+``tests/scheduler/family_search.py`` tries every order of a few steps, with a scheduler and
+grandchildren. Here the scripts themselves are led through long random orders of ends, resumes,
+losses and sweeps.
 """
 
 from __future__ import annotations

@@ -68,12 +68,12 @@ export function follow(path, query, hear, lost = () => {}) {
   const open = () => {
     if (source !== null || document.hidden) return;
     source = new EventSource(API + address(path, { ...query, cursor }));
-    source.onmessage = (event) => {
+    source.addEventListener("message", (event) => {
       cursor = event.lastEventId || cursor;
       lost(false);
       hear(JSON.parse(event.data));
-    };
-    source.onerror = () => lost(true);
+    });
+    source.addEventListener("error", () => lost(true));
   };
   const close = () => {
     source?.close();

@@ -11,8 +11,10 @@ for i = 4, #ARGV do
   if call('EXISTS', run_key(ARGV[i])) == 0 then
     dropped = dropped + call('ZREM', P .. 'runs', ARGV[i])
     call('SREM', P .. 'active', ARGV[i])
-    -- A scheduler of an older release has ended the run without a TTL for these.
-    try('UNLINK', history_key(ARGV[i]), logs_key(ARGV[i]), inputs_key(ARGV[i]), children_key(ARGV[i]))
+    -- These have no TTL if the hash was evicted while the run was running or held, nor the last four
+    -- if a scheduler of an older release has ended the run.
+    try('UNLINK', tasks_key(ARGV[i]), results_key(ARGV[i]), errors_key(ARGV[i]),
+        history_key(ARGV[i]), logs_key(ARGV[i]), inputs_key(ARGV[i]), children_key(ARGV[i]))
   end
 end
 return {'OK', dropped}

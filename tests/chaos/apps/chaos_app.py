@@ -109,6 +109,33 @@ def gathered(found: list[str]) -> str:
 
 
 @task
+def leafy(seed: int, ms: float) -> str:
+    """Be the only task of a run that was called by one that was called."""
+    this = Execution((seed,))
+    time.sleep(ms / 1000)
+    return this.end()
+
+
+leaves = DAG("leaves", tasks=[leafy])
+
+
+@task
+def branching(seed: int, width: int, depth: int, ms: float) -> object:
+    """Call runs, which call runs if there is depth left."""
+    this = Execution((seed,))
+    time.sleep(ms / 1000)
+    seeds = [seed * 10 + place for place in range(width)]
+    this.end()
+    if not depth:
+        return [leaves.call({"seed": each, "ms": ms}, "leafy") for each in seeds]
+    below = {"width": width, "depth": depth - 1, "ms": ms}
+    return [branches.call({"seed": each, **below}, "branching") for each in seeds]
+
+
+branches = DAG("branches", tasks=[branching])
+
+
+@task
 def chatty(*values: object, lines: int, ms: float = 0) -> str:
     """Print lines, each with the token of this execution and its number, and begin another one."""
     this = Execution(values)

@@ -1,0 +1,92 @@
+"""The modules of the page that need no browser."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from javascript import UNDEFINED, Modules
+
+from flowkit.core.states import RunState, TaskState
+from flowkit.dashboard.pages import page_folder
+
+STATIC = page_folder() / "static"
+# What makes markup or code of text. Nothing of the page may use it.
+DANGEROUS = re.compile(
+    r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|DOMParser|createContextualFragment"
+    r"|\beval\b|new Function|setTimeout\(\s*[\"'`]|javascript:|srcdoc|\.on\w+ =|https?://(?!www\.w3\.org/)"
+)
+
+
+@pytest.fixture(scope="module")
+def format_() -> Modules:
+    return Modules("format.js")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "0 ms"),
+        (0.0451, "45 ms"),
+        (-1, "0 ms"),
+        (3.24, "3.2 s"),
+        (59.4, "59 s"),
+        (303, "5 min 3 s"),
+        (7500, "2 h 5 min"),
+        (3 * 86400 + 4 * 3600, "3 d 4 h"),
+        (None, ""),
+        (UNDEFINED, ""),
+    ],
+)
+def test_a_duration(format_: Modules, seconds: object, text: str) -> None:
+    assert format_.call("span", seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0, "just now"), (-9, "just now"), (59, "59 s ago"), (3600, "1 h ago"), (10**6, "11 d ago")],
+)
+def test_how_long_ago(format_: Modules, seconds: int, text: str) -> None:
+    assert format_.call("ago", 10**12, 10**12 + seconds * 1000) == text
+
+
+@pytest.mark.parametrize(
+    ("size", "text"),
+    [(0, "0 B"), (1023, "1023 B"), (1536, "1.5 KiB"), (3 << 40, "3.0 TiB"), (None, "")],
+)
+def test_a_size(format_: Modules, size: object, text: str) -> None:
+    assert format_.call("bytes", size) == text
+
+
+def test_a_count(format_: Modules) -> None:
+    assert format_.call("counted", 1, "task") == "1 task"
+    assert format_.call("counted", 2, "entry", "entries") == "2 entries"
+
+
+def test_every_state_has_a_letter_a_symbol_and_a_word() -> None:
+    states = Modules("states.js")
+    known = {state.value for state in (*TaskState, *RunState)}
+    assert known <= set(states.call("(() => STATES)"))
+    looks = [states.call("looks", name) for name in sorted(known)]
+    assert len({look["symbol"] for look in looks}) == len(looks)
+    assert len({look["letter"] for look in looks}) == len(looks)
+    for name, look in zip(sorted(known), looks, strict=True):
+        assert states.call("stateOf", look["letter"]) == name
+    assert states.call("looks", "<b>")["word"] == "<b>"
+
+
+def test_an_address_opens_its_view() -> None:
+    router = Modules("router.js")
+    assert router.call("viewOf", "/") == {"view": "runs", "names": {}}
+    assert router.call("viewOf", "/nothing/here") is None
+
+
+@pytest.mark.parametrize("path", sorted(STATIC.rglob("*.js")), ids=lambda path: path.name)
+def test_no_module_makes_markup_or_code_of_text(path: Path) -> None:
+    assert DANGEROUS.findall(path.read_text("utf-8")) == []
+
+
+def test_the_styles_load_nothing() -> None:
+    assert "url(" not in (STATIC / "style.css").read_text("utf-8")
+    assert "@import" not in (STATIC / "style.css").read_text("utf-8")
