@@ -14,7 +14,7 @@ from ..basics.log_line import LogLine
 from ..context import waiting_for_run
 from ..core.called_run import CalledRun
 from ..core.explain import Explanation
-from ..core.mapped import Mapped
+from ..core.mapped_sequence import Mapped
 from ..core.run_record import RunProgress, RunRecord
 from ..core.states import RUN_OVER, RunState, TaskState
 from ..exceptions import (

@@ -9,7 +9,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from ..codec.provenance import Provenance
-from ..core.mapped import ItemFailure, Mapped
+from ..core.mapped_sequence import ItemFailure, Mapped
 from ..core.numbering import split_name
 from ..core.states import TASK_OVER, TaskState
 from ..exceptions import FlowkitError, TaskExecutionError
@@ -170,7 +170,7 @@ class RunResults:
 
 @dataclass(frozen=True, slots=True)
 class _Items:
-    """Reads items of one mapped task. See ``core.mapped.ItemReader``."""
+    """Reads items of one mapped task. See ``core.mapped_sequence.ItemReader``."""
 
     open_store: Callable[[], AbstractContextManager[ClientStore]]
     reader: ResultReader
