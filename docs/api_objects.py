@@ -42,7 +42,7 @@ MODULES = (
     "flowkit.protocol.listings",
     "flowkit.core.run_record",
     "flowkit.core.called_run",
-    "flowkit.core.mapped",
+    "flowkit.core.mapped_sequence",
     "flowkit.core.finding",
     "flowkit.core.queue_info",
     "flowkit.core.states",
@@ -76,7 +76,7 @@ WHOLE = {
 MORE = {
     "flowkit.context": ("attempt_scope",),
     "flowkit.core.called_run": ("CalledRun",),
-    "flowkit.core.mapped": ("ItemFailure",),
+    "flowkit.core.mapped_sequence": ("ItemFailure",),
     "flowkit.core.states": ("RunState", "TaskState"),
     "flowkit.client.dead_letters": ("DeadLetter", "OpenedLetter"),
     "flowkit.client.purging": ("Purge",),

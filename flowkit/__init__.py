@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from .client.async_client import AsyncClient
     from .client.client import Client
     from .client.run_handle import RunHandle
-    from .core.mapped import Mapped
+    from .core.mapped_sequence import Mapped
     from .definition.hooks import HookEvent, Hooks
     from .state.manager import StateManager
     from .state.task_cache import TaskCache
@@ -78,7 +78,7 @@ _LAZY = {
     "Client": ".client.client",
     "HookEvent": ".definition.hooks",
     "Hooks": ".definition.hooks",
-    "Mapped": ".core.mapped",
+    "Mapped": ".core.mapped_sequence",
     "RunHandle": ".client.run_handle",
     "StateManager": ".state",
     "TaskCache": ".state.task_cache",

@@ -152,6 +152,15 @@ def check_limit(value: object) -> int:
     return value
 
 
+def check_start(value: object) -> int:
+    """Return ``value`` if it is a valid index to start from, otherwise raise."""
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise TypeError(f"start must be a whole number, not {value!r}.")
+    if value < 0:
+        raise ValueError(f"start must be at least 0, not {value}.")
+    return value
+
+
 def check_mapping(value: object) -> None:
     """Raise TypeError unless ``value`` is a mapping or None."""
     if value is not None and not isinstance(value, Mapping):

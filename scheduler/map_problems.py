@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from flowkit.core.commands import EndMap
 from flowkit.core.map_problems import different_lengths, too_many, unmappable
-from flowkit.core.mapping import Problem
+from flowkit.core.map_spec import Problem
 from flowkit.core.states import TaskState
 from flowkit.protocol.decoding import CorruptData, in_parts
 from flowkit.protocol.items import Items

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from flowkit.core.compiled import CompiledDAG
-from flowkit.core.mapping import FUNCTION
+from flowkit.core.map_spec import FUNCTION
 from flowkit.core.numbering import labelled as labelled_name
 from flowkit.definition.call_plan import plan_for
 from flowkit.definition.labels import Label, label_text

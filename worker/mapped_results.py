@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from flowkit.codec.packing import unpack
 from flowkit.core.compiled import CompiledDAG
-from flowkit.core.mapped import ItemFailure, Mapped
+from flowkit.core.mapped_sequence import ItemFailure, Mapped
 from flowkit.core.states import TaskState
 from flowkit.protocol.blocked import why_blocked
 from flowkit.protocol.decoding import in_parts
@@ -47,7 +47,7 @@ class MappedResults:
 
 @dataclass(frozen=True, slots=True)
 class _Reader:
-    """Reads items of the run of a claim. See ``core.mapped.ItemReader``."""
+    """Reads items of the run of a claim. See ``core.mapped_sequence.ItemReader``."""
 
     shared: MappedResults
     claim: Claim

@@ -1,4 +1,6 @@
-"""What becomes of a claim before its function is called."""
+"""What becomes of a claim before its function is called: an attempt that is ready to be called, or
+one of a function that the app does not have. It has no behaviour: ``executor.py`` makes both.
+"""
 
 from __future__ import annotations
 

@@ -98,9 +98,9 @@ def status(
     **options: Any,
 ) -> None:
     """Show the state of a run and its tasks, failed ones first, and what the run waits for."""
+    from ..client.documents.make_status import status_document
     from .output import note
     from .print_json import print_document
-    from .status_document import status_document
 
     words = ("states", "patterns", "limit", "items")
     states, patterns, limit, of_items = (options.pop(name) for name in words)

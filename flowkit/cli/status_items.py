@@ -50,11 +50,10 @@ def item_states(
 
 
 def shown_state(task: TaskStatus) -> str:
-    """Return the state of a task as people see it: a mapped task runs while its items do."""
-    begun = {"queued", "running", "waiting", "succeeded", "failed"}
-    if task.state is TaskState.PENDING and begun & (task.items or {}).keys():
-        return TaskState.RUNNING.value
-    return task.state.value + (" (cached)" if task.cached else "")
+    """Return the state of a task as people see it."""
+    from ..client.documents import make_columns
+
+    return make_columns.shown_state(task).value + (" (cached)" if task.cached else "")
 
 
 def items_text(task: TaskStatus) -> str:

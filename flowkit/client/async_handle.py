@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
@@ -14,7 +14,7 @@ from ..basics.log_line import LogLine
 from ..context import waiting_for_run
 from ..core.called_run import CalledRun
 from ..core.explain import Explanation
-from ..core.mapped import Mapped
+from ..core.mapped_sequence import Mapped
 from ..core.run_record import RunProgress, RunRecord
 from ..core.states import RUN_OVER, RunState, TaskState
 from ..exceptions import (
@@ -82,9 +82,10 @@ class AsyncRunHandle:
         *,
         states: Iterable[TaskState | str] | None = None,
         limit: int = 100,
+        start: int = 0,
     ) -> Listing[TaskStatus]:
         """Return items of mapped tasks. See ``RunHandle.items``."""
-        return await self._do(RunHandle.items, task, states=states, limit=limit)
+        return await self._do(RunHandle.items, task, states=states, limit=limit, start=start)
 
     async def explain(self, task: str | None = None) -> Explanation:
         """Return why the run, or a task of it, is not over. See ``RunHandle.explain``."""
@@ -195,6 +196,10 @@ class AsyncRunHandle:
     async def result(self, task: str, *, lenient: bool = False) -> object:
         """Return the result of one task. See ``RunHandle.result``."""
         return await self._do(RunHandle.result, task, lenient=lenient)
+
+    async def params(self, *, lenient: bool = False) -> Mapping[str, object]:
+        """Return the parameters of the run. See ``RunHandle.params``."""
+        return await self._do(RunHandle.params, lenient=lenient)
 
     async def names(self, prefix: str = "") -> list[str]:
         """Return the names of tasks and items that begin so. See ``RunHandle.names``."""

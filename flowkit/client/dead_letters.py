@@ -12,10 +12,10 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from ..codec.packing import BrokenValue, unpack
-from ..codec.provenance import Provenance, Purpose, params_purpose
+from ..codec.packing import BrokenValue
+from ..codec.provenance import Provenance
 from ..core.compiled import CompiledDAG
-from ..core.run_record import Parent
+from ..core.run_record import Parent, RunRecord
 from ..core.states import TaskState
 from ..exceptions import TaskNotFailed, UntrustedValue
 from ..protocol.client_store import ClientStore
@@ -27,6 +27,7 @@ from ..protocol.records import ErrorInfo
 from ..protocol.spent import Flag
 from .dead_folding import Families
 from .retrying import Retryable, find_tasks
+from .run_params import read_params
 from .run_shape import read_shape, stored_inputs
 
 
@@ -130,7 +131,8 @@ def open_letter(handle: Handle, task: str) -> OpenedLetter:
         number = read_shape(store, handle.run_id, dag).number(task, f"run {handle.run_id!r}")
         upstream = stored_inputs(dag, number)
         label = store.read_labels(handle.run_id, dag, [number])[0]
-        run, packed = store.read_run(handle.run_id), store.read_params(handle.run_id)
+        run = store.read_run(handle.run_id)
+        params, damaged = _params(handle, store, run)
         failure = store.read_failures([(handle.run_id, number)])[0]
         if isinstance(failure, CorruptData):
             raise failure
@@ -139,8 +141,6 @@ def open_letter(handle: Handle, task: str) -> OpenedLetter:
             raise _not_failed(handle.run_id, task, state)
         sizes = store.result_sizes(handle.run_id, upstream)
         parents = _parents(store, _Names(store), [failure])
-    purpose = params_purpose(store.keys.namespace, handle.run_id, run.digest)
-    params, damaged = _params(handle, purpose, packed)
     ended = run.submitted_ms + (failure.record.ended_ms or 0)
     letter = _letter(handle.run_id, task, failure, ended / 1000, label)
     return OpenedLetter(
@@ -152,15 +152,13 @@ def open_letter(handle: Handle, task: str) -> OpenedLetter:
     )
 
 
-def _params(handle: Handle, purpose: Purpose, stored: bytes) -> tuple[Mapping[str, object], str]:
+def _params(handle: Handle, store: ClientStore, run: RunRecord) -> tuple[Mapping[str, object], str]:
     """Return the parameters of a run, and what is wrong with them ("" if nothing is)."""
+    limit = handle.max_result_bytes
     try:
-        packed = handle.provenance.open(stored, purpose, "their record")
-        most = handle.max_result_bytes
-        params = unpack(packed, max_bytes=most, lenient=True) if packed else {}
+        return read_params(store, run, handle.provenance, limit, lenient=True), ""
     except (BrokenValue, UntrustedValue) as error:
         return {}, f"its parameters cannot be read: {error}"
-    return (params, "") if isinstance(params, dict) else ({}, "its parameters are not a dict")
 
 
 def failed_tasks(handle: Handle, tasks: Sequence[str]) -> list[str]:

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
 
 from ..codec.provenance import Provenance
-from ..core.mapped import ItemFailure, Mapped
+from ..core.mapped_sequence import ItemFailure, Mapped
 from ..core.numbering import split_name
 from ..core.states import TASK_OVER, TaskState
 from ..exceptions import FlowkitError, TaskExecutionError
 from ..protocol.blocked import why_blocked
 from ..protocol.decoding import PART
 from ..protocol.records import ErrorInfo
+from .run_params import read_params
 from .run_results import ResultReader
 from .run_shape import RunShape, read_shape
 
@@ -47,6 +48,16 @@ class RunResults:
             """Return the compiled DAG."""
 
         def _waiting(self) -> RunWait: ...
+
+    def params(self, *, lenient: bool = False) -> Mapping[str, object]:
+        """Return the parameters that the run was submitted with, {} for none.
+
+        ``lenient``: turn values of classes that this process does not know into plain data. Raises
+        RunNotFound, BrokenValue, and UntrustedValue if they are not signed as the settings demand.
+        """
+        run, limit = self.record(), self.max_result_bytes
+        with self._store() as store:
+            return read_params(store, run, self.provenance, limit, lenient=lenient)
 
     def results(self, *, lenient: bool = False) -> dict[str, object]:
         """Return ``{task name: result}`` of the tasks that have succeeded so far.
@@ -159,7 +170,7 @@ class RunResults:
 
 @dataclass(frozen=True, slots=True)
 class _Items:
-    """Reads items of one mapped task. See ``core.mapped.ItemReader``."""
+    """Reads items of one mapped task. See ``core.mapped_sequence.ItemReader``."""
 
     open_store: Callable[[], AbstractContextManager[ClientStore]]
     reader: ResultReader

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ..arguments import check_limit, check_timeout
+from ..arguments import check_limit, check_start, check_timeout
 from ..basics.log_line import LogLine
 from ..codec.provenance import Provenance
 from ..core.explain import Explanation
@@ -115,21 +115,24 @@ class RunHandle(RunResults, RunFamily):
         *,
         states: Iterable[TaskState | str] | None = None,
         limit: int = 100,
+        start: int = 0,
     ) -> Listing[TaskStatus]:
         """Return items of mapped tasks, in their order: each with its label, attempt and error.
 
         ``task``: of this mapped task only. ``states``: only items in these states. ``limit``: how
-        many; ``more`` of the list says whether there are others. ``status`` counts them.
+        many; ``more`` of the list says whether there are others. ``start``: leave out the items
+        before this index. ``status`` counts them.
 
         Raises RunNotFound, RunDamaged, TaskNotFoundError for a name that the run does not have,
         FlowkitError for a task that is not mapped, TypeError and ValueError for invalid arguments.
         """
         wanted, most = frozenset(map(TaskState, states or TaskState)), check_limit(limit)
+        first = check_start(start)
         with self.shard.run_store(self.run_id) as store:
             run = store.read_run(self.run_id)
             shape = read_shape(store, self.run_id, self.graph(run))
             chosen = sorted(shape.lengths) if task is None else [shape.mapped(task, self._whose)]
-            return read_items(store, run, shape, chosen, wanted, most)
+            return read_items(store, run, shape, chosen, wanted, most, first)
 
     def explain(self, task: str | None = None) -> Explanation:
         """Return why the run, or a task of it, is not over, or how it ended.

@@ -16,7 +16,7 @@ from itertools import chain
 from typing import Protocol
 
 from ..core.compiled import CompiledDAG
-from ..core.mapping import MapSpec
+from ..core.map_spec import MapSpec
 from ..core.numbering import NODE, item_name, split_name
 from ..core.states import TASK_OVER, TaskState
 from ..definition.task_names import number_of

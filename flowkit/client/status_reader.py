@@ -138,6 +138,7 @@ def _status(
         progress=progress,
         label=label,
         items=items,
+        queued=None if record.queued_ms is None else (run.submitted_ms + record.queued_ms) / 1000,
     )
 
 
@@ -151,6 +152,7 @@ def read_items(
     tasks: Sequence[int],
     states: frozenset[TaskState],
     limit: int,
+    start: int = 0,
 ) -> Listing[TaskStatus]:
     """Return items of these mapped tasks in these states. See ``RunHandle.items``.
 
@@ -158,7 +160,7 @@ def read_items(
     """
     listing: Listing[TaskStatus] = Listing()
     for task in tasks:
-        numbers = shape.items(task)
+        numbers = shape.items(task)[start:]
         for at in range(0, len(numbers), PART):
             part = numbers[at : at + PART]
             records = dict(zip(part, store.read_records(run.run, part), strict=True))

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .mapping import Problem
+from .map_spec import Problem
 from .states import RunState, TaskState
 
 

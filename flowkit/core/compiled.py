@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from .graph import Graph
-from .mapping import Maps, counted_tasks, label_sources
+from .map_spec import Maps, counted_tasks, label_sources
 from .numbering import MOST_NUMBERS, NODE, Numbering
 from .retry import Policy
 from .triggers import HOOKS, Trigger, special

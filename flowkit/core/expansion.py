@@ -23,8 +23,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from .graph import Graph
-from .mapped_task import UNUSABLE, MappedTask
-from .mapping import Maps, Problem
+from .map_spec import Maps, Problem
+from .map_state import UNUSABLE, MapState
 from .numbering import Numbering
 from .states import TaskState
 from .task_codes import ABSENT, DISPATCHED, PENDING, STATE, SUCCEEDED, is_over
@@ -41,7 +41,7 @@ class Expansion:
         self._triggers = triggers
         self.numbering = Numbering(len(graph), maps)
         self.maps = {
-            task: MappedTask(task, spec, maps, graph.upstream(task)) for task, spec in maps.items()
+            task: MapState(task, spec, maps, graph.upstream(task)) for task, spec in maps.items()
         }
         self.order = [task for task in graph.order() if task in maps]
         self._by_slot = [self.maps[task] for task in self.numbering.mapped]
@@ -56,17 +56,17 @@ class Expansion:
         """Return whether a number is a task, or an item that exists."""
         return 0 <= number < len(self.state) and self.state[number] != ABSENT
 
-    def mapped(self, number: int) -> MappedTask | None:
+    def mapped(self, number: int) -> MapState | None:
         """Return the mapped task of an item, None for a task of the graph."""
         if number < self.numbering.count:
             return None
         return self.maps[self.numbering.split(number)[0]]
 
-    def items(self, mapped: MappedTask) -> range:
+    def items(self, mapped: MapState) -> range:
         """Return the numbers of the items of a mapped task."""
         return self.numbering.items(mapped.task, mapped.length or 0)
 
-    def codes(self, mapped: MappedTask) -> bytes:
+    def codes(self, mapped: MapState) -> bytes:
         """Return the codes of the items of a mapped task."""
         items = self.items(mapped)
         return bytes(self.state[items.start : items.stop : items.step])
@@ -98,13 +98,13 @@ class Expansion:
                 task, index = self.numbering.split(number)
                 self.maps[task].learn(index, length)
 
-    def lengths_of(self, mapped: MappedTask) -> list[int] | None:
+    def lengths_of(self, mapped: MapState) -> list[int] | None:
         """Return the lengths of all that a task is mapped over, None if one is not known."""
         lengths = [self._length_over(mapped, source) for source in mapped.spec.over]
         known = [length for length in lengths if length is not None]
         return known if len(known) == len(lengths) else None
 
-    def _length_over(self, mapped: MappedTask, source: int) -> int | None:
+    def _length_over(self, mapped: MapState, source: int) -> int | None:
         if source in mapped.itemwise:
             return self.maps[source].length
         if self.state[source] != SUCCEEDED:
@@ -123,7 +123,7 @@ class Expansion:
 
     # -- growing -------------------------------------------------------------------------------
 
-    def grow(self, mapped: MappedTask, length: int) -> None:
+    def grow(self, mapped: MapState, length: int) -> None:
         """Make the items of a mapped task exist. They are pending."""
         items = self.numbering.items(mapped.task, length)
         mapped.grow(length)
@@ -157,7 +157,7 @@ class Expansion:
             for number, code in recorded.get(task, ()):
                 self._load_item(mapped, number, code)
 
-    def _load_item(self, mapped: MappedTask, number: int, code: int) -> None:
+    def _load_item(self, mapped: MapState, number: int, code: int) -> None:
         if self.exists(number):
             self.state[number] = code
             if code == DISPATCHED and mapped.active is not None:
@@ -166,7 +166,7 @@ class Expansion:
             task, index = self.numbering.split(number)
             raise ValueError(f"there is no item {index} of task {self.graph.names[task]!r}")
 
-    def others_of(self, mapped: MappedTask) -> frozenset[TaskState] | None:
+    def others_of(self, mapped: MapState) -> frozenset[TaskState] | None:
         """Return how the upstream tasks ended that do not matter item by item, None if not all."""
         others = [
             self.state[up] for up in self.graph.upstream(mapped.task) if up not in mapped.itemwise
@@ -208,7 +208,7 @@ class Expansion:
                 taken += self._take(mapped, room - len(taken))
         return taken
 
-    def _take(self, mapped: MappedTask, room: int) -> list[int]:
+    def _take(self, mapped: MapState, room: int) -> list[int]:
         state, taken = self.state, list[int]()
         if mapped.active is not None:
             room = min(room, mapped.spec.max_active - len(mapped.active))

@@ -22,7 +22,7 @@ from .dropping import Dropping
 from .expansion import Expansion
 from .graph import Graph
 from .item_ends import ItemEnds
-from .mapping import Maps
+from .map_spec import Maps
 from .marks import Marks
 from .states import TaskState
 from .task_codes import (

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from .commands import EndMap
 from .expansion import Expansion
-from .mapped_task import UNUSABLE, MappedTask
+from .map_state import UNUSABLE, MapState
 from .marks import Marks
 from .states import TaskState
 from .task_codes import (
@@ -90,13 +90,13 @@ class ItemEnds:
                 if not mapped.open:
                     self._end(mapped, walk, marks)
 
-    def _spares(self, mapped: MappedTask) -> bool:
+    def _spares(self, mapped: MapState) -> bool:
         """Return whether a failed item leaves the others alone."""
         return mapped.spec.collect or self._grown.is_hook(mapped.task)
 
     # -- starting ------------------------------------------------------------------------------
 
-    def _start(self, mapped: MappedTask, walk: list[int], marks: Marks) -> None:
+    def _start(self, mapped: MapState, walk: list[int], marks: Marks) -> None:
         """Expand a mapped task if its length is known, or end it if there is nothing to map."""
         if mapped.started:
             return
@@ -130,14 +130,14 @@ class ItemEnds:
             if self._state[follower] == PENDING and not self._maps[follower].gate:
                 self._start(self._maps[follower], walk, marks)
 
-    def _catch_up(self, mapped: MappedTask, walk: list[int], marks: Marks) -> None:
+    def _catch_up(self, mapped: MapState, walk: list[int], marks: Marks) -> None:
         """Start or end the items whose upstream items are over already."""
         if not mapped.itemwise:
             return
         for index in range(mapped.length or 0):
             self._settle_item(mapped, index, walk, marks)
 
-    def _give_up(self, mapped: MappedTask, walk: list[int], marks: Marks) -> None:
+    def _give_up(self, mapped: MapState, walk: list[int], marks: Marks) -> None:
         """End a mapped task without items, if all tasks that it is mapped over are over."""
         codes = [self._state[source] for source in mapped.spec.over]
         if not all(map(is_over, codes)):
@@ -149,12 +149,12 @@ class ItemEnds:
 
     # -- items ---------------------------------------------------------------------------------
 
-    def _settle_behind(self, mapped: MappedTask, index: int, walk: list[int], marks: Marks) -> None:
+    def _settle_behind(self, mapped: MapState, index: int, walk: list[int], marks: Marks) -> None:
         for follower in mapped.behind:
             if self._maps[follower].started:
                 self._settle_item(self._maps[follower], index, walk, marks)
 
-    def _settle_item(self, mapped: MappedTask, index: int, walk: list[int], marks: Marks) -> None:
+    def _settle_item(self, mapped: MapState, index: int, walk: list[int], marks: Marks) -> None:
         """Start an item whose upstream items are over, or end it if it must not start.
 
         It may be called again for the same item: an item that is over stays so.
@@ -178,7 +178,7 @@ class ItemEnds:
         else:
             self._end_item(number, SKIPPED if decision is Verdict.SKIP else BLOCKED, walk, marks)
 
-    def _waits_for_stop(self, mapped: MappedTask, codes: list[int]) -> bool:
+    def _waits_for_stop(self, mapped: MapState, codes: list[int]) -> bool:
         """Return whether the stop that cancelled upstream items also marks this item."""
         if CANCELLED not in codes or self._grown.continues(mapped.task):
             return False
@@ -189,7 +189,7 @@ class ItemEnds:
         marks.add(code, number)
         walk.append(number)
 
-    def _halt(self, mapped: MappedTask, walk: list[int], marks: Marks) -> None:
+    def _halt(self, mapped: MapState, walk: list[int], marks: Marks) -> None:
         """Cancel the items that have not started, since one has failed for good."""
         mapped.halted = True
         mapped.take_none()
@@ -210,13 +210,13 @@ class ItemEnds:
     # -- mapped tasks --------------------------------------------------------------------------
 
     def _end_without_items(
-        self, mapped: MappedTask, code: int, walk: list[int], marks: Marks
+        self, mapped: MapState, code: int, walk: list[int], marks: Marks
     ) -> None:
         self._state[mapped.task] = code
         marks.add(code, mapped.task)
         walk.append(mapped.task)
 
-    def _end(self, mapped: MappedTask, walk: list[int], marks: Marks) -> None:
+    def _end(self, mapped: MapState, walk: list[int], marks: Marks) -> None:
         """End a mapped task whose items are all over."""
         if self._state[mapped.task] == PENDING:
             code = self._code_at_end(mapped)
@@ -224,7 +224,7 @@ class ItemEnds:
             marks.ended.append(EndMap(mapped.task, STATE[code], mapped.length or 0))
             walk.append(mapped.task)
 
-    def _code_at_end(self, mapped: MappedTask) -> int:
+    def _code_at_end(self, mapped: MapState) -> int:
         if mapped.halted:
             return FAILED
         if CANCELLED in self._grown.codes(mapped) or (self._closing and not mapped.started):

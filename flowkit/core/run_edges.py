@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from .graph import Graph
-from .mapping import Maps
+from .map_spec import Maps
 from .numbering import NODE, Numbering
 
 

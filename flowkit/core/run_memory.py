@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from .compiled import OnFailure
 from .frontier import Frontier
 from .graph import Graph
-from .mapping import Maps
+from .map_spec import Maps
 from .run_record import DEFAULT_WINDOW
 from .states import RunState, TaskState
 from .task_codes import DISPATCHED, PENDING

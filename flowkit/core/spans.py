@@ -1,4 +1,4 @@
-"""Durations in words."""
+"""Durations in words, for messages and pages. Pure: no clock, no locale."""
 
 from __future__ import annotations
 

@@ -17,14 +17,18 @@ from ..client.documents.api import SessionAnswer
 from .access import Access
 from .answering import Answering, answer, not_logged_in, refusal
 from .endpoint import ROOT, Endpoint, Stream
-from .endpoints import runs
+from .endpoints import run, run_actions, runs
 from .guards import BodyLimit, HostGuard, SafeHeaders
 from .live.streams import Streaming
 from .openapi import openapi_document
 from .pages import Pages
 
-ENDPOINTS: tuple[Endpoint, ...] = (*runs.ENDPOINTS,)
-STREAMS: tuple[Stream, ...] = (*runs.STREAMS,)
+ENDPOINTS: tuple[Endpoint, ...] = (
+    *runs.ENDPOINTS,
+    *run.ENDPOINTS,
+    *run_actions.ENDPOINTS,
+)
+STREAMS: tuple[Stream, ...] = (*runs.STREAMS, *run.STREAMS)
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
 

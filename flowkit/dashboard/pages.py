@@ -18,7 +18,7 @@ from starlette.staticfiles import StaticFiles
 
 from .access import Access, TokenAccess
 
-VIEWS = ("/",)
+VIEWS = ("/", "/runs/{run}")
 
 
 @cache

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
     from typing import Any, Protocol, SupportsIndex, TypeAlias, TypeVar, overload
 
-    from ..core.mapped import Mapped
+    from ..core.mapped_sequence import Mapped
     from .task_edges import P2, R2, Exactly, TaskEdges, X
 
     Given = TypeVar("Given", contravariant=True)

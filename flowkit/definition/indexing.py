@@ -12,12 +12,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ..core.graph import CycleFound, Graph
-from ..core.mapping import MapSpec, counted_tasks
+from ..core.map_spec import MapSpec, counted_tasks
 from ..core.numbering import Numbering
 from ..core.triggers import Trigger, special
 from ..exceptions import DAGCycleError, DAGError, DuplicateTaskError
 from .call_plan import plan_for
-from .mapping import specs_of
+from .map_targets import specs_of
 from .task import Task
 
 Edge = tuple[Task, Task]

@@ -33,7 +33,7 @@ from types import (
 from typing import NamedTuple
 
 from ..basics.display_text import escape_text
-from ..core.mapping import MAX_LABEL
+from ..core.map_spec import MAX_LABEL
 
 ITEM = "item"
 LONGEST = 100  # characters that are shown

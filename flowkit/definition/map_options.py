@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal, TypedDict
 
-from ..core.mapping import MAX_ACTIVE
+from ..core.map_spec import MAX_ACTIVE
 from .call_plan import plan_for
 from .callables import is_async, is_generator
 from .labels import Label, check_template

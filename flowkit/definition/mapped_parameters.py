@@ -8,7 +8,7 @@ from contextlib import suppress
 from types import SimpleNamespace, UnionType
 from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
-from ..core.mapped import Mapped
+from ..core.mapped_sequence import Mapped
 from .call_plan import plan_for
 from .task_like import TaskLike
 

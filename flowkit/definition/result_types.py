@@ -18,7 +18,7 @@ from operator import sub
 from types import NoneType
 from typing import NamedTuple
 
-from ..core.mapped import Mapped
+from ..core.mapped_sequence import Mapped
 from ..events.programs import ResultTypeMismatch
 from ..exceptions import DAGError
 from .dag_warning import warn_of_dag

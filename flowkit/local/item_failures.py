@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 from ..basics.display_text import error_text
 from ..core.blocking import failed_above
-from ..core.mapped import UPSTREAM_FAILED, ItemFailure, upstream_failure
+from ..core.mapped_sequence import UPSTREAM_FAILED, ItemFailure, upstream_failure
 from ..core.run_edges import MappedShape, RunEdges
 from ..core.states import TaskState
 from .numbered import ItemNames

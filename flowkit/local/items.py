@@ -18,8 +18,8 @@ from typing import Any, NamedTuple, Protocol
 from ..core.commands import EndMap
 from ..core.graph import Graph
 from ..core.map_problems import different_lengths, too_many, unmappable
-from ..core.mapped import Mapped, StoredItems
-from ..core.mapping import Maps, Problem, counted_tasks
+from ..core.map_spec import Maps, Problem, counted_tasks
+from ..core.mapped_sequence import Mapped, StoredItems
 from ..core.numbering import NODE, Numbering
 from ..core.states import TaskState
 from ..definition.call_plan import plan_for

@@ -31,7 +31,7 @@ class ItemNames(Sequence[str]):
     """The name of each number, such as ``parse[3]``, and ``parse[3] (eu.csv)`` with a label.
 
     ``labels``: by item, those that were made. ``sources``: the task that makes the labels of items,
-    by mapped task (``core.mapping.label_sources``).
+    by mapped task (``core.map_spec.label_sources``).
     """
 
     def __init__(

@@ -19,7 +19,7 @@ from queue import SimpleQueue
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ..core.mapping import label_sources
+from ..core.map_spec import label_sources
 from ..core.run import Run
 from ..definition.calls import Call, wanted_here
 from ..definition.dag import DAGDefinition

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 
 from ..core.blocking import blocking, places_above
 from ..core.compiled import CompiledDAG
-from ..core.mapped import UPSTREAM_FAILED, upstream_failure
+from ..core.mapped_sequence import UPSTREAM_FAILED, upstream_failure
 from ..core.numbering import labelled
 from ..core.run_edges import RunEdges
 from ..core.states import TaskState

@@ -13,7 +13,7 @@ from operator import attrgetter
 import msgpack
 
 from ..core.compiled import CompiledDAG
-from ..core.mapping import MapSpec
+from ..core.map_spec import MapSpec
 from ..core.retry import Policy
 from ..exceptions import DAGError
 from .graphs import FORMAT, POLICY_FIELDS

@@ -29,7 +29,7 @@ import msgpack
 from ..core.app_version import MAX_APP_VERSION, is_app_version
 from ..core.compiled import CompiledDAG, OnFailure
 from ..core.graph import CycleFound, Graph
-from ..core.mapping import MAX_LABEL, Maps, MapSpec, check_maps
+from ..core.map_spec import MAX_LABEL, Maps, MapSpec, check_maps
 from ..core.names import are_names, is_name
 from ..core.policy_check import checked_policy
 from ..core.retry import Policy

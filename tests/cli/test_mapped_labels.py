@@ -16,7 +16,7 @@ from mapped_records import OVER, chain, expanded, finished, parse_item, store_it
 from flowkit import Client, FlowkitError, RunHandle
 from flowkit.cli import main
 from flowkit.client.history import HistoryKind
-from flowkit.core.mapped import UPSTREAM_FAILED, ItemFailure
+from flowkit.core.mapped_sequence import UPSTREAM_FAILED, ItemFailure
 from flowkit.protocol import blocked
 from flowkit.protocol.log_store import LogStore, NewChunk
 

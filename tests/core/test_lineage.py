@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from flowkit.core.compiled import CompiledDAG
 from flowkit.core.graph import Graph
 from flowkit.core.lineage import Lineage
-from flowkit.core.mapping import MapSpec
+from flowkit.core.map_spec import MapSpec
 from flowkit.core.retry import Policy
 
 # list >> parse.map() >> store.map() >> merge, and lines = flatten of store, behind key too.

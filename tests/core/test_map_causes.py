@@ -20,7 +20,7 @@ from flowkit.core.explain import (
     explanation_of_task,
 )
 from flowkit.core.graph import Graph
-from flowkit.core.mapping import MapSpec
+from flowkit.core.map_spec import MapSpec
 from flowkit.core.retry import Policy
 from flowkit.core.run_record import RunRecord
 from flowkit.core.snapshot import LiveWorker, Snapshot, TaskView

@@ -39,7 +39,7 @@ from flowkit.core.commands import (
 )
 from flowkit.core.compiled import OnFailure
 from flowkit.core.graph import Graph
-from flowkit.core.mapping import Maps, MapSpec, counted_tasks
+from flowkit.core.map_spec import Maps, MapSpec, counted_tasks
 from flowkit.core.numbering import NODE, Numbering
 from flowkit.core.run import Run
 from flowkit.core.states import (

@@ -19,7 +19,7 @@ from flowkit.core.commands import (
 )
 from flowkit.core.compiled import OnFailure
 from flowkit.core.graph import Graph
-from flowkit.core.mapping import MapSpec
+from flowkit.core.map_spec import MapSpec
 from flowkit.core.numbering import MOST_NUMBERS, Numbering
 from flowkit.core.run import Run
 from flowkit.core.states import TASK_OVER, RunState, TaskState

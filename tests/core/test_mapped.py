@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowkit.core.mapped import PART, ItemFailure, Mapped, StoredItems
+from flowkit.core.mapped_sequence import PART, ItemFailure, Mapped, StoredItems
 from flowkit.core.states import TaskState
 
 

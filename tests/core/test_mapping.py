@@ -9,7 +9,7 @@ import pytest
 
 from flowkit.core.compiled import CompiledDAG
 from flowkit.core.graph import Graph
-from flowkit.core.mapping import MAX_LABEL, MapSpec
+from flowkit.core.map_spec import MAX_LABEL, MapSpec
 from flowkit.core.retry import Policy
 from flowkit.protocol.decoding import CorruptData
 from flowkit.protocol.graph_writer import pack_graph

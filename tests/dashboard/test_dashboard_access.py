@@ -16,17 +16,17 @@ from flowkit.dashboard.guards import HEADERS, MOST_BODY, name_of
 from flowkit.dashboard.pages import VIEWS
 
 PLACES = [
-    *(ROOT + endpoint.path for endpoint in ENDPOINTS),
-    *(ROOT + stream.path for stream in STREAMS),
-    ROOT + "/openapi.json",
-    ROOT + "/session",
-    *VIEWS,
+    *((endpoint.method, ROOT + endpoint.path) for endpoint in ENDPOINTS),
+    *(("GET", ROOT + stream.path) for stream in STREAMS),
+    ("GET", ROOT + "/openapi.json"),
+    ("GET", ROOT + "/session"),
+    *(("GET", view) for view in VIEWS),
 ]
 
 
-@pytest.mark.parametrize("path", PLACES)
-def test_a_stranger_is_refused_everywhere(stranger: TestClient, path: str) -> None:
-    answer = stranger.get(path.replace("{", "").replace("}", "").replace(":path", ""))
+@pytest.mark.parametrize(("method", "path"), PLACES)
+def test_a_stranger_is_refused_everywhere(stranger: TestClient, method: str, path: str) -> None:
+    answer = stranger.request(method, path.replace("{", "").replace("}", "").replace(":path", ""))
     assert answer.status_code == 401
     assert "address" in answer.text
 

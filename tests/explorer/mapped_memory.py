@@ -6,7 +6,7 @@ from array import array
 from collections import deque
 from typing import Any
 
-from flowkit.core.mapped_task import MappedTask
+from flowkit.core.map_state import MapState
 from flowkit.core.run import Run
 
 
@@ -19,7 +19,7 @@ def maps_down(run: Run) -> tuple[Any, ...]:
     return (lengths, run._total, ends._closing, *map(_down, expansion.maps.values()))
 
 
-def _down(mapped: MappedTask) -> tuple[Any, ...]:
+def _down(mapped: MapState) -> tuple[Any, ...]:
     return (
         mapped.gate,
         mapped.length,

@@ -23,7 +23,7 @@ from flowkit.core.commands import (
 )
 from flowkit.core.compiled import CompiledDAG, OnFailure
 from flowkit.core.graph import Graph
-from flowkit.core.mapping import MapSpec
+from flowkit.core.map_spec import MapSpec
 from flowkit.core.numbering import NODE
 from flowkit.core.retry import Policy
 from flowkit.core.run import Run

@@ -215,11 +215,11 @@ def test_a_store_that_cannot_delete_does_not_fail_the_run(
 
     monkeypatch.setattr(state, "set", full)
     assert pipeline(Calls(), set()).run(state=state) == {"report": 3, "count": 2}
-    lines = [line for line in capsys.readouterr().out.splitlines() if "could not be" in line]
-    assert "results of load" in lines[0]
-    assert "could not be deleted from the state store" in lines[0]
-    assert "dag_name=pipeline" in lines[0]
-    assert "run_id=" in lines[0]
+    # Results of two tasks are dropped, by two threads.
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if "results of load" in line]
+    assert "could not be deleted from the state store" in line
+    assert "dag_name=pipeline" in line
+    assert "run_id=" in line
     assert state.get("pipeline/load") == 1
 
 

@@ -130,8 +130,9 @@ def templates() -> Iterator[st.SearchStrategy[str]]:
 @given(st.one_of(*templates()))
 def test_any_template_is_refused_or_filled(template: str) -> None:
     text = made(template, "eu", 7)
-    assert len(text) <= LONGEST or text.startswith("? ")
-    assert escape_text(text) == text
+    if not text.startswith("? "):
+        assert len(text) <= LONGEST
+        assert escape_text(text) == text
     try:
         check_template(template, ("path", "size"), any_number=False)
     except ValueError:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from flowkit import DAG, Mapped, Task
-from flowkit.core.mapped import ItemFailure
+from flowkit.core.mapped_sequence import ItemFailure
 from flowkit.testing import run_dag
 
 

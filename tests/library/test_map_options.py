@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from flowkit import DAG, DAGCycleError, Task, task
-from flowkit.core.mapping import MapSpec
+from flowkit.core.map_spec import MapSpec
 from flowkit.exceptions import DAGError, DuplicateTaskError, NotImportableError
 
 

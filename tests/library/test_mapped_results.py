@@ -19,7 +19,7 @@ from mapped_records import (
 from flowkit import DAG, Task, TaskExecutionError, TaskNotFoundError
 from flowkit.client.run_shape import read_shape
 from flowkit.client.run_tasks import read_tasks
-from flowkit.core.mapped import ItemFailure
+from flowkit.core.mapped_sequence import ItemFailure
 from flowkit.core.states import TaskState
 from flowkit.exceptions import FlowkitError, RunDamaged
 from flowkit.protocol.records import TaskRecord

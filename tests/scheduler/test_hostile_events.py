@@ -10,7 +10,7 @@ import pytest
 from stage import Stage, dag_of
 
 from flowkit import Client
-from flowkit.core.mapping import MapSpec
+from flowkit.core.map_spec import MapSpec
 from flowkit.embedded import EmbeddedServer
 from flowkit.exceptions import StoreError
 from flowkit.protocol.client_store import ClientStore

@@ -13,7 +13,7 @@ from flowkit import Task, task
 from flowkit.codec.packing import pack
 from flowkit.core.compiled import CompiledDAG
 from flowkit.core.dag_cache import DAGCache
-from flowkit.core.mapping import MapSpec
+from flowkit.core.map_spec import MapSpec
 from flowkit.exceptions import RedisUnavailable, RunLost, StoreError
 from flowkit.protocol.spent import UNSPENT
 from flowkit.protocol.worker_store import Claim

@@ -55,6 +55,7 @@ class TaskEntry:
     ]
     attempt: Annotated[int, "The number of its last attempt, 0 before the first."]
     worker: Annotated[str, "The process that ran it: `WORKER.NUMBER`, empty if none has."]
+    queued: Annotated[str | None, f"When its last attempt was queued: {TIME}."]
     started: Annotated[str | None, f"When its last attempt started: {TIME}."]
     duration: Annotated[float | None, "Seconds that its last attempt took, null until its end."]
     error: Annotated[str | None, "Its last error: type and message."]

@@ -1,11 +1,11 @@
-"""The state of a run as a document, for ``flowkit status --json``."""
+"""Makes the documents about the state of one run of what the client returns."""
 
 from __future__ import annotations
 
-from ..client.documents.runs import ChildEntry, ProgressEntry, Status, TaskEntry
-from ..client.documents.stamps import rounded, utc
-from ..client.status import RunStatus, TaskStatus
-from ..core.task_progress import TaskProgress
+from ...core.task_progress import TaskProgress
+from ..status import RunStatus, TaskStatus
+from .runs import ChildEntry, ProgressEntry, Status, TaskEntry
+from .stamps import rounded, utc
 
 
 def status_document(
@@ -34,10 +34,10 @@ def status_document(
         pinned_version=run_status.pinned_version,
         app_versions=run_status.app_versions,
         mixed_versions=run_status.mixed_versions,
-        tasks=[_entry(task) for task in matching[:most]] if with_tasks else None,
+        tasks=[task_entry(task) for task in matching[:most]] if with_tasks else None,
         matching=len(matching),
         more=most is not None and len(matching) > most,
-        mapped_items=None if items is None else [_entry(item) for item in items[0]],
+        mapped_items=None if items is None else [task_entry(item) for item in items[0]],
         matching_items=0 if items is None else items[1],
         parent=run_status.parent_run or None,
         parent_task=run_status.parent_task or None,
@@ -54,12 +54,14 @@ def _progress_entry(progress: TaskProgress | None) -> ProgressEntry | None:
     return ProgressEntry(progress.done, progress.total, progress.text, utc(progress.at))
 
 
-def _entry(task: TaskStatus) -> TaskEntry:
+def task_entry(task: TaskStatus) -> TaskEntry:
+    """Return one task or item."""
     return TaskEntry(
         name=task.name,
         state=task.state.value,
         attempt=task.attempt,
         worker=task.worker,
+        queued=utc(task.queued),
         started=utc(task.started),
         duration=rounded(task.duration),
         error=task.error,

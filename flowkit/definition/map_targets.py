@@ -1,4 +1,4 @@
-"""Which tasks of a DAG are mapped, over which upstream tasks, as numbers (``core/mapping.py``).
+"""Which tasks of a DAG are mapped, over which upstream tasks, as numbers (``core/map_spec.py``).
 
 A hook of a mapped task is called for each of its items, so it is mapped too, over that task. What
 is refused here: a mapped task without an upstream task to map over, one whose ``over`` is not
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 
 from ..core.graph import Graph
-from ..core.mapping import FUNCTION, MapSpec
+from ..core.map_spec import FUNCTION, MapSpec
 from ..core.numbering import split_name
 from ..exceptions import DAGError, DuplicateTaskError
 from .map_options import MapOptions

@@ -6,7 +6,7 @@ from array import array
 from collections import deque
 from collections.abc import Sequence
 
-from .mapping import Maps, MapSpec
+from .map_spec import Maps, MapSpec
 from .states import TaskState
 from .task_codes import SUCCEEDED
 
@@ -14,7 +14,7 @@ UNUSABLE = -1  # the length of a value that cannot be mapped
 _UNKNOWN = -2
 
 
-class MappedTask:
+class MapState:
     """The items of one mapped task.
 
     ``itemwise``: the mapped tasks that it is mapped over item by item; ``behind``: those that are

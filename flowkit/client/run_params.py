@@ -1,0 +1,28 @@
+"""Reading the parameters of a run, as they were given when it was submitted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ..codec.packing import BrokenValue, unpack
+from ..codec.provenance import Provenance, params_purpose
+from ..core.run_record import RunRecord
+from ..protocol.client_store import ClientStore
+
+
+def read_params(
+    store: ClientStore,
+    run: RunRecord,
+    provenance: Provenance,
+    max_bytes: int,
+    *,
+    lenient: bool = False,
+) -> Mapping[str, object]:
+    """Return the parameters of a run, {} for none. See ``RunHandle.params``."""
+    stored = store.read_params(run.run)
+    purpose = params_purpose(store.keys.namespace, run.run, run.digest)
+    packed = provenance.open(stored, purpose, "their record")
+    params = unpack(packed, max_bytes=max_bytes, lenient=lenient) if packed else {}
+    if not isinstance(params, dict):
+        raise BrokenValue("they are not a dict")
+    return params
