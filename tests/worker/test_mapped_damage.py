@@ -239,7 +239,6 @@ class TestSigned:
         assert run.finish() == "failed"
         assert "invalid signature" in sentence_of(run)
 
-
     def test_hidden_items_are_missed_by_a_task_that_takes_the_list_too(self, start: Runs) -> None:
         """The number of items is not signed; the list is, so its length can be compared."""
         with DAG("damaged") as dag:
