@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..basics.counted import counted
 from ..core.numbering import labelled
 from ..daemon.options import redis_options
 from .connect import connect, refuse_timeout_alone, report_resumed
@@ -34,7 +35,9 @@ def dead() -> None:
 @dead.command()
 @click.option("--dag", metavar="NAME", help="Only tasks of this DAG.")
 @since_option("Only failures within this time: 90s, 30m, 1h or 7d.")
-@click.option("--items", is_flag=True, help="List each item of a mapped task, not just the last.")
+@click.option(
+    "--items", is_flag=True, help="List each item of a mapped task, and each task of child runs."
+)
 @limit_option(50)
 @json_option
 @redis_options
@@ -51,7 +54,7 @@ def ls(
 ) -> None:
     """List tasks that failed for good, newest failure first.
 
-    Items of a mapped task are one line.
+    Items of a mapped task are one line, and so are tasks that failed because of a child run.
     """
     from ..client.documents.make_dead import letters_document
     from .output import note, note_more, print_damaged, print_table
@@ -127,7 +130,8 @@ def _row(letter: DeadLetter) -> list[str]:
     return [
         letter.run_id,
         labelled(letter.task, letter.label)
-        + (f" and {letter.others:,} more items" if letter.others else ""),
+        + (f" and {counted(letter.others, 'more item')}" if letter.others else "")
+        + (f" and {counted(letter.below, 'task')} below it" if letter.below else ""),
         letter.dag_name,
         local_time(letter.failed),
         str(letter.attempt or ""),

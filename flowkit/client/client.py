@@ -257,7 +257,8 @@ class Client(SystemOverview, Purging):
         ``dag``: only tasks of DAGs with this name. ``since``: only failures of the last ``since``
         seconds. Tasks are listed until the TTL of their run expires, at most 10,000 per shard.
         ``fold``: list one item of each mapped task, the last that failed, with the number of
-        others. ``damaged`` of the list has the entries that cannot be read. Raises TypeError and
+        others, and of the tasks that failed because of a child run the one on top of the tree.
+        ``damaged`` of the list has the entries that cannot be read. Raises TypeError and
         ValueError for invalid arguments.
         """
         seconds, most = check_since(since), check_limit(limit)

@@ -15,7 +15,6 @@ from typing import Protocol
 from ..codec.packing import BrokenValue
 from ..codec.provenance import Provenance
 from ..core.compiled import CompiledDAG
-from ..core.numbering import NODE
 from ..core.run_record import Parent, RunRecord
 from ..core.states import TaskState
 from ..exceptions import TaskNotFailed, UntrustedValue
@@ -26,9 +25,10 @@ from ..protocol.list_reads import Failure
 from ..protocol.listings import DamagedItem, Listing
 from ..protocol.records import ErrorInfo
 from ..protocol.spent import Flag
+from .dead_folding import Families
 from .retrying import Retryable, find_tasks
 from .run_params import read_params
-from .run_shape import read_shape
+from .run_shape import read_shape, stored_inputs
 
 
 class Handle(Retryable, Protocol):
@@ -49,7 +49,8 @@ class DeadLetter:
     ``attempt``: the number of its last attempt. ``worker``: the lane that ran it. ``failed``: the
     time of the failure, in seconds since 1970 by Redis' clock. ``error_type``, ``error_message``:
     of its last error. ``label``: of an item. ``others``: how many further items of its task the
-    letter stands for, if items were folded. ``parent_run``, ``parent_task``: the task that has
+    letter stands for, ``below``: how many failed tasks of runs that it has called, and of those
+    that these have called, if they were folded. ``parent_run``, ``parent_task``: the task that has
     called its run, "" if the run was submitted.
     """
 
@@ -64,6 +65,7 @@ class DeadLetter:
     at_most_once: bool = False
     label: str = ""
     others: int = 0
+    below: int = 0
     parent_run: str = ""
     parent_task: str = ""
 
@@ -91,21 +93,28 @@ def find_letters(
     least = 0 if since is None else store.redis_now_ms() - round(since * 1000)
     names = _Names(store)
     letters: Listing[DeadLetter] = Listing()
-    places: dict[tuple[str, int], int] = {}  # of the letters of mapped tasks
+    families = Families()
+    places: dict[tuple[str, int], int] = {}  # of the letters of tasks
     for part in store.read_dead(least):
         letters.damaged += part.damaged
         failures = store.read_failures([(run, task) for run, task, _ in part])
         parents = _parents(store, names, failures)
-        for (run, task, when), failure in zip(part, failures, strict=True):
+        if fold:
+            families.add(part, failures, dag)
+        for (run, task, when), failure in families.tops_first(part, failures):
             if isinstance(failure, CorruptData):
                 letters.damaged.append(DamagedItem(f"{run}, task {task}", str(failure)))
             elif failure is not None and dag in (None, failure.dag_name) and len(letters) < limit:
+                top = families.top(failure)
+                if top is not None and (at := places.get(top, limit)) < limit:
+                    letters[at] = replace(letters[at], below=letters[at].below + 1)
+                    continue
                 name, mapped = names.of(failure.digest, task)
-                if mapped is not None and fold:
-                    at = places.setdefault((run, mapped), len(letters))
-                    if at < len(letters):
-                        letters[at] = replace(letters[at], others=letters[at].others + 1)
-                        continue
+                folded = task if mapped is None or not fold else mapped
+                at = places[run, task] = places.setdefault((run, folded), len(letters))
+                if mapped is not None and at < len(letters):
+                    letters[at] = replace(letters[at], others=letters[at].others + 1)
+                    continue
                 label = "" if mapped is None else names.label(run, failure.digest, task)
                 letter = _letter(run, name, failure, when / 1000, label)
                 letters.append(_below(letter, failure.parent, parents))
@@ -120,7 +129,7 @@ def open_letter(handle: Handle, task: str) -> OpenedLetter:
     dag = handle.graph()
     with handle.shard.run_store(handle.run_id) as store:
         number = read_shape(store, handle.run_id, dag).number(task, f"run {handle.run_id!r}")
-        upstream = _stored_inputs(dag, number)
+        upstream = stored_inputs(dag, number)
         label = store.read_labels(handle.run_id, dag, [number])[0]
         run = store.read_run(handle.run_id)
         params, damaged = _params(handle, store, run)
@@ -141,20 +150,6 @@ def open_letter(handle: Handle, task: str) -> OpenedLetter:
         inputs={dag.task_name(at): size for at, size in zip(upstream, sizes, strict=True)},
         damaged=damaged,
     )
-
-
-def _stored_inputs(dag: CompiledDAG, number: int) -> list[int]:
-    """Return the tasks and items whose whole results a task or an item gets."""
-    task, index = dag.numbering.split(number)
-    spec = dag.maps.get(task) if index != NODE else None
-    found: list[int] = []
-    for source in dag.graph.inputs(task):
-        over = spec is not None and source in spec.over
-        if source in dag.maps and spec is not None and over and not spec.flatten:
-            found.append(dag.numbering.item(source, index))
-        elif source not in dag.maps and not over:
-            found.append(source)
-    return found
 
 
 def _params(handle: Handle, store: ClientStore, run: RunRecord) -> tuple[Mapping[str, object], str]:

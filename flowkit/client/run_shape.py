@@ -205,3 +205,17 @@ class _Lengths:
                         return None
                     total += record.items.count
         return total
+
+
+def stored_inputs(dag: CompiledDAG, number: int) -> list[int]:
+    """Return the tasks and items whose whole results a task or an item gets."""
+    task, index = dag.numbering.split(number)
+    spec = dag.maps.get(task) if index != NODE else None
+    found: list[int] = []
+    for source in dag.graph.inputs(task):
+        over = spec is not None and source in spec.over
+        if source in dag.maps and spec is not None and over and not spec.flatten:
+            found.append(dag.numbering.item(source, index))
+        elif source not in dag.maps and not over:
+            found.append(source)
+    return found

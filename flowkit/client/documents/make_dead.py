@@ -46,6 +46,7 @@ def _fields(letter: DeadLetter) -> dict[str, Any]:
         "at_most_once": letter.at_most_once,
         "label": letter.label,
         "others": letter.others,
+        "below": letter.below,
         "parent": letter.parent_run or None,
         "parent_task": letter.parent_task or None,
     }

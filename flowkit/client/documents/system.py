@@ -60,6 +60,9 @@ class LetterEntry:
     others: Annotated[
         int, "How many more items of its task failed that are not listed, see `--items`."
     ]
+    below: Annotated[
+        int, "How many failed tasks of its child runs, at any depth, are not listed, see `--items`."
+    ]
     parent: Annotated[str | None, "The run of the task that has called its run."]
     parent_task: Annotated[str | None, "The name of that task."]
 
