@@ -90,3 +90,31 @@ def test_no_module_makes_markup_or_code_of_text(path: Path) -> None:
 def test_the_styles_load_nothing() -> None:
     assert "url(" not in (STATIC / "style.css").read_text("utf-8")
     assert "@import" not in (STATIC / "style.css").read_text("utf-8")
+
+
+def luminance(colour: str) -> float:
+    parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    linear = [
+        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts
+    ]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(one: str, other: str) -> float:
+    """The contrast ratio of WCAG 2.2."""
+    darker, lighter = sorted((luminance(one), luminance(other)))
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+def test_text_can_be_read_in_light_and_dark() -> None:
+    themes = re.findall(r":root \{(.*?)\n *\}", (STATIC / "style.css").read_text("utf-8"), re.S)
+    assert len(themes) == 2
+    for theme in themes:
+        colours = dict(re.findall(r"--(\w+): (#\w{6});", theme))
+        grounds = [colours.pop("ground"), colours.pop("raised")]
+        colours.pop("line")  # no text
+        assert len(colours) > 10
+        for ground in grounds:
+            low = {name for name, colour in colours.items() if contrast(colour, ground) < 4.5}
+            assert not low, ground
+    assert round(contrast("#000000", "#ffffff"), 1) == 21.0

@@ -42,6 +42,7 @@ approval = load("approval")
 fan_out = load("fan_out")
 poller = load("poller")
 tree_crawler = load("tree_crawler")
+yearly_report = load("yearly_report")
 
 
 def run_python(*arguments: str, folder: Path) -> str:
@@ -113,6 +114,15 @@ def test_poller_remembers_what_it_has_read() -> None:
     assert call_task(poller.follow, job, memory=first, times=1) == [*first, "line 3 of 3"]
 
 
+def test_the_yearly_report_is_made_of_monthly_ones() -> None:
+    results = yearly_report.dag.run(params={"year": 2024})
+    months = [yearly_report.monthly.run(params={"year": 2024, "month": at}) for at in range(1, 13)]
+    assert results["months"] == [month["summary"] for month in months]
+    assert results["budget"] == 9900
+    total = sum(month["total"] for month in results["months"])
+    assert results["report"].startswith(f"2024: {total:,} of 9,900 in 12 months, best in ")
+
+
 def test_the_tree_crawler_finds_equal_files(tmp_path: Path) -> None:
     contents = {"a.txt": "same", "sub/b.txt": "same", "sub/deep/c.txt": "other", "sub/empty": ""}
     for name, content in contents.items():
@@ -174,6 +184,7 @@ def test_the_tree_crawler_refuses_what_is_no_folder() -> None:
         ),
         ("fan_out", ["9592"]),
         ("poller", ["5 lines, the last one: line 5 of 5"]),
+        ("yearly_report", ["2025: 9,642 of 9,900 in 12 months, best in December"]),
     ],
 )
 def test_the_python_command_prints_the_result(

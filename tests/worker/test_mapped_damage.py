@@ -58,6 +58,13 @@ def collect(found: list[int]) -> list[int]:
     return found
 
 
+@task
+def all_there(found: list[int], numbers: list[int]) -> int:
+    if len(found) != len(numbers):
+        raise ValueError(f"{len(found)} of {len(numbers)} items are there")
+    return sum(found)
+
+
 def expanded(start: Runs, **options: Any) -> WholeRun:
     """A run whose list is stored, and of which no item has started."""
     run = start(**options)
@@ -231,6 +238,18 @@ class TestSigned:
         run.damage("numbers", **{"3/512": "3/511"})
         assert run.finish() == "failed"
         assert "invalid signature" in sentence_of(run)
+
+    def test_hidden_items_are_missed_by_a_task_that_takes_the_list_too(self, start: Runs) -> None:
+        """The number of items is not signed; the list is, so its length can be compared."""
+        with DAG("damaged") as dag:
+            numbers >> double.map() >> all_there
+            numbers >> all_there
+        run = start(dag=dag, keys=[KEY])
+        while run.states().get("double") != "succeeded":
+            run.turn()
+        run.damage("double", **{",3": ",2"})
+        assert run.finish() == "failed"
+        assert "2 of 3" in str(run.error("all_there"))
 
 
 class TestOutages:
