@@ -56,17 +56,13 @@ def ls(
 
     Items of a mapped task are one line, and so are tasks that failed because of a child run.
     """
-    from ..client.documents.document import damaged_entries
-    from ..client.documents.system import LetterEntry, Letters
+    from ..client.documents.make_dead import letters_document
     from .output import note, note_more, print_damaged, print_table
     from .print_json import print_document
 
     letters = connect(ctx, options).dead_letters(dag, since, limit, fold=not items)
     if as_json:
-        entries = [LetterEntry(**_fields(letter)) for letter in letters]
-        damaged, more = damaged_entries(letters.damaged), letters.more
-        total = None if more else len(letters)
-        print_document(Letters(items=entries, damaged=damaged, matching=total, more=more))
+        print_document(letters_document(letters))
         return
     if not letters and not letters.damaged:
         note("No failed tasks were found.")
@@ -85,22 +81,14 @@ def ls(
 @click.pass_context
 def show(ctx: click.Context, /, run_id: str, task: str, as_json: bool, **options: Any) -> None:
     """Show the details of one TASK of RUN that failed for good."""
-    from ..client.documents.system import Letter
+    from ..client.documents.make_dead import letter_document
     from ..client.run_names import find_run
     from .print_json import print_document
 
     client = connect(ctx, options)
     opened = client.dead_letter(find_run(client, run_id).run_id, task)
     if as_json:
-        print_document(
-            Letter(
-                **_fields(opened.letter),
-                traceback=opened.traceback,
-                params=dict(opened.params),
-                inputs=dict(opened.inputs),
-                damaged=opened.damaged,
-            )
-        )
+        print_document(letter_document(opened))
     else:
         _show(opened)
 
@@ -154,28 +142,6 @@ def _row(letter: DeadLetter) -> list[str]:
 
 def _parent(letter: DeadLetter) -> str:
     return f"{letter.parent_run}, task {letter.parent_task}" if letter.parent_run else ""
-
-
-def _fields(letter: DeadLetter) -> dict[str, Any]:
-    """Return the fields of ``LetterEntry``."""
-    from ..client.documents.stamps import utc
-
-    return {
-        "run_id": letter.run_id,
-        "dag": letter.dag_name,
-        "task": letter.task,
-        "attempt": letter.attempt,
-        "worker": letter.worker,
-        "failed": utc(letter.failed),
-        "error_type": letter.error_type,
-        "error_message": letter.error_message,
-        "at_most_once": letter.at_most_once,
-        "label": letter.label,
-        "others": letter.others,
-        "below": letter.below,
-        "parent": letter.parent_run or None,
-        "parent_task": letter.parent_task or None,
-    }
 
 
 def _show(opened: OpenedLetter) -> None:

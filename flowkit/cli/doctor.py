@@ -38,7 +38,9 @@ def doctor(
     cannot be found out, for example without a right, is shown as unknown, and is no fault.
     """
     from ..client.client import Client
+    from ..client.documents.make_doctor import doctor_document
     from ..core.finding import Health, worst
+    from .print_json import print_document
 
     settings = settings_from(options)
     required_shards(settings, ctx.command_path)
@@ -48,7 +50,7 @@ def doctor(
         findings = client.doctor(seconds)
     health = worst(findings)
     if as_json:
-        _print_json(findings, health.value)
+        print_document(doctor_document(findings))
     else:
         _show(findings, quiet=quiet)
     codes = {Health.WARNING: ExitCode.WARNING, Health.PROBLEM: ExitCode.PROBLEM}
@@ -74,20 +76,3 @@ def _show(findings: list[Finding], *, quiet: bool) -> None:
 def _row(item: Finding, *, with_shard: bool) -> list[str]:
     text = f"{item.text} {item.advice}".rstrip()
     return [item.health.value, *([item.shard] if with_shard else []), item.subject, text]
-
-
-def _print_json(findings: list[Finding], health: str) -> None:
-    from ..client.documents.doctor import Doctor, FindingEntry
-    from .print_json import print_document
-
-    entries = [
-        FindingEntry(
-            health=item.health.value,
-            subject=item.subject,
-            text=item.text,
-            advice=item.advice,
-            shard=item.shard or None,
-        )
-        for item in findings
-    ]
-    print_document(Doctor(health=health, findings=entries))

@@ -1,20 +1,11 @@
-"""How queues are shown: the cells of a table, and the part of a JSON document."""
+"""How queues are shown: the cells of a table."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from ..client.documents.queues import QueueEntry, UnservedEntry
-from ..client.documents.stamps import rounded, utc
-from ..core.queue_info import QueueInfo, queue_problem
+from ..core.queue_info import QueueInfo
 from .output import seconds
 
 COLUMNS = ["QUEUE", "WAITING", "OLDEST", "PER MINUTE", "MEAN", "WORKERS", "BUSY", "DELAYED"]
-
-
-def by_waiting(listing: Sequence[QueueInfo]) -> list[QueueInfo]:
-    """Return the queues with most waiting tasks first."""
-    return sorted(listing, key=lambda queue: (-queue.waiting, queue.name))
 
 
 def queue_row(queue: QueueInfo) -> list[str]:
@@ -51,26 +42,3 @@ def busy_text(busy: int | None, lanes: int, busy_async: int | None) -> str:
         return ""
     more = f" + {busy_async} async" if busy_async else ""
     return f"{'?' if busy is None else busy} of {lanes}{more}"
-
-
-def queue_entry(queue: QueueInfo) -> QueueEntry:
-    """Return a queue as part of a JSON document."""
-    return QueueEntry(
-        queue=queue.name,
-        waiting=queue.waiting,
-        levels=queue.levels,
-        oldest=utc(queue.oldest),
-        oldest_seconds=rounded(queue.oldest_s),
-        delayed=queue.delayed,
-        unserved=[
-            UnservedEntry(waiting=item.waiting, run_id=item.run_id, task=item.task)
-            for item in queue.unserved
-        ],
-        workers=queue.workers,
-        processes=queue.lanes,
-        busy=queue.busy,
-        busy_async=queue.busy_async,
-        per_minute=rounded(queue.per_minute),
-        mean_seconds=rounded(queue.mean_s),
-        problem=queue_problem(queue),
-    )

@@ -36,7 +36,8 @@ def queues(
     **options: Any,
 ) -> None:
     """Show how many tasks wait in each queue, since when, and which workers serve it."""
-    from .queue_rows import by_waiting
+    from ..client.documents.make_queues import by_waiting, queues_document
+    from .print_json import print_document
 
     listing = connect(ctx, options).queues()
     matching = [
@@ -47,7 +48,7 @@ def queues(
         and (not stuck or queue.is_stuck)
     ]
     if as_json:
-        _print_json(matching, limit, listing.damaged, cut_short=listing.cut_short)
+        print_document(queues_document(listing, matching, limit))
     else:
         is_narrowed = bool(names or waiting or stuck)
         _show(matching, limit, listing.damaged, listing.cut_short, is_narrowed)
@@ -76,26 +77,3 @@ def _show(
     note_more(len(shown), len(matching), more=len(matching) > limit)
     if cut_short:
         note("There are more lists of waiting tasks than were counted.")
-
-
-def _print_json(
-    matching: Sequence[QueueInfo],
-    limit: int,
-    damaged: Sequence[tuple[str, str]],
-    *,
-    cut_short: bool,
-) -> None:
-    from ..client.documents.document import damaged_entries
-    from ..client.documents.queues import Queues
-    from .print_json import print_document
-    from .queue_rows import queue_entry
-
-    print_document(
-        Queues(
-            items=[queue_entry(queue) for queue in matching[:limit]],
-            damaged=damaged_entries(damaged),
-            matching=len(matching),
-            more=len(matching) > limit,
-            cut_short=cut_short,
-        )
-    )

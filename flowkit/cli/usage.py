@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -36,12 +35,14 @@ def usage(
     It counts the newest runs of each shard, as many as --limit says. Sizes are those that Redis
     reports; it estimates large ones. Queues, state stores and cached results are not counted.
     """
+    from ..client.documents.make_usage import usage_document
     from .output import note, print_damaged, print_table
+    from .print_json import print_document
 
     listing = connect(ctx, options).usage(limit, since)
     usages = [entry for entry in listing if dag in (None, entry.dag_name)]
     if as_json:
-        _print_json(usages, listing.damaged, cut_short=listing.cut_short)
+        print_document(usage_document(listing, usages))
         return
     if usages or listing.damaged:
         print_table(
@@ -61,32 +62,3 @@ def _row(entry: DAGUsage) -> list[str]:
 
     memory, largest = size(entry.memory), size(entry.largest_memory)
     return [entry.dag_name, str(entry.runs), str(entry.running), memory, entry.largest, largest]
-
-
-def _print_json(
-    usages: Sequence[DAGUsage], damaged: Sequence[tuple[str, str]], *, cut_short: bool
-) -> None:
-    from ..client.documents.document import damaged_entries
-    from ..client.documents.system import Usage, UsageEntry
-    from .print_json import print_document
-
-    entries = [
-        UsageEntry(
-            dag=entry.dag_name,
-            runs=entry.runs,
-            running=entry.running,
-            memory=entry.memory,
-            largest_run=entry.largest or None,
-            largest_run_memory=entry.largest_memory,
-        )
-        for entry in usages
-    ]
-    print_document(
-        Usage(
-            items=entries,
-            damaged=damaged_entries(damaged),
-            matching=len(entries),
-            more=False,
-            cut_short=cut_short,
-        )
-    )

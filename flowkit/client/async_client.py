@@ -31,6 +31,7 @@ from .async_handle import AsyncRunHandle
 from .async_waiting import wait_all
 from .checks import check_handles, check_settings
 from .client import PATIENCE_S, Client
+from .dag_activity import DAGActivity, TaskActivity
 from .dead_letters import DeadLetter, OpenedLetter
 from .purging import A_DAY_S, MOST, Purge
 from .run_handle import RunHandle
@@ -193,6 +194,14 @@ class AsyncClient:
     async def usage(self, limit: int = 1000, since: float | None = None) -> Listing[DAGUsage]:
         """Return how much memory of Redis the runs take, by DAG. See ``Client.usage``."""
         return await self._do(Client.usage, limit, since)
+
+    async def dags(self, limit: int = 1000, since: float | None = None) -> Listing[DAGActivity]:
+        """Return how the runs of each DAG go. See ``Client.dags``."""
+        return await self._do(Client.dags, limit, since)
+
+    async def task_activity(self, dag: str, runs: int = 20) -> Listing[TaskActivity]:
+        """Return how the tasks of a DAG go in its newest runs. See ``Client.task_activity``."""
+        return await self._do(Client.task_activity, dag, runs)
 
     async def workers(self) -> Listing[WorkerInfo]:
         """Return the live workers of all shards. See ``Client.workers``."""

@@ -11,6 +11,8 @@ from ..core.queue_info import QueueInfo
 from ..core.worker_info import WorkerInfo
 from ..protocol.listings import Listing
 from .activity import SystemActivity, read_activity
+from .checks import check_dag_name
+from .dag_activity import DAGActivity, TaskActivity, read_dags, read_task_activity
 from .doctor import examine
 from .queues import read_queues
 from .scheduler_info import SchedulerInfo
@@ -31,6 +33,27 @@ class SystemOverview:
         Raises TypeError, ValueError for invalid arguments.
         """
         return read_usage(self.shards, check_limit(limit), check_since(since))
+
+    def dags(self, limit: int = 1000, since: float | None = None) -> Listing[DAGActivity]:
+        """Return how the runs of each DAG go: how many fail, and how long they take.
+
+        ``limit``: how many of the newest runs are counted; ``cut_short`` of the list says whether
+        there are more. ``since``: only runs submitted in the last ``since`` seconds. The DAG with
+        the newest run is first. Raises TypeError, ValueError for invalid arguments.
+        """
+        return read_dags(self.shards, check_limit(limit), check_since(since))
+
+    def task_activity(self, dag: str, runs: int = 20) -> Listing[TaskActivity]:
+        """Return how the tasks of a DAG go, from its newest ``runs`` in each shard.
+
+        The slowest is first, by the median of the durations of its executions that succeeded. Of a
+        run with more than 2,000 tasks or items, a sample is counted; runs with more than 100,000
+        tasks are left out, and ``cut_short`` of the list says so. Raises TypeError, ValueError for
+        invalid arguments.
+        """
+        if check_dag_name(dag) is None:
+            raise TypeError("dag must be the name of a DAG, not None.")
+        return read_task_activity(self.shards, dag, check_limit(runs))
 
     def workers(self) -> Listing[WorkerInfo]:
         """Return the live workers of all shards; unreadable entries are in ``damaged``."""

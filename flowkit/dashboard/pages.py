@@ -18,7 +18,16 @@ from starlette.staticfiles import StaticFiles
 
 from .access import Access, TokenAccess
 
-VIEWS = ("/", "/runs/{run}")
+VIEWS = (
+    "/",
+    "/runs/{run}",
+    "/dags",
+    "/dags/{name:path}",
+    "/workers",
+    "/queues",
+    "/dead",
+    "/system",
+)
 
 
 @cache

@@ -30,6 +30,7 @@ SCHEMAS = {
     "ls": "flowkit/runs/1",
     "delete": "flowkit/deleted/1",
     "purge": "flowkit/purge/1",  # test_cli_purge
+    "stats": "flowkit/dags/1",
     "usage": "flowkit/usage/1",
     "workers": "flowkit/workers/1",
     "queues": "flowkit/queues/1",
@@ -57,7 +58,8 @@ def test_every_command_with_json_has_a_schema() -> None:
     # of an option, and of the API of the dashboard
     others = {"flowkit/left-behind/1", "flowkit/error/1", "flowkit/session/1"}
     others |= {"flowkit/run-columns/1", "flowkit/run-header/1", "flowkit/items/1"}
-    others |= {"flowkit/graph-plan/1"}
+    others |= {"flowkit/graph-plan/1", "flowkit/task-activity/1", "flowkit/queue-depths/1"}
+    others |= {"flowkit/acted/1"}
     assert {*SCHEMAS.values(), *others} == set(all_documents())
 
 
@@ -72,11 +74,21 @@ def failed(talk: Run) -> str:
 
 @pytest.mark.promise("sight-15")
 def test_lists_and_states(talk: Run, failed: str) -> None:
-    for words in (["ls"], ["workers"], ["queues"], ["usage"], ["dead", "ls"], ["status", failed]):
+    for words in (
+        ["ls"],
+        ["workers"],
+        ["queues"],
+        ["stats"],
+        ["usage"],
+        ["dead", "ls"],
+        ["status", failed],
+    ):
         name = " ".join(words[:2] if words[0] == "dead" else words[:1])
         document = valid_document(talk(*words, "--json").stdout, SCHEMAS[name])
         assert document.get("items", document.get("tasks")), name
     valid_document(talk("status", failed, "--no-tasks", "--json").stdout, SCHEMAS["status"])
+    tasks = talk("stats", "failing", "--json")
+    assert valid_document(tasks.stdout, "flowkit/task-activity/1")["items"]
     shown = talk("dead", "show", failed, "breaks", "--json")
     assert valid_document(shown.stdout, SCHEMAS["dead show"])["task"] == "breaks"
     told = valid_document(talk("history", failed, "--json").stdout, SCHEMAS["history"])

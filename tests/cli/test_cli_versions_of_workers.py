@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from flowkit.cli.workers import _entry, _show
+from flowkit.cli.workers import _show
+from flowkit.client.documents.make_workers import worker_entry
 from flowkit.client.documents.system import Workers
 from flowkit.core.worker_info import WorkerInfo
 
@@ -17,7 +18,7 @@ def test_all_versions_are_in_one_column(
     version: str, others: tuple[str, ...], shown: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     info = WorkerInfo("w", app="a.py", app_version=version, other_versions=others, version="0.9")
-    entry = _entry(info, None)
+    entry = worker_entry(info, None)
     assert (entry.app_version, entry.other_versions) == (version, list(others))
     document = Workers(
         scheduler=True,

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ...client.documents.make_queues import by_waiting, queue_entry
 from ...client.documents.stamps import rounded, utc
 from ...core.queue_info import queue_problem
 from ..output import note, print_damaged, print_table, say
-from ..queue_rows import COLUMNS, by_waiting, queue_entry, queue_row
+from ..queue_rows import COLUMNS, queue_row
 from .rows import RUN_COLUMNS, WORKER_COLUMNS, leaderless, run_row, summary, worker_row
 
 if TYPE_CHECKING:

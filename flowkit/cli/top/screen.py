@@ -13,10 +13,11 @@ from rich.table import Table
 from rich.text import Text
 
 from ...basics.display_text import escape_text
+from ...client.documents.make_queues import by_waiting
 from ...core.queue_info import queue_problem
 from ...core.states import TaskState
 from ..output import STATE_STYLES, local_time, seconds
-from ..queue_rows import COLUMNS, by_waiting, queue_row
+from ..queue_rows import COLUMNS, queue_row
 from .feed import Reading
 from .model import Model, View
 from .rows import RUN_COLUMNS, WORKER_COLUMNS, leaderless, run_row, summary, worker_row

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
-from .document import Document
+from .document import Damaged, Document
+from .queues import Queues
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,3 +26,21 @@ class SessionAnswer(Document):
     name: Annotated[str, "The name of who is logged in, or empty."]
     csrf: Annotated[str, "What each action has to carry in the header X-Flowkit-CSRF."]
     acts: Annotated[bool, "Whether there are actions; false if the dashboard is read-only."]
+
+
+@dataclass(frozen=True, kw_only=True)
+class QueueDepths(Queues):
+    """The queues, and how many tasks waited in those with most while the page was watching."""
+
+    SCHEMA: ClassVar[str] = "flowkit/queue-depths/1"
+    times: Annotated[list[float], "When the depths were read: seconds since 1970, oldest first."]
+    depths: Annotated[dict[str, list[int | None]], "Waiting tasks by queue, one for each time."]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Acted(Document):
+    """What an action on several runs has done."""
+
+    SCHEMA: ClassVar[str] = "flowkit/acted/1"
+    runs: Annotated[list[str], "The runs that it has changed."]
+    refused: Annotated[list[Damaged], "The runs that it could not change, and why."]

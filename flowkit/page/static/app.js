@@ -4,7 +4,14 @@ import { fill, h } from "./dom.js";
 import { href, here, start } from "./router.js";
 import { listen } from "./keys.js";
 
-const SECTIONS = [["/", "Runs"]];
+const SECTIONS = [
+  ["/", "Runs"],
+  ["/dags", "DAGs"],
+  ["/workers", "Workers"],
+  ["/queues", "Queues"],
+  ["/dead", "Dead letters"],
+  ["/system", "System"],
+];
 
 let close = () => {};
 

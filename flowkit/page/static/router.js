@@ -3,7 +3,15 @@
 
 const { root } = document.documentElement.dataset;
 
-const VIEWS = [[/^\/$/, "runs", []]];
+const VIEWS = [
+  [/^\/$/, "runs", []],
+  [/^\/dags$/, "dags", []],
+  [/^\/dags\/([^/]+)$/, "dag", ["name"]],
+  [/^\/workers$/, "workers", []],
+  [/^\/queues$/, "queues", []],
+  [/^\/dead$/, "dead", []],
+  [/^\/system$/, "system", []],
+];
 
 /** Return the view of a path below the root, and the names in it; null if there is none. */
 export function viewOf(path) {
