@@ -19,7 +19,7 @@ COMMITS_BACK = 8  # where there is no tag
 # File of the protocol → what stands there, and what the release to come has instead.
 CHANGES: dict[str, tuple[tuple[str, str], ...]] = {
     "lua/_lib/queue.lua": (
-        ("records[i], 1, UNSPENT .. flags", "records[i], 1, UNSPENT .. flags .. '^'"),
+        ("records[i], 1, UNSPENT .. flags", "records[i], 1, UNSPENT .. flags .. '%'"),
         (
             "'Q' .. number .. ',,' .. spent .. ',,,' .. queued",
             "'Q' .. number .. ',,' .. spent .. ',,,' .. queued .. ',,,later'",

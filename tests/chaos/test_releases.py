@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from flowkit.protocol.spent import Flag, Spent
+
 from .releases import CHANGES, NoHistoryError, from_history, next_release
 from .table import SCENARIOS, play
 
@@ -18,6 +20,14 @@ def test_the_next_release_can_be_made_of_this_one(tmp_path: Path) -> None:
     for file, changes in CHANGES.items():
         text = (protocol / file).read_text()
         assert all(after in text for _, after in changes), file
+
+
+def test_this_release_does_not_know_the_flag_of_the_next_one() -> None:
+    """It was ``^`` until that flag got a meaning: tasks of the next release then had no memory."""
+    (_, after), *_ = CHANGES["lua/_lib/queue.lua"]
+    flag = after[-2]
+    assert flag not in set(Flag)
+    assert Spent.decode(f"0{flag}") == Spent()
 
 
 @pytest.mark.slow
