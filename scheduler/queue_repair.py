@@ -83,20 +83,16 @@ class QueueRepair:
         missing: list[tuple[int, str, str]] = []
         for task, record in records:
             ready, level, _ = active.place(task)
-            entry = f"{active.run},{task},{record.attempt}"
-            if record.reason == CHILDREN:
-                continue
-            if record.state is TaskState.WAITING:
-                if active.dag.pinned:
-                    ready = self._list_of(active, ready, task)
-                entry = f"{active.run},{task},{record.attempt + 1},{ready},{level}"
-            elif record.state is not TaskState.QUEUED:
-                continue
-            if entry in listed:
-                continue
             if record.state is TaskState.QUEUED:
-                ready = self._list_of(active, ready, task)
-            missing.append((task, ready, level))
+                entries = {f"{active.run},{task},{record.attempt}"}
+            elif record.state is TaskState.WAITING and record.reason != CHILDREN:
+                head = f"{active.run},{task},{record.attempt + 1}"
+                lists = self._serving.lists_of(active, ready, task)
+                entries = {f"{head},{name},{level}" for name in lists}
+            else:
+                continue
+            if entries.isdisjoint(listed):
+                missing.append((task, self._list_of(active, ready, task), level))
         return missing
 
     def _list_of(self, active: Active, ready: str, task: int) -> str:

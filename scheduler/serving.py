@@ -170,6 +170,17 @@ class Serving(Duty):
 
         return _grouped(dag, tasks, list_of)
 
+    def lists_of(self, active: Active, ready: str, task: int) -> tuple[str, ...]:
+        """Return the lists for which a task may wait until it is due.
+
+        The next attempt waits for the list of the one before, whatever the workers are now.
+        """
+        if active.dag.pinned:
+            ((pinned, _),) = self._pinned(active.dag, ready, (task,))
+            return (pinned,)
+        ref = active.dag.refs[active.dag.ref_of[active.dag.numbering.node(task)]]
+        return ready, of_function(ready, function_id(ref))
+
     @staticmethod
     def _pinned(
         dag: CompiledDAG, ready: str, tasks: Sequence[int]

@@ -174,7 +174,7 @@ def _keys(tasks: Iterable[int]) -> list[str]:
 _LAID_OUT: dict[str, Callable[..., list[Any]]] = {
     "cancel": lambda: [RUN, BY],
     "resume": lambda request, named: [RUN, request, named, BY],
-    "hasten": lambda task, attempt, level: [RUN, BY, task, attempt, level, LIST],
+    "hasten": lambda *args: [RUN, BY, *args[:-1], " ".join(args[-1])],
     "heartbeat": lambda worker, lease, about, app, lanes: [
         *(worker, lease, _about(about), app, *lanes)
     ],

@@ -220,6 +220,11 @@ class Plan:
             lists.setdefault(name, []).append(task)
         return lists
 
+    def lists_of(self, task: int) -> tuple[str, ...]:
+        """Return the lists for which a task may wait until it is due."""
+        of_function = f"{LIST}@{self.function(task)}"
+        return (of_function,) if self.dag.pinned else (LIST, of_function)
+
     # -- down and up ----------------------------------------------------------------------------
 
     def _new(self) -> Run:

@@ -72,7 +72,7 @@ class Keys(NamedTuple):
     parked: tuple[str, ...] = ()  # functions that have lists of their own
     levels: tuple[tuple[str, str], ...] = ()  # ready list → levels
     wake: tuple[tuple[str, int], ...] = ()  # ready list → tokens
-    delayed: tuple[tuple[int, int, int, str], ...] = ()  # due, task, attempt, level
+    delayed: tuple[tuple[int, int, int, str, str], ...] = ()  # due, task, attempt, list, level
     events: tuple[tuple[int, tuple[tuple[str, str], ...]], ...] = ()
     last_event: int = 0
     cursor: int = 0
@@ -233,8 +233,8 @@ def _filled(lists: dict[Place, list[tuple[int, int]]]) -> tuple[tuple[Place, Ent
 # -- as a server holds it ---------------------------------------------------------------------
 
 
-def delayed_entry(task: int, attempt: int, level: str) -> str:
-    return f"{RUN},{task},{attempt},{LIST},{level}"
+def delayed_entry(task: int, attempt: int, name: str, level: str) -> str:
+    return f"{RUN},{task},{attempt},{name},{level}"
 
 
 def render(keys: Keys, dag: str, total: int) -> dict[str, Any]:

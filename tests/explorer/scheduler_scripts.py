@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .model import LIST, OVER, Draft, Place, Record
+from .model import OVER, Draft, Place, Record
 from .pieces import Reply, leads, push_backlog, push_ready, queued, stopped
 
 
@@ -160,13 +160,13 @@ def promote(
     due = sorted((when, item) for item, when in d.delayed.items() if when <= d.now)[:limit]
     promoted = 0
     for _, entry in due:
-        task, attempt, level = entry
+        task, attempt, name, level = entry
         record = d.tasks.get(task)
         waits = record and record.code == "W" and record.attempt + 1 == attempt
         if waits and not stopped(d.field("stop"), record.spent):
             d.tasks[task] = queued(d, attempt, record.spent)
-            plain = level == "!" or LIST in without_turns
-            (push_ready if plain else push_backlog)(d, (LIST, level), [(task, attempt)])
+            plain = level == "!" or name in without_turns
+            (push_ready if plain else push_backlog)(d, (name, level), [(task, attempt)])
             promoted += 1
         del d.delayed[entry]
     first = min(d.delayed.values(), default=None)
@@ -190,7 +190,7 @@ def requeue(
                 push_ready(d, place, [(task, record.attempt)])
             written += 1
         elif record is not None and record.code == "W":
-            d.delayed[task, record.attempt + 1, level] = d.submitted + record.ended
+            d.delayed[task, record.attempt + 1, name, level] = d.submitted + record.ended
             written += 1
     for place, some in backlogs.items():
         push_backlog(d, place, some, again=True)

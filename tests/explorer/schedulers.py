@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from .memory import Memory, Plan, States
-from .model import LIST, Entries, Keys
+from .model import Entries, Keys
 from .pieces import Call, Deaths, Reply
 from .scripts import play
 from .state import Move, Scheduler, Setup, State, Todo
@@ -301,11 +301,11 @@ def _missing(
         record, level = keys.record(task), plan.places[task][0]
         if record is None or record.code not in "QW":
             continue
-        entry: tuple[Any, ...] = (task, record.attempt)
         (name,) = plan.by_list((task,), me.lacking)
+        entries: set[tuple[Any, ...]] = {(task, record.attempt)}
         if record.code == "W":
-            entry, name = (task, record.attempt + 1, level), LIST
-        if entry not in listed:
+            entries = {(task, record.attempt + 1, there, level) for there in plan.lists_of(task)}
+        if entries.isdisjoint(listed):
             missing.append((task, name, level))
     return tuple(missing)
 

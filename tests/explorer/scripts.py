@@ -65,7 +65,7 @@ def cancel(d: Draft) -> Reply:
     return ("OK",)
 
 
-def hasten(d: Draft, task: int, attempt: int, level: str) -> Reply:
+def hasten(d: Draft, task: int, attempt: int, level: str, lists: tuple[str, ...]) -> Reply:
     if d.run is None:
         return ("UNKNOWN",)
     if d.run["state"] != "running":
@@ -76,7 +76,7 @@ def hasten(d: Draft, task: int, attempt: int, level: str) -> Reply:
     if stopped(d.field("stop"), record.spent) or d.submitted + record.ended <= d.now:
         return ("OK", 0)
     d.tasks[task] = record._replace(ended=d.now - d.submitted)
-    entries = [(task, attempt + 1, at) for at in (level, "!")]
+    entries = [(task, attempt + 1, name, at) for name in lists for at in (level, "!")]
     there = [entry for entry in entries if entry in d.delayed]
     for entry in there or entries[:1]:
         d.delayed[entry] = d.now

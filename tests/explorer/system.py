@@ -131,4 +131,7 @@ def _waiting(setup: Setup, keys: Keys) -> Iterator[Call]:
     """Yield the calls that hasten a task that waits for a retry, and is not due yet."""
     for task, record in keys.tasks:
         if record.code == "W" and keys.submitted + record.ended > keys.now:
-            yield Call("hasten", (task, record.attempt, setup.plan.places[task][0]))
+            yield Call(
+                "hasten",
+                (task, record.attempt, setup.plan.places[task][0], setup.plan.lists_of(task)),
+            )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from .model import OVER, RUN, Draft, Record
+from .model import OVER, RUN, Claim, Draft, Record
 from .pieces import Deaths, Reply, end_attempt, leads, queue_again, running_on, stopped
 from .taking import take_once
 
@@ -86,12 +86,11 @@ def _record_outcomes(d: Draft, lane: str, outcomes: tuple[tuple[str, str], ...])
         task, attempt = int(number), int(of)
         record = before.get(task)
         anew = record and (record.code, record.lane) == ("R", lane) and record.attempt != attempt
-        if not anew:
-            d.claims[lane].pop(task, None)
+        held = None if anew else d.claims[lane].pop(task, None)
         if record is None or (record.attempt, record.lane) != (attempt, lane):
             stale.append(f"{RUN},{task}")
         elif record.code == "R":
-            written = _settle(d, task, record, code, later, payload)
+            written = _settle(d, task, record, code, later, payload, held)
             if payload and code != "A":
                 (d.results if written == "S" else d.errors)[task] = payload
             if payload and written == "S":
@@ -113,8 +112,16 @@ def _record_outcomes(d: Draft, lane: str, outcomes: tuple[tuple[str, str], ...])
 WAITS = {"W": ("retry", "retry"), "D": ("worker", "put_off"), "A": ("again", "again")}
 
 
-def _settle(d: Draft, task: int, record: Record, asked: str, later: list[str], payload: str) -> str:
-    """Write the record of an outcome; return its code."""
+def _settle(
+    d: Draft,
+    task: int,
+    record: Record,
+    asked: str,
+    later: list[str],
+    payload: str,
+    held: Claim | None,
+) -> str:
+    """Write the record of an outcome; return its code. ``held``: the claim of the attempt."""
     code, when, spent = asked, d.now, record.spent
     if asked in "WD":
         code = "F" if stopped(d.field("stop"), spent) else "W"
@@ -124,7 +131,10 @@ def _settle(d: Draft, task: int, record: Record, asked: str, later: list[str], p
         code = "F"
     if code == "W":
         when = d.now + int(later[0])
-        d.delayed[task, record.attempt + 1, later[2]] = when
+        name = later[1]
+        if held and held.list.startswith(f"{name}@"):
+            name = held.list
+        d.delayed[task, record.attempt + 1, name, later[2]] = when
     if asked == "D":
         head, count, tail = re.fullmatch(r"([\d/]*)\*?(\d*)(.*)", spent).groups()  # type: ignore[union-attr]
         spent = f"{head}*{int(count or 0) + 1}{tail}"

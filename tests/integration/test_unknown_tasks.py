@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
+
+import calling_app
 import fault_app as app
 import other_app
 import pytest
@@ -10,6 +14,14 @@ from real_system import OTHER_APP, System, check_executions, records
 
 from flowkit import DAG, TaskExecutionError
 from flowkit.core.states import RunState, TaskState
+
+
+@pytest.fixture
+def place(server_url: str, namespace: str, tmp_path: Path) -> Iterator[System]:
+    """Nothing started yet, on each kind of server in turn."""
+    system = System(server_url, namespace, tmp_path)
+    yield system
+    system.close()
 
 
 def quick_tasks(number: int = 1) -> DAG:
@@ -72,6 +84,35 @@ def test_two_apps_share_a_queue_for_long(system: System) -> None:
             workers = {record.lane.partition(".")[0] for record in records(run).values()}
             assert len(workers) == 1, "only one worker has the function"
     assert knowing.log.count("Task handed on") == 0
+
+
+def later_attempts() -> DAG:
+    """Tasks that start again: after a retry, as they asked for it, when their runs are over."""
+    dag = DAG("later")
+    dag.add(app.flaky.bind("flaky", failures=2))
+    dag.add(app.comes_again.bind("comes", delay=0.05, last=2))
+    dag.add(calling_app.calls_many.bind("calls", count=2))
+    return dag
+
+
+def test_what_starts_later_goes_to_the_worker_that_has_it_too(place: System) -> None:
+    """The idle worker of the other app claimed half of it, and handed it on seconds later."""
+    scheduler = place.scheduler()
+    ignorant = place.worker("--processes", "1", "--version", "a", app=OTHER_APP)
+    with place.client() as client:
+        probe = client.submit(quick_tasks())
+        scheduler.says("no live worker of queue 'default' has its function 'fault_app:quick'")
+        calling = str(Path(calling_app.__file__))
+        place.worker("--app", calling, "--processes", "1", "--version", "b")
+        assert probe.wait(30) is RunState.SUCCEEDED
+        runs = [client.submit(later_attempts()) for _ in range(4)]
+        for run in runs:
+            results = run.wait_results(30)
+            assert results == {"flaky": 3, "comes": [1, 2, 3], "calls": [0, 10]}
+            status = run.status()
+            assert (status.app_versions, status.mixed_versions) == (["b"], False)
+    said = [line for line in ignorant.log.splitlines() if "Task handed on" in line]
+    assert [line for line in said if "quick0" not in line] == []
 
 
 def test_a_worker_of_two_apps_has_the_tasks_of_both(system: System) -> None:

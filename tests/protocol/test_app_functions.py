@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from environment import HOUR_MS, LIST, Environment, done
 from helpers import EXPIRING
+from situations import CHILDREN, calls_args
 
 from flowkit.core.states import RunState
-from flowkit.protocol.app_functions import app_id, function_id, is_id
+from flowkit.protocol.app_functions import app_id, function_id, is_id, pinned_id
 from flowkit.protocol.keys import base_of, of_function, queue_of
+from flowkit.protocol.outcomes import Outcome
 from flowkit.protocol.worker_store import Claim
 
 OLD, NEW = function_id("app:old"), function_id("app:new")
@@ -334,13 +337,65 @@ def test_a_heartbeat_says_when_the_functions_are_not_recorded(env: Environment) 
     assert env.scheduler.functions_of([ONE, BOTH]) == {ONE: {OLD}, BOTH: frozenset()}
 
 
-def test_a_retry_that_was_claimed_from_a_list_of_a_function_goes_to_the_list_it_names(
+@pytest.mark.parametrize("code", "WDA")
+def test_the_next_attempt_waits_for_the_workers_that_have_the_function(
+    env: Environment, code: str
+) -> None:
+    """It was queued for all workers. One that lacks the function handed it on, up to seconds later,
+    and the run then counted as one that mixes versions."""
+    old, new = two_apps(env)
+    env.queue(0, list_=NEW_LIST)
+    assert claimed(env, new, BOTH) == [0]
+    env.complete(done(0, code, delay=100), lane=new)
+    assert list(env.dump()["delayed"]) == [f"r1,0,2,{NEW_LIST},5"]
+    env.now += 100
+    assert env.scheduler.promote(10) == (1, -1)
+    assert claimed(env, old, ONE) == []
+    assert claimed(env, new, BOTH) == [0]
+
+
+def test_what_its_lane_loses_or_gives_back_stays_with_these_workers(env: Environment) -> None:
+    old, new = two_apps(env)
+    env.queue(0, 1, list_=NEW_LIST)
+    assert claimed(env, new, BOTH) == [0, 1]
+    env.worker.release(new, ["r1,1"])
+    env.worker.reap_child(new, ["r1,0"], 3, b"error")
+    assert claimed(env, old, ONE) == []
+    assert sorted(claimed(env, worker(env, "B2", BOTH, [OLD, NEW]), BOTH)) == [0, 1]
+
+
+def test_an_attempt_that_all_workers_could_claim_is_followed_by_such_a_one(
     env: Environment,
 ) -> None:
     _, new = two_apps(env)
-    env.queue(0, list_=NEW_LIST)
+    env.queue(0)
     assert claimed(env, new, BOTH) == [0]
     env.complete(done(0, "W", delay=100), lane=new)
-    env.now += 100
-    assert env.scheduler.promote(10) == (1, -1)
-    assert env.dump()[f"ready:{LIST}:5:r1"] == ["0,2"]
+    assert list(env.dump()["delayed"]) == [f"r1,0,2,{LIST},5"]
+
+
+def test_a_list_of_one_version_that_an_outcome_names_stays(env: Environment) -> None:
+    """The run is pinned, wherever its attempt was claimed from."""
+    _, new = two_apps(env)
+    pinned = of_function(LIST, pinned_id("app:new", "v1"))
+    env.queue(0)
+    env.queue(1, list_=NEW_LIST)
+    assert sorted(claimed(env, new, BOTH)) == [0, 1]
+    for task in (0, 1):
+        outcome = done(task, "W", delay=100)
+        assert outcome.retry is not None
+        retry = replace(outcome.retry, ready_list=pinned)
+        env.complete(replace(outcome, retry=retry), lane=new)
+    assert list(env.dump()["delayed"]) == [f"r1,{task},2,{pinned},5" for task in (0, 1)]
+
+
+def test_the_task_that_has_called_runs_is_woken_for_these_workers(env: Environment) -> None:
+    old, new = two_apps(env)
+    env.queue(0, list_=NEW_LIST)
+    assert claimed(env, new, BOTH) == [0]
+    env.complete(Outcome.decode("r1", *calls_args()), lane=new)
+    for run in CHILDREN:
+        env.finish(run)
+    assert env.records()["0"].startswith("Q2,")
+    assert claimed(env, old, ONE) == []
+    assert claimed(env, new, BOTH) == [0]

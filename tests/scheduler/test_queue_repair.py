@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+import msgpack
 from stage import Stage, dag_of
+
+from flowkit.protocol.app_functions import app_id, function_id
+from flowkit.protocol.keys import of_function
+from flowkit.scheduler.queue_repair import QueueRepair
+from flowkit.scheduler.serving import Serving
+
+HOUR_MS = 3_600_000
 
 
 def test_a_deleted_ready_list_is_rebuilt(stage: Stage) -> None:
@@ -60,3 +68,29 @@ def test_a_lost_suspect_stays_a_suspect(stage: Stage) -> None:
     stage.link.call("DEL", stage.client.keys.ready("default", "!"))
     stage.queue_repair(resolver).repair()
     assert stage.dump()["ready:default:!"] == entries == ["r1,0,2"]
+
+
+def test_a_retry_that_waits_for_the_workers_with_its_function_is_found_and_rebuilt(
+    stage: Stage,
+) -> None:
+    """Written a second time, for all workers, it would be due first there."""
+    serving = Serving(stage.store())
+    for name, function in (("A", function_id("app:f")), ("B", function_id("app:other"))):
+        app = app_id([function])
+        stage.worker.register_app(app, [function], lease_ms=HOUR_MS)
+        about: bytes = msgpack.packb({"queues": ["default"], "turns": True, "functions": app})
+        stage.worker.heartbeat(name, HOUR_MS, [f"{name}.0"], about, app)
+    serving.look()
+    resolver = stage.resolver(serving=serving)
+    stage.submit(dag_of("a"))
+    resolver.run_once(1)
+    stage.end(stage.claim(app=app_id([function_id("app:f")])), "W")
+    resolver.run_once(1)
+    before = stage.dump()
+    name = of_function("default", function_id("app:f"))
+    assert before["delayed"] == {f"r1,0,2,{name},5": stage.now + 1000}
+    queue_repair = QueueRepair(resolver._store, resolver.active, serving)
+    assert queue_repair.repair() == 0
+    stage.link.call("DEL", stage.client.keys.delayed())
+    assert queue_repair.repair() == 1
+    assert stage.dump() == before

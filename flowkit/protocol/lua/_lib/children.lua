@@ -6,7 +6,6 @@
 -- the tasks that wait. A child that ends while its parent is running is `held`: its TTL starts, and
 -- its graph is released, when the parent ends.
 
-local CALLING = '^%d+,%d+,N,([^,]*),(.)'
 local CALLS = '^(%d+),(%d+),([^,]*),([!%d])$'
 local PARENT = '^([^,]*),(%d+),(%d+),%d+$'
 
@@ -22,8 +21,8 @@ local function split(payload)
 end
 
 -- Submits the runs that an attempt has called: the fields of `payload`. One that exists is kept.
-local function call_runs(run, task, attempt, token, payload)
-  local list, level = string.match(token, CALLING)
+-- `list`, `level`: where the task is queued when they are over.
+local function call_runs(run, task, attempt, payload, list, level)
   local fields, meta = split(payload), fields_of(run_key(run), 'ttl', 'depth', 'by') or {}
   local depth = string.format('%d', (read_time(meta[2]) or 0) + 1)
   local now, parent, open = string.format('%d', now_ms()), run .. ',' .. task .. ',' .. attempt .. ',', 0

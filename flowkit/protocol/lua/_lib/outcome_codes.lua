@@ -2,10 +2,11 @@
 -- An outcome is a text, its token: flowkit/protocol/outcomes.py has its grammar.
 
 -- Patterns for: the attempt, the code and a comma if more follows; the delay, ready list and level
--- of an attempt that another one will replace; the cache entry of a success and its TTL; ITEMS of a
--- success.
+-- of an attempt that another one will replace; the ready list and level of one that has called runs;
+-- the cache entry of a success and its TTL; ITEMS of a success.
 local OUTCOME = '^%d+,(%d+),(%u)(,?)'
 local RETRY = '^%d+,%d+,[WDA],(%d+),([^,]*),(.)'
+local CALLING = '^%d+,%d+,N,([^,]*),(.)'
 local CACHE_ENTRY = '^%d+,%d+,S,(%x+),(%d+)'
 local ITEMS = '^%d+,%d+,[SH][%x,]*,#([%w!_./]+)'
 

@@ -44,9 +44,8 @@ local function record_outcomes(lane, run, first, count, stale)
     end
     if spent then
       local when, code = now, settled(asked, stop, spent)
-      if code == 'W' and asked ~= 'N' then when = wait_for_next(run, task, attempt, token, now) end
+      if code == 'W' then when = wait_for_next(lane, run, task, attempt, asked, token, payload, now) end
       writes[#writes + 1] = task
-      if asked == 'N' and code == 'W' then call_runs(run, task, attempt, token, payload) end
       if asked == 'N' then payload = '' end
       if asked == 'W' then spent = without_calls(spent) end
       if asked == 'D' then spent = with_put_off(spent) end

@@ -1,8 +1,18 @@
 -- waiting: ends an attempt that another one will replace: a retry, a postponed attempt, one that has
 -- called runs, or one of a task that comes again.
 
-local function wait_for_next(run, task, attempt, token, now)
+-- Lets the next attempt of a task that `lane` runs wait, for its time or for the runs that this one has
+-- called. It is queued in the list that the outcome names, or in that of the function, if the lane has
+-- claimed this one from there: then other workers of the list lack the function. Returns the due time.
+local function wait_for_next(lane, run, task, attempt, asked, token, payload, now)
   local delay, list, level = string.match(token, RETRY)
+  if asked == 'N' then list, level = string.match(token, CALLING) end
+  local _, claimed = read_place(field_of(claims_key(lane), run .. ',' .. task) or '')
+  if claimed and string.match(claimed, '^(.*)@') == list then list = claimed end
+  if asked == 'N' then
+    call_runs(run, task, attempt, payload, list, level)
+    return now
+  end
   local due = now + delay
   local entry = run .. ',' .. task .. ',' .. string.format('%d', attempt + 1) .. ',' .. list .. ',' .. level
   try('ZADD', P .. 'delayed', string.format('%d', due), entry)
