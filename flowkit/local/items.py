@@ -86,7 +86,8 @@ class Items:
         self._failures = None
         if any(self._lazy.values()):
             self._failures = ItemFailures(graph, names, run.state)
-        self._unlabelled, self._without_label = unlabelled, set[int]()
+        self._unlabelled = unlabelled
+        self._without_label: dict[int, object] = {}  # what the first error has set, by mapped task
 
     def _lazy_inputs(self, task: int) -> frozenset[int]:
         """Return the mapped tasks whose results a task takes as ``Mapped``."""
@@ -212,8 +213,8 @@ class Items:
             return
 
         def failed(error: BaseException) -> None:
-            if node not in self._without_label:
-                self._without_label.add(node)
+            mine = object()
+            if self._without_label.setdefault(node, mine) is mine:  # in one thread only
                 self._unlabelled(number, error)
 
         names.labels[number] = label_text(label, plan_for(task).positional, args, items, failed)
