@@ -145,7 +145,7 @@ class Items:
         return lengths
 
     def expand(self) -> list[tuple[int, int]]:
-        """Take over which tasks have expanded since the last call, each with its length."""
+        """Return the tasks that have expanded since the last call, each with its length."""
         fresh = []
         for task in self._maps:
             length = None if task in self.lengths else self._run.length(task)
@@ -222,7 +222,7 @@ class Items:
     # -- ends ----------------------------------------------------------------------------------
 
     def failed(self, number: int, error: BaseException) -> None:
-        """Take over that a task or an item has failed for good."""
+        """Keep the error of a task or an item that has failed for good, for ``Mapped``."""
         if self._failures is not None:
             self._failures.note(number, error)
 
