@@ -70,8 +70,8 @@ class Member(Protocol):
     ) -> LocalOutcome:
         """Return the outcome of an attempt that failed."""
 
-    def recording_of_calls(self, task: int, attempt: int) -> CallRecording | None:
-        """Record that an attempt calls runs. Return what these record, None for nothing."""
+    def record_calls(self, task: int, attempt: int) -> CallRecording | None:
+        """Record that an attempt calls runs. Return what these record, None for nothing.
 
-    def forget(self) -> None:
-        """Delete all that it has recorded."""
+        Raises what the store raises.
+        """

@@ -57,11 +57,8 @@ class ResultStore(Protocol):
     def expanded(self, task: int, length: int) -> None:
         """Record how many items a mapped task has, before any of them starts."""
 
-    def called(self, task: int, attempt: int) -> CallRecording | None:
+    def record_calls(self, task: int, attempt: int) -> CallRecording | None:
         """Record that an attempt calls runs. Return what these record, None for nothing."""
-
-    def forget(self) -> None:
-        """Delete all that the run has recorded."""
 
     def drop(self, command: DropResults) -> None:
         """Delete the stored results of these tasks."""
