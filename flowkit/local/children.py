@@ -105,7 +105,9 @@ class Family:
                 queue = ChildQueue(self._queue)
                 place = Place(run_id, parent.depth + 1, position, recording)
                 made.append((self._make(call, place, queue), queue))
-        except Exception as error:  # one of them cannot be started; a retry would not help
+            for run, _ in made:
+                run.prepare()
+        except Exception as error:  # none has begun. No retry, as if a result is not recorded
             self._queue.put(_Delivery(parent, parent.verdict(task, attempt, error, retry=False)))
             return
         values: list[Any] = [None] * len(made)

@@ -129,6 +129,11 @@ class FamilyMember:
         """Record that an attempt calls runs. Return what these record, None for nothing."""
         return None if self._store is None else self._store.record_calls(task, attempt)
 
+    def prepare(self) -> None:
+        """Read and delete what earlier runs have recorded. Raises what the store raises."""
+        if self._store is not None:
+            self._store.prepare()
+
     def results(self) -> dict[str, Any]:
         """Return the results of the run, which has ended, or raise its first failure."""
         self._hooks.forget()

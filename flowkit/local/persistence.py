@@ -67,6 +67,11 @@ class RunPersistence:
             rerun = () if self.recorder is None else self.recorder.rerun
             self.cache = LocalCache(state, numbered, events, rerun=rerun)
 
+    def prepare(self) -> None:
+        """Read and delete what earlier runs have recorded, before the run begins."""
+        if self.recorder is not None:
+            self.recorder.prepare()
+
     def begin(self) -> dict[int, Reused]:
         """Return the results reused from an earlier run, by task number."""
         return {} if self.recorder is None else self.recorder.begin(self._events)

@@ -42,6 +42,12 @@ class CallCache(Protocol):
 class ResultStore(Protocol):
     """The results of one run. Only the thread of the runner uses it."""
 
+    def prepare(self) -> None:
+        """Read and delete what earlier runs have recorded, before the run begins.
+
+        Raises what the store raises. A run that does not call this does so in ``begin``.
+        """
+
     def begin(self) -> Mapping[int, tuple[TaskState, Any, int | None]]:
         """Return the ends reused from an earlier run, by task number.
 

@@ -1,4 +1,4 @@
-"""What a state store still has of the runs that a task called."""
+"""What a state store still has of the runs that a task called, and what if it cannot be used."""
 
 from __future__ import annotations
 
@@ -100,3 +100,31 @@ def test_a_task_that_calls_anew_starts_the_at_most_once_tasks_of_its_new_run() -
     with pytest.raises(ChildRunFailed, match=WorkerLost.__name__):
         once.run(state=state, resume=True)
     assert len(started) == 2, "the resume continued"
+
+
+class Unreachable(StateManager):
+    """A store that fails for the second run that is called."""
+
+    def delete(self, key: str) -> bool:
+        if "/1/" in key:
+            raise ConnectionError("the store is away")
+        return super().delete(key)
+
+
+def test_a_store_that_fails_for_a_called_run_fails_the_task(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The error ended the whole run, with runs and tasks in flight."""
+    calls = Calls()
+    calls.broken = set()
+    with DAG("outer", on_failure="continue") as dag:
+        calling = Task(lambda _: calls._call([1, 2]), name="calls")
+        Task(lambda: 1, name="one") >> [calling, Task(lambda n: n + 1, name="two")]
+    state = Unreachable()
+    with pytest.raises(ConnectionError, match="the store is away"):
+        dag.run(state=state)
+    assert state.get_all() == {"outer/calls": None, "outer/one": 1, "outer/two": 2}
+    assert calls.made == ["calls"], "neither of the runs has begun"
+    printed = capsys.readouterr().out
+    assert "Task failed: calls (ConnectionError: the store is away)" in printed
+    assert "inner" not in printed
