@@ -19,7 +19,7 @@ const entry = (run) =>
     [
       state(run.stopping ? "stopping" : run.state),
       h("a", { href: href(`/dags/${encodeURIComponent(run.dag)}`) }, run.dag),
-      h("a", { href: href(`/runs/${encodeURIComponent(run.run_id)}`), "data-open": true }, copied(run.run_id)),
+      copied(run.run_id, href(`/runs/${encodeURIComponent(run.run_id)}`)),
       time(run.submitted),
       [span(run.duration), "number"],
       [number(run.total), "number"],
