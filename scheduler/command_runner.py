@@ -118,7 +118,7 @@ class CommandRunner:
                     room -= len(tasks)
                 case StopTasks(tasks):
                     calling, follow = self._stop_tasks(active, tasks)
-                    commands.extendleft(reversed(follow))
+                    commands.extend(follow)  # decided after all that is left
                     room -= len(tasks) + CALLING_TASKS * calling
         if commands:
             self._late[active.run] = active, commands

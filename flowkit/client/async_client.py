@@ -27,6 +27,7 @@ from ..definition.dag import DAGDefinition
 from ..protocol.listings import Listing
 from ..settings import Settings, load_settings
 from .activity import SystemActivity
+from .async_details import AsyncRunDetails
 from .async_handle import AsyncRunHandle
 from .async_waiting import wait_all
 from .checks import check_handles, check_settings
@@ -48,7 +49,7 @@ def _one_thread() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(max_workers=1, thread_name_prefix="flowkit-client")
 
 
-class AsyncClient:
+class AsyncClient(AsyncRunDetails):
     """Submits and finds runs, for asyncio programs. Its methods are those of ``Client``.
 
     Use it with ``async with AsyncClient.connect() as client:``, or call ``close`` at the end. It

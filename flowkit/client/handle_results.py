@@ -153,6 +153,13 @@ class RunResults:
         """The run as errors name it."""
         return f"run {self.run_id!r}"
 
+    def task_number(self, task: str) -> int:
+        """Return the number of a task or an item in the graph of the run, and in its data.
+
+        Raises TaskNotFoundError for a name that the run does not have, RunNotFound, RunLost.
+        """
+        return self._number(task)
+
     def _number(self, task: str) -> int:
         """Return the number of a task or an item. Raises TaskNotFoundError."""
         return self._numbers([task])[0]

@@ -176,6 +176,14 @@ def read_items(
     return listing
 
 
+def read_statuses(
+    store: ClientStore, run: RunRecord, shape: RunShape, numbers: Sequence[int]
+) -> list[TaskStatus]:
+    """Return the states of some tasks and items, without the items of mapped tasks."""
+    records = dict(zip(numbers, store.read_records(run.run, numbers), strict=True))
+    return _items(store, run, shape, records)
+
+
 def _items(
     store: ClientStore,
     run: RunRecord,

@@ -78,7 +78,9 @@ def test_a_parameter_may_be_a_list() -> None:
 def test_the_description_has_every_endpoint_and_every_field(browser: TestClient) -> None:
     description = browser.get(ROOT + "/openapi.json").json()
     assert description == openapi_document(ENDPOINTS, __version__)
-    assert set(description["paths"]) == {endpoint.path for endpoint in ENDPOINTS}
+    assert set(description["paths"]) == {
+        endpoint.path.replace(":path", "") for endpoint in ENDPOINTS
+    }
     schemas = description["components"]["schemas"]
     assert schemas["Runs"]["properties"]["schema"] == {"const": "flowkit/runs/1"}
     assert set(schemas["RunEntry"]["required"]) >= {"run_id", "state", "counts"}

@@ -189,7 +189,7 @@ def test_a_page_that_hears_each_change_knows_the_run(system: Client, run: WholeR
     assert len(told) > 4
     assert all("columns" not in event for event in told[1:])
     assert followed(told) == dict(last.columns)
-    assert last.columns["states"] == "sfpp"
+    assert last.columns["states"] == "sfcc"
     assert last.header["status"]["state"] == "failed"
 
 

@@ -7,7 +7,9 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 from stage import Stage, dag_of
+from whole_run import WholeRun
 
+from flowkit import DAG, task
 from flowkit.core.states import TASK_OVER
 from flowkit.scheduler import command_runner
 from flowkit.scheduler.resolver import Resolver
@@ -161,3 +163,46 @@ def test_runs_end_alike_whoever_takes_over(stage: Stage, seed: int) -> None:
     assert stage.outcome() in ("succeeded", "failed", "cancelled")
     assert resolver.active == {}
     assert stage.outcome() != "succeeded" or not failed
+
+
+@task
+def numbers() -> list[int]:
+    return list(range(6))
+
+
+@task
+def echo(number: int) -> int:
+    return number
+
+
+@task
+def total(items: list[int]) -> int:
+    return len(items)
+
+
+@pytest.mark.parametrize("held", range(1, 7))
+def test_no_mapped_task_is_left_pending(server_url: str, namespace: str, held: int) -> None:
+    """The end of a run overtook the end of a mapped task that was decided before it."""
+    with DAG("maps") as dag:
+        first, second = echo.map(name="first"), echo.map(name="second")
+        numbers >> [first, second]
+        for at in range(20):
+            second >> total.bind(f"t{at}")
+    run = WholeRun(server_url, namespace, dag)
+    try:
+        run.turn(1)  # the list is there, and its items are queued
+        run.lane.mailbox.exchange(held)
+        running = list(run.lane.mailbox.inbox)
+        run.lane.mailbox.inbox.clear()
+        run.client.cancel(run.run)
+        run.resolver.run_once(1)
+        for claim in running:
+            run.lane._run(claim)
+            run.lane.mailbox.flush()
+            run.resolver.run_once(1)
+        assert run.finish() == "cancelled"
+        numbers_of_tasks = [run.number(name) for name in run.dag.graph.names]
+        states = [record.state for record in run.client.read_records(run.run, numbers_of_tasks)]
+        assert set(states) <= TASK_OVER, states
+    finally:
+        run.close()

@@ -5,6 +5,7 @@ const { root } = document.documentElement.dataset;
 
 const VIEWS = [
   [/^\/$/, "runs", []],
+  [/^\/runs\/([^/]+)$/, "run", ["run"]],
   [/^\/dags$/, "dags", []],
   [/^\/dags\/([^/]+)$/, "dag", ["name"]],
   [/^\/workers$/, "workers", []],

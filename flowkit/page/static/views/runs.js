@@ -1,9 +1,10 @@
 // Runs: newest first, with filters.
 
-import { follow } from "../api.js";
+import { follow, part } from "../api.js";
 import { fill, h } from "../dom.js";
 import { counted, number, span } from "../format.js";
 import { bar, copied, empty, state, time } from "../parts.js";
+import { href } from "../router.js";
 
 const CHOICES = ["running", "succeeded", "failed", "cancelled"];
 const FILTERS = ["state", "dag", "since", "limit"];
@@ -15,7 +16,7 @@ function row(run) {
     { "data-row": true, "data-state": run.state, tabindex: 0 },
     h("td", {}, state(name)),
     h("td", {}, run.dag),
-    h("td", {}, copied(run.run_id)),
+    h("td", {}, copied(run.run_id, href(`/runs/${part(run.run_id)}`))),
     h("td", {}, time(run.submitted)),
     h("td", { class: "number" }, span(run.duration)),
     h("td", { class: "number" }, number(run.total)),
