@@ -181,7 +181,7 @@ def read_statuses(
 ) -> list[TaskStatus]:
     """Return the states of some tasks and items, without the items of mapped tasks."""
     records = dict(zip(numbers, store.read_records(run.run, numbers), strict=True))
-    return _items(store, run, shape, records)
+    return _items(store, run, shape, records, Blocked(run.run, shape.dag))
 
 
 def _items(
