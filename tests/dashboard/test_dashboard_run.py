@@ -176,7 +176,7 @@ def test_similar_tasks_of_a_large_graph_share_a_box(browser: TestClient, system:
 
 
 def test_a_page_that_hears_each_change_knows_the_run(system: Client, run: WholeRun) -> None:
-    source, told, state = RunSource(lambda: system.run("r1")), [], None
+    source, told, state = RunSource(lambda: system.run("r1"), share=0), [], None
     while run.state == "running":
         now = source.read(state)
         if now is not state:
@@ -205,11 +205,11 @@ def test_only_the_record_is_read_while_nothing_moves(
 
     monkeypatch.setattr(RunHandle, "status", counted)
     unseen = system.submit(mapped_dag(), run_id="unseen")
-    source = RunSource(lambda: unseen)
+    source = RunSource(lambda: unseen, share=0)
     state = source.read(None)
     assert source.read(state) is state  # no scheduler has seen it: all tasks are pending
     assert readings == ["unseen"]
-    source = RunSource(lambda: system.run("r1"))
+    source = RunSource(lambda: system.run("r1"), share=0)
     queued = source.read(None)
     assert source.read(queued) is queued
     assert readings == ["unseen", "r1", "r1"]  # a worker can claim its task at any time
@@ -219,8 +219,24 @@ def test_only_the_record_is_read_while_nothing_moves(
     assert readings == ["unseen", "r1", "r1", "r1"]
 
 
+def test_the_header_counts_between_two_readings_of_all_tasks(system: Client, run: WholeRun) -> None:
+    source = RunSource(lambda: system.run("r1"), share=1e9)
+    state = source.read(None)
+    assert source.read(state) is state  # the scheduler has not counted yet
+    run.turn()
+    run.link.call("HSET", run.keys.run("r1"), "counts", "succeeded=1 queued=4 pending=2")
+    counted = source.read(state)
+    assert counted.columns is state.columns
+    assert source.change(state, counted).keys() == {"header"}
+    assert counted.header["status"]["counts"] == {"succeeded": 1, "queued": 4, "pending": 2}
+    assert source.read(counted) is counted
+    run.finish()
+    over = source.read(counted)  # the end is read at once
+    assert over.columns["states"] == "sfuu"
+
+
 def test_a_run_that_is_deleted_is_gone(system: Client, run: WholeRun) -> None:
-    source = RunSource(lambda: system.run("r1"))
+    source = RunSource(lambda: system.run("r1"), share=0)
     run.finish()
     state = source.read(None)
     system.run("r1").delete()

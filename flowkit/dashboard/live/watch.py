@@ -113,4 +113,5 @@ class Watch:
                     await self._tell(tell or self._source.change(before, state))
                 in_trouble = False
             took = time.monotonic() - began
-            await asyncio.sleep(max(self._source.seconds, SHARE * took))
+            share = 0.0 if getattr(self._source, "paces_itself", False) else SHARE
+            await asyncio.sleep(max(self._source.seconds, share * took))
