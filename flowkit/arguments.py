@@ -104,6 +104,11 @@ def check_since(value: object) -> float | None:
     return _seconds_or_none("since", value)
 
 
+def check_until(value: object) -> float | None:
+    """Return ``value`` if it is a valid number of past seconds or None, otherwise raise."""
+    return _seconds_or_none("until", value)
+
+
 def _seconds_or_none(name: str, value: object) -> float | None:
     if value is None:
         return None

@@ -36,6 +36,7 @@ from .dag_activity import DAGActivity, TaskActivity
 from .dead_letters import DeadLetter, OpenedLetter
 from .purging import A_DAY_S, MOST, Purge
 from .run_handle import RunHandle
+from .run_search import RunCounts
 from .run_watch import RunWatch
 from .scheduler_info import SchedulerInfo
 from .shard import ShardConnection, closed_client
@@ -187,10 +188,29 @@ class AsyncClient(AsyncRunDetails):
         *,
         dag: str | None = None,
         since: float | None = None,
+        until: float | None = None,
+        text: str | None = None,
+        params: Mapping[str, object] | None = None,
         children: bool = True,
+        before: str | None = None,
     ) -> Listing[RunRecord]:
         """Return the newest runs, newest first. See ``Client.runs``."""
-        return await self._do(Client.runs, limit, state, dag=dag, since=since, children=children)
+        wanted: dict[str, Any] = {"dag": dag, "since": since, "until": until, "text": text}
+        wanted |= {"params": params, "children": children, "before": before}
+        return await self._do(Client.runs, limit, state, **wanted)
+
+    async def count_runs(
+        self,
+        dag: str | None = None,
+        *,
+        since: float | None = None,
+        until: float | None = None,
+        text: str | None = None,
+        children: bool = True,
+    ) -> RunCounts:
+        """Return how many of the newest runs are in each state. See ``Client.count_runs``."""
+        wanted: dict[str, Any] = {"since": since, "until": until, "text": text}
+        return await self._do(Client.count_runs, dag, children=children, **wanted)
 
     async def usage(self, limit: int = 1000, since: float | None = None) -> Listing[DAGUsage]:
         """Return how much memory of Redis the runs take, by DAG. See ``Client.usage``."""
