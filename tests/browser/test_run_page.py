@@ -83,7 +83,7 @@ def test_filters_are_in_the_address(page: Any, address: str, run: WholeRun) -> N
     page.get_by_label("State").select_option("failed")
     page.locator("[data-row]", has_text="files").wait_for(state="detached")
     page.get_by_role("searchbox").fill("par")
-    assert re.search(r"\?state=failed&q=par$", page.url)
+    page.wait_for_url(re.compile(r"\?state=failed&q=par$"))
     page.reload()
     page.locator("[data-row]", has_text="parse").wait_for()
     assert page.locator("[data-row]").count() == 1

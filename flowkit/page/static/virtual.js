@@ -26,7 +26,9 @@ export function virtual({ heads, row, height, label }) {
     const seen = Math.ceil(element.clientHeight / height);
     const first = Math.max(0, Math.min(Math.floor(element.scrollTop / height), count - seen) - SPARE);
     const last = Math.min(count, first + seen + 2 * SPARE);
-    const focused = body.contains(document.activeElement) ? positionOf(document.activeElement) : -1;
+    const active = document.activeElement;
+    const focused = body.contains(active) ? positionOf(active) : -1;
+    const inner = focused < 0 ? -1 : insides(active.closest("tr")).indexOf(active);
     const rows = [];
     for (let at = first; at < last; at += 1) {
       const made = row(at);
@@ -34,7 +36,9 @@ export function virtual({ heads, row, height, label }) {
       rows.push(made);
     }
     fill(body, space(first * height), rows, space((count - last) * height));
-    if (focused >= first && focused < last) rows[focused - first].focus({ preventScroll: true });
+    if (focused < first || focused >= last) return;
+    const again = rows[focused - first];
+    (insides(again)[inner] ?? again).focus({ preventScroll: true });
   };
   let isPressed = false; // a click needs the same element at its beginning and end
   const later = () => {
@@ -69,6 +73,9 @@ export function virtual({ heads, row, height, label }) {
   };
   return { element, show, focusRow, focused: () => positionOf(document.activeElement) };
 }
+
+/** Return what can have the focus in a row. */
+const insides = (row) => [...row.querySelectorAll("a, button")];
 
 function positionOf(element) {
   const row = element?.closest?.("[aria-rowindex]");
