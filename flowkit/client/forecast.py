@@ -1,6 +1,9 @@
 """How much longer a run takes, for views that read it again and again.
 
-The paces of earlier runs are read once, when the first estimate is asked for.
+The paces of earlier runs are read once, when the first estimate is asked for. There is no estimate
+for a run that is over or stopping, takes longer than expected, or has done too little to judge.
+Earlier runs that cannot be read are left out. A user who may not list runs gets an estimate from
+the run's own pace alone.
 """
 
 from __future__ import annotations

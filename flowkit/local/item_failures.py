@@ -29,7 +29,7 @@ class ItemFailures:
         self._errors: dict[int, str] = {}
 
     def note(self, number: int, error: BaseException) -> None:
-        """Take over that a task or an item has failed for good."""
+        """Keep the error of a task or an item that has failed for good."""
         self._errors[number] = error_text(error)
 
     def of(self, numbers: range, states: Sequence[TaskState]) -> list[ItemFailure]:
