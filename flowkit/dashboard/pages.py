@@ -21,6 +21,7 @@ from .access import Access, TokenAccess
 VIEWS = (
     "/",
     "/runs/{run}",
+    "/runs/{run}/tasks/{task:path}",
     "/dags",
     "/dags/{name:path}",
     "/workers",

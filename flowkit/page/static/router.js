@@ -6,6 +6,7 @@ const { root } = document.documentElement.dataset;
 const VIEWS = [
   [/^\/$/, "runs", []],
   [/^\/runs\/([^/]+)$/, "run", ["run"]],
+  [/^\/runs\/([^/]+)\/tasks\/(.+)$/, "task", ["run", "task"]],
   [/^\/dags$/, "dags", []],
   [/^\/dags\/([^/]+)$/, "dag", ["name"]],
   [/^\/workers$/, "workers", []],

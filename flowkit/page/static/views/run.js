@@ -14,6 +14,8 @@ const TABS = [
   ["tasks", "Tasks"],
   ["timeline", "Timeline"],
   ["graph", "Graph"],
+  ["logs", "Logs"],
+  ["history", "History"],
 ];
 
 /** What is known of a run. Tabs listen to it. */
