@@ -68,7 +68,7 @@ def test_counts_throughput_and_estimate_come_from_looks(terminal: Terminal) -> N
     assert terminal.frame() == "⠋ etl ━━━━━━━━━━━──── 3/4 · 1 queued"
 
 
-@pytest.mark.parametrize(("fails", "left"), [(False, " · about 38 s left"), (True, "")])
+@pytest.mark.parametrize(("fails", "left"), [(False, " · about 39 s left"), (True, "")])
 def test_the_estimate_uses_earlier_runs(
     terminal: Terminal, monkeypatch: pytest.MonkeyPatch, fails: bool, left: str
 ) -> None:
