@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,8 +13,8 @@ from .connect import connect
 from .inputs import json_option, limit_option, seconds_of, since_option
 
 if TYPE_CHECKING:
+    from ..client.documents.runs import Runs
     from ..core.run_record import RunRecord
-    from ..protocol.listings import Listing
 
 _STATES = [state.value for state in RunState]
 
@@ -79,10 +80,13 @@ def ls(
     children = options.pop("children")
     client = connect(ctx, options)
     runs = client.runs(limit, state, dag=dag, since=since, children=children, **wanted)
+    document = runs_document(runs)
     if as_json:
-        print_document(runs_document(runs))
+        print_document(document)
     else:
-        _show(runs, state, dag, in_time=since is not None, is_narrowed=any(wanted.values()))
+        _show(
+            runs, document, state, dag, in_time=since is not None, is_narrowed=any(wanted.values())
+        )
 
 
 def _check_cursor(before: str | None) -> None:
@@ -95,7 +99,8 @@ def _check_cursor(before: str | None) -> None:
 
 
 def _show(
-    runs: Listing[RunRecord],
+    runs: Sequence[RunRecord],
+    document: Runs,
     state: str | None,
     dag: str | None,
     *,
@@ -104,20 +109,20 @@ def _show(
 ) -> None:
     from .output import note, note_more, print_damaged, print_table
 
-    if runs or runs.damaged:
+    if runs or document.damaged:
         columns = ["RUN", "DAG", "STATE", "SUBMITTED", "DURATION", "TASKS"]
         print_table(columns, [_run_row(run) for run in runs])
-        print_damaged(runs.damaged, "RUN")
+        print_damaged([(item.name, item.damaged) for item in document.damaged], "RUN")
     elif is_narrowed:
         note("There are no such runs.")
     else:
         which = f" {state}" if state else ""
         of_dag = f" of DAG {dag}" if dag else ""
         note(f"There are no{which} runs{of_dag}{' in this time' if in_time else ''}.")
-    note_more(len(runs), runs.total, more=runs.more)
-    if runs.next:
-        note(f"To continue: --before {runs.next}")
-    if runs.cut_short:
+    note_more(len(runs), document.matching, more=document.more)
+    if document.next:
+        note(f"To continue: --before {document.next}")
+    if document.cut_short:
         note("Older runs were not searched. To bound the search yourself, give --since.")
 
 

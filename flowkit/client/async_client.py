@@ -165,6 +165,12 @@ class AsyncClient(AsyncRunDetails):
             self._handle(run) for run in await self._do(Client.submit_many, dag, params, ttl=ttl)
         ]
 
+    async def submit_again(
+        self, run_id: str, params: Mapping[str, object] | None = None, *, ttl: int | None = None
+    ) -> AsyncRunHandle:
+        """Submit a new run of the DAG of another run. See ``Client.submit_again``."""
+        return self._handle(await self._do(Client.submit_again, run_id, params, ttl=ttl))
+
     # -- finding runs ---------------------------------------------------------------------------
 
     async def run(self, run_id: str) -> AsyncRunHandle:

@@ -45,12 +45,13 @@ from .sending import send
 from .shard import ShardConnection
 from .shards import gather, reach_one
 from .submission import submissions_of
+from .submitting_again import SubmittingAgain
 from .waiting import wait_all
 
 PATIENCE_S = 5.0
 
 
-class Client(RunListing, SystemOverview, RunDetails, Purging):
+class Client(SubmittingAgain, RunListing, SystemOverview, RunDetails, Purging):
     """Submits and finds runs in one namespace of one Redis, or in several ``shards``."""
 
     def __init__(self, settings: Settings, *, patience: float = PATIENCE_S) -> None:
