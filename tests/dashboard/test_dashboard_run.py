@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any
 
@@ -93,6 +94,29 @@ def followed(told: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 # -- documents ------------------------------------------------------------------------------------
+
+
+@dataclass
+class Day:
+    name: str
+
+    def __new__(cls, *args: object) -> Day:
+        BUILT.append(cls.__name__)
+        return super().__new__(cls)
+
+
+BUILT: list[str] = []
+
+
+def test_parameters_are_shown_without_their_classes(
+    browser: TestClient, fake_server: EmbeddedServer, namespace: str
+) -> None:
+    run = WholeRun(fake_server.url, namespace, mapped_dag(), params={"day": Day("monday")})
+    BUILT.clear()
+    header = document(browser, RUN, RunHeader)
+    run.close()
+    assert "monday" in str(header["params"]["day"])
+    assert BUILT == []
 
 
 def test_a_run_that_has_failed(browser: TestClient, run: WholeRun) -> None:
