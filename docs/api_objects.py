@@ -39,6 +39,9 @@ MODULES = (
     "flowkit.client.no_leader",
     "flowkit.client.usage",
     "flowkit.client.dead_letters",
+    "flowkit.client.task_details",
+    "flowkit.client.previews",
+    "flowkit.client.log_parts",
     "flowkit.protocol.listings",
     "flowkit.core.run_record",
     "flowkit.core.called_run",
@@ -74,6 +77,9 @@ WHOLE = {
     "flowkit.client.status",
 }
 MORE = {
+    "flowkit.client.log_parts": ("LogPart",),
+    "flowkit.client.previews": ("Preview",),
+    "flowkit.client.task_details": ("TaskDetails", "TaskInput"),
     "flowkit.context": ("attempt_scope",),
     "flowkit.core.called_run": ("CalledRun",),
     "flowkit.core.mapped_sequence": ("ItemFailure",),

@@ -75,6 +75,8 @@ def resume(
 ) -> None:
     """Resume a run after a failure or cancellation. Tasks that succeeded are not rerun.
 
+    A run that succeeded with failed items (failures="collect") reruns these.
+
     With --from-task, a run that succeeded can be resumed too: it is rerun from that task.
     """
     refuse_timeout_alone(timeout, wait=wait)

@@ -12,7 +12,6 @@ from .connect import connect_to_run
 from .inputs import complete_task, json_option, limit_option, run_argument, since_option
 
 if TYPE_CHECKING:
-    from ..client.documents.history import HistoryEntry
     from ..client.history import HistoryEvent
 
 _TROUBLE = frozenset({"failed", "retry", "put_off", "died", "suspect", "lost", "released"})
@@ -54,7 +53,10 @@ def history(
     ]
     shown = events[-limit:]
     if as_json:
-        _print_json(handle.run_id, shown, len(events))
+        from ..client.documents.make_history import history_document
+        from .print_json import print_document
+
+        print_document(history_document(handle.run_id, events, limit))
     else:
         _show(shown, len(events) - len(shown))
 
@@ -68,41 +70,3 @@ def _show(events: Sequence[HistoryEvent], earlier: int) -> None:
         note("Nothing that happened to the run in this time is stored.")
     for event in events:
         say(f"{local_time(event.at)}  {cut(' '.join(str(event).split()), 300)}")
-
-
-def _print_json(run_id: str, events: Sequence[HistoryEvent], matching: int) -> None:
-    from ..client.documents.history import History
-    from .print_json import print_document
-
-    items = [_entry(event) for event in events]
-    more = matching > len(items)
-    print_document(History(run_id=run_id, items=items, damaged=[], matching=matching, more=more))
-
-
-def _entry(event: HistoryEvent) -> HistoryEntry:
-    from ..client.documents.history import HistoryEntry
-    from ..client.documents.stamps import utc
-
-    return HistoryEntry(
-        at=utc(event.at),
-        what=event.what.value,
-        text=str(event),
-        by=event.by,
-        task=event.task,
-        attempt=event.attempt,
-        outcome=event.outcome,
-        worker=event.worker,
-        app_version=event.app_version,
-        queued=utc(event.queued),
-        started=utc(event.started),
-        ended=utc(event.ended),
-        due=utc(event.due),
-        error=event.error,
-        traceback=event.traceback,
-        rerun=event.rerun,
-        tasks=event.tasks,
-        items=event.items,
-        parent=event.parent_run or None,
-        parent_task=event.parent_task or None,
-        label=event.label,
-    )

@@ -96,22 +96,8 @@ def _head(line: LogLine, *, show_task: bool) -> str:
 
 
 def _print_documents(run_id: str, lines: Iterable[LogLine]) -> None:
-    from ..client.documents.logs import LogLineDocument
-    from ..client.documents.stamps import utc
+    from ..client.documents.make_logs import line_document
     from .print_json import print_document_line
 
     for line in lines:
-        print_document_line(
-            LogLineDocument(
-                run_id=run_id,
-                task=line.task,
-                attempt=line.attempt,
-                time=utc(line.time),
-                level=line.level_name,
-                stream=line.stream,
-                text=line.text,
-                number=line.number,
-                missing=line.missing,
-                label=line.label,
-            )
-        )
+        print_document_line(line_document(run_id, line))

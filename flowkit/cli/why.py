@@ -12,8 +12,6 @@ from .connect import connect_to_run
 from .inputs import complete_task, json_option, run_argument
 
 if TYPE_CHECKING:
-    from ..client.documents.why import CauseEntry, FailureEntry
-    from ..core.endings import Failure
     from ..core.explain import CauseGroup, Explanation
 
 
@@ -33,7 +31,10 @@ def why(
     """
     explanation = connect_to_run(ctx, options, run_id).explain(task)
     if as_json:
-        _print_json(explanation)
+        from ..client.documents.make_why import why_document
+        from .print_json import print_document
+
+        print_document(why_document(explanation))
         return
     _show(explanation)
 
@@ -67,62 +68,3 @@ def _show_group(group: CauseGroup, printed: str) -> None:
     say(f"{group.count:>7,}  {group.cause.replace('_', ' ')}{more}")
     if group.sentence != printed:
         say_indented(f"     {group.sentence}")
-
-
-def _print_json(explanation: Explanation) -> None:
-    from ..client.documents.why import Why
-    from .print_json import print_document
-
-    failure = explanation.failure
-    print_document(
-        Why(
-            run_id=explanation.run_id,
-            dag=explanation.dag_name,
-            task=explanation.task or None,
-            state=explanation.state,
-            stopping=explanation.stopping,
-            over=explanation.over,
-            sentence=explanation.sentence,
-            command=explanation.command,
-            causes=[_cause_entry(group) for group in explanation.causes],
-            failure=None if failure is None else _failure_entry(failure),
-        )
-    )
-
-
-def _cause_entry(group: CauseGroup) -> CauseEntry:
-    from ..client.documents.stamps import utc
-    from ..client.documents.why import CauseEntry
-
-    return CauseEntry(
-        cause=group.cause,
-        count=group.count,
-        direct=group.direct,
-        task=group.task,
-        root=group.root,
-        sentence=group.sentence,
-        since=utc(group.since),
-        until=utc(group.until),
-        holder=group.holder,
-        by=group.by,
-        next=group.next,
-        command=group.command,
-    )
-
-
-def _failure_entry(failure: Failure) -> FailureEntry:
-    from ..client.documents.stamps import utc
-    from ..client.documents.why import FailureEntry
-
-    return FailureEntry(
-        task=failure.task,
-        label=failure.label,
-        error=failure.error,
-        attempts=failure.attempts,
-        worker=failure.worker,
-        ended=utc(failure.ended),
-        failed=failure.failed,
-        upstream_failed=failure.upstream_failed,
-        cancelled=failure.cancelled,
-        command=failure.command,
-    )

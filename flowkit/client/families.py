@@ -180,13 +180,15 @@ class RunFamily:
     def resume(self, from_task: str | Sequence[str] | None = None) -> None:
         """Resume the run after a failure or a cancellation. Results of successful tasks are kept.
 
+        A run that succeeded with failed items (``failures="collect"``) reruns these.
+
         ``from_task``: the name of a task or an item (``parse[7]``), or several, to run again with
         everything downstream, even if it succeeded; of a mapped task, all items. With it, a run
         that succeeded can be resumed too.
 
         Raises RunNotFound, TaskNotFoundError for a name that the DAG does not have, RunAlreadyOver
-        if the run succeeded and no task is named, RunNotOver if the run has not ended and a task
-        is named.
+        if the run succeeded without any failure and no task is named, RunNotOver if the run has not
+        ended and a task is named.
         """
         numbers = self._numbers(names_of(from_task))
         with self._store() as store:

@@ -232,9 +232,9 @@ class RunHandle(RunResults, RunFamily):
         query = log_query(number, attempt, level, since)
         return read_logs(self.log_cursor(query, follow=follow), tail=check_number("tail", tail))
 
-    def log_cursor(self, query: LogQuery, *, follow: bool) -> LogCursor:
-        """Return a cursor at the first line of the run. ``logs`` and the async handle use it."""
-        return LogCursor(self.shard, self.run_id, self.graph, query, follow=follow)
+    def log_cursor(self, query: LogQuery, *, follow: bool, after: str = "") -> LogCursor:
+        """Return a cursor at the first line of the run, or at the ``position`` of another one."""
+        return LogCursor(self.shard, self.run_id, self.graph, query, follow=follow, after=after)
 
     # -- stopping and resuming ------------------------------------------------------------------
 

@@ -67,14 +67,20 @@ class LogCursor:
         query: LogQuery,
         *,
         follow: bool,
+        after: str = "",
     ) -> None:
-        """``graph`` returns the compiled DAG of the run; it is called once."""
+        """``graph`` returns the compiled DAG of the run; it is called once.
+
+        ``after``: the ``position`` of another cursor, to begin there. Whether lines are missing
+        before the first ones is unknown then.
+        """
         self._shard = shard
         self._run_id = run_id
         self._read_graph = graph
         self._query = query
         self._follow = follow
-        self._after = ""
+        self._after = after
+        self._is_from_start = not after
         self._next: dict[tuple[int, int, str, int], int] = {}
         self._dag: CompiledDAG | None = None
         self._labels: dict[int, str] = {}
@@ -101,6 +107,11 @@ class LogCursor:
         return [line for chunk in chunks for line in self._lines(dag, chunk)]
 
     @property
+    def position(self) -> str:
+        """The id of the last chunk that was read, "" before the first."""
+        return self._after
+
+    @property
     def pause(self) -> float:
         """Seconds to wait before the next part, unless the last one has moved the cursor."""
         return POLL_S if self._follow else SETTLE_S / 10
@@ -122,7 +133,7 @@ class LogCursor:
     def _lines(self, dag: CompiledDAG, chunk: LogChunk) -> Iterator[LogLine]:
         query = self._query
         place = (chunk.task, chunk.attempt, chunk.lane, chunk.generation)
-        expected = self._next.get(place, 1)
+        expected = self._next.get(place, 1 if self._is_from_start else chunk.first)
         missing = max(0, chunk.first - expected)
         if len(self._next) > MOST_PLACES:
             del self._next[next(iter(self._next))]

@@ -26,6 +26,7 @@ from . import builtins as codec_builtins
 from . import classes as codec_classes
 from . import frames as codec_frames
 from . import hashing as codec_hashing
+from . import inert as codec_inert
 from .errors import BrokenValue
 from .wire import HeadMark
 
@@ -38,6 +39,11 @@ def _marks(wrap: Callable[[Callable[[list[Any]], object]], Any]) -> dict[int, He
     plain |= pandas_arrays.DECODERS | pandas_scalars.DECODERS
     classes = {code: wrap(decode) for code, decode in codec_classes.DECODERS.items()}
     return {int(code): HeadMark(decode) for code, decode in (plain | classes).items()}
+
+
+def _inert_marks() -> dict[int, HeadMark]:
+    plain = codec_builtins.DECODERS | codec_hashing.DECODERS
+    return {int(code): HeadMark(decode) for code, decode in (codec_inert.DECODERS | plain).items()}
 
 
 def _revive_payload(marks: dict[int, HeadMark], code: int, data: bytes) -> object:
@@ -82,3 +88,4 @@ def _decoders(marks: dict[int, HeadMark]) -> tuple[Decoder, Decoder]:
 
 STRICT = _decoders(_marks(lambda decode: decode))
 LENIENT = _decoders(_marks(codec_classes.lenient))
+INERT = _decoders(_inert_marks())

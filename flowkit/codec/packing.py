@@ -35,7 +35,7 @@ from . import arrow_values, object_arrays, polars_values, typed_frames
 from . import builtins as codec_builtins
 from . import classes as codec_classes
 from .bulk import apart, collect, is_apart
-from .decoding import LENIENT, STRICT, Decoder
+from .decoding import INERT, LENIENT, STRICT, Decoder
 from .describe import describe
 from .errors import BrokenValue, CodecError, Unfit, UnpackableValue, ValueTooLarge, human_size
 from .explain import find_fault, refusal, too_large, type_name
@@ -90,15 +90,19 @@ def pack(value: object, *, max_bytes: int = DEFAULT_MAX_BYTES, root: str = "resu
 
 
 def unpack(
-    data: bytes | memoryview, *, max_bytes: int = DEFAULT_MAX_BYTES, lenient: bool = False
+    data: bytes | memoryview,
+    *,
+    max_bytes: int = DEFAULT_MAX_BYTES,
+    lenient: bool = False,
+    inert: bool = False,
 ) -> object:
     """Return the value that was packed as `data`.
 
     Args:
         data: bytes from any source; they need not be trusted.
         max_bytes: the largest accepted size.
-        lenient: for display in a process without the user's code: records of unknown classes
-            become dicts, members of unknown enums become text.
+        lenient: for display: records of unknown classes become dicts, unknown enums text.
+        inert: for display, without using any class or library (codec/inert.py).
 
     Raises:
         BrokenValue: the bytes are malformed, too large, nested too deeply, or name a class that
@@ -111,7 +115,7 @@ def unpack(
             f"{human_size(max_bytes)}. Raise the limit: FLOWKIT_MAX_RESULT_BYTES."
         )
     try:
-        value = _decoded(data, lenient)
+        value = _decoded(data, INERT if inert else LENIENT if lenient else STRICT)
         if not (type(value) in PLAIN or _is_flat(value)):
             _check_unpacked(value)
     except BrokenValue as error:
@@ -122,8 +126,8 @@ def unpack(
     return value
 
 
-def _decoded(data: bytes | memoryview, lenient: bool) -> object:
-    first, second = LENIENT if lenient else STRICT
+def _decoded(data: bytes | memoryview, decoders: tuple[Decoder, Decoder]) -> object:
+    first, second = decoders
     try:
         return _read(first, data)
     except ValueError:

@@ -132,7 +132,28 @@ def run_ending(snapshot: Snapshot, failure: Failure | None) -> tuple[str, str]:
         by = f" by {snapshot.cancelled_by}" if snapshot.cancelled_by else ""
         text = f"The run was cancelled{ago}{by}; {_tasks(cancelled)} of it had not ended."
         return text, _resume(snapshot, None)
+    if run.state is RunState.SUCCEEDED:
+        failed, helps = _failed_items(snapshot, None)
+        return f"The run succeeded{ago}{failed}.", helps
     return f"The run {run.state.value}{ago}.", ""
+
+
+def _failed_items(snapshot: Snapshot, mapped: int | None) -> tuple[str, str]:
+    """Return how many items of a mapped task (None: of all) failed, and the command that lists
+    them. Both are "" if all succeeded. A run and a mapped task can succeed with failed items.
+    """
+    failed, blocked = 0, 0
+    for task in snapshot.lengths if mapped is None else [mapped]:
+        states = [snapshot.states[item] for item in snapshot.edges.items(task)]
+        failed += states.count(TaskState.FAILED)
+        blocked += states.count(TaskState.UPSTREAM_FAILED)
+    parts = [f"{counted(failed, 'item')} failed"] * bool(failed)
+    parts += [f"{counted(blocked, 'item')} did not run because of a failure"] * bool(blocked)
+    if not parts:
+        return "", ""
+    state = "failed" if failed else "upstream_failed"
+    named = "" if mapped is None else f" --task {shlex.quote(snapshot.name(mapped))}"
+    return f"; {' and '.join(parts)}", f"flowkit status {snapshot.run.run} --items {state}{named}"
 
 
 def _began(failure: Failure) -> str:
@@ -179,8 +200,9 @@ def task_ending(view: View, task: int) -> tuple[str, str]:
     match item.state:
         case TaskState.SUCCEEDED:
             if task in snapshot.dag.maps:
-                items = snapshot.lengths.get(task, 0)
-                return f"Task {name!r} succeeded{ago}, with {counted(items, 'item')}.", ""
+                items = counted(snapshot.lengths.get(task, 0), "item")
+                failed, helps = _failed_items(snapshot, task)
+                return f"Task {name!r} succeeded{ago}, with {items}{failed}.", helps
             return _succeeded(view, name, item, ago), ""
         case TaskState.FAILED:
             helps = _resume(snapshot, task) if _is_unmapped(snapshot, task) else ""

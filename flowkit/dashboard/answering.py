@@ -122,9 +122,12 @@ class Answering:
             body = await _body(request) if endpoint.acts else {}
             query = read_query(endpoint.parameters, lists_of(request))
             asked = Asked(client, dict(request.path_params), query, body)
-            return answer(await self.in_thread(partial(endpoint.do, asked)))
+            response = answer(await self.in_thread(partial(endpoint.do, asked)))
         except Exception as error:
             return refusal_of(error)
+        if endpoint.file and query["download"]:
+            response.headers["Content-Disposition"] = f'attachment; filename="{endpoint.file}"'
+        return response
 
 
 def lists_of(request: Request) -> dict[str, list[str]]:

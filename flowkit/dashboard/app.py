@@ -17,7 +17,7 @@ from ..client.documents.api import SessionAnswer
 from .access import Access
 from .answering import Answering, answer, not_logged_in, refusal
 from .endpoint import ROOT, Endpoint, Stream
-from .endpoints import dags, dead, run, run_actions, runs, system
+from .endpoints import dags, dead, run, run_actions, run_reading, runs, system, tasks
 from .guards import BodyLimit, HostGuard, SafeHeaders
 from .live.streams import Streaming
 from .openapi import openapi_document
@@ -27,11 +27,20 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *runs.ENDPOINTS,
     *run.ENDPOINTS,
     *run_actions.ENDPOINTS,
+    *run_reading.ENDPOINTS,
+    *tasks.ENDPOINTS,
     *dags.ENDPOINTS,
     *dead.ENDPOINTS,
     *system.ENDPOINTS,
 )
-STREAMS: tuple[Stream, ...] = (*runs.STREAMS, *run.STREAMS, *dead.STREAMS, *system.STREAMS)
+STREAMS: tuple[Stream, ...] = (
+    *runs.STREAMS,
+    *run.STREAMS,
+    *run_reading.STREAMS,
+    *tasks.STREAMS,
+    *dead.STREAMS,
+    *system.STREAMS,
+)
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
 

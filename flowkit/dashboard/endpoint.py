@@ -87,7 +87,10 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One path of the API. ``acts``: it changes something, so it needs the right to act."""
+    """One path of the API. ``acts``: it changes something, so it needs the right to act.
+
+    ``file``: the name of the file that it answers with if the parameter ``download`` is true.
+    """
 
     path: str
     about: str
@@ -96,6 +99,7 @@ class Endpoint:
     parameters: tuple[Parameter, ...] = ()
     method: str = "GET"
     acts: bool = False
+    file: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,8 +71,8 @@ class ChangeStore(Store):
 
         ``tasks``: tasks to rerun, with everything downstream of them, even if they succeeded.
         ``by``: who resumes it.
-        Raises RunNotFound; without ``tasks``, RunAlreadyOver for a run that succeeded; with
-        ``tasks``, RunNotOver for a run that is running.
+        Raises RunNotFound; without ``tasks``, RunAlreadyOver for a run that succeeded and in which
+        nothing failed; with ``tasks``, RunNotOver for a run that is running.
         """
         numbers = " ".join(map(str, tasks))
         reply = self._script("resume", run, secrets.token_hex(8), numbers, by)

@@ -145,6 +145,24 @@ def test_a_mapped_task_that_succeeded_says_how_many_items_it_had() -> None:
     assert "succeeded 1 s ago, with 3 items." in explanation_of_task(found, PARSE).sentence
 
 
+def test_a_success_says_how_many_items_failed_and_how_to_list_them() -> None:
+    """It said only that the run and the task had succeeded."""
+    ended = {parse(0): F, parse(1): S, parse(2): F, PARSE: S, STORE: S, MERGE: S}
+    ended |= {store(0): U, store(1): S, store(2): U}
+    found = snapshot(ended, state=RunState.SUCCEEDED)
+    said = explanation_of_run(found)
+    assert said.sentence == (
+        "The run succeeded; 2 items failed and 2 items did not run because of a failure."
+    )
+    assert said.command == "flowkit status r --items failed"
+    of_task = explanation_of_task(found, PARSE)
+    assert of_task.sentence == "Task 'parse' succeeded 1 s ago, with 3 items; 2 items failed."
+    assert of_task.command == "flowkit status r --items failed --task parse"
+    behind = explanation_of_task(found, STORE)
+    assert behind.command == "flowkit status r --items upstream_failed --task store"
+    assert not explanation_of_task(found, parse(1)).command
+
+
 def test_a_mapped_task_over_what_cannot_be_mapped_names_no_attempt() -> None:
     bad = {PARSE: "MapError: over a str."}
     found = snapshot({PARSE: F}, expanded=False, errors=bad, state=RunState.FAILED)

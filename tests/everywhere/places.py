@@ -11,13 +11,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
 from click.testing import CliRunner
 from helpers import wait_until
 
 from flowkit import DAG, Client, RunHandle, StateManager
 from flowkit.cli import main
 from flowkit.core.states import TaskState
-from flowkit.exceptions import DAGError, WaitTimeout
+from flowkit.exceptions import DAGError, RunAlreadyOver, WaitTimeout
 
 WITH_WORKERS = ["fakeredis", "redis-server"]
 PLACES = ["thread", "process", *WITH_WORKERS]
@@ -171,6 +172,14 @@ class Resumable:
         if self._handle is not None:
             self._handle.resume(from_task)
         return self._report(resume=True, from_task=from_task)
+
+    def is_done(self) -> bool:
+        """Return whether there is nothing left to resume."""
+        if self._handle is None:
+            return self._report(resume=True).diary == []
+        with pytest.raises(RunAlreadyOver, match="nothing to resume"):
+            self._handle.resume()
+        return True
 
     def _report(self, **options: Any) -> Report:
         if self._handle is not None:

@@ -226,6 +226,23 @@ def test_a_resume_runs_the_items_without_a_result(place: Place) -> None:
     assert third.results["gathered"] == ["list", 0, 10, 20, 30]
 
 
+@promise("map-14")
+def test_a_resume_of_a_success_runs_the_items_that_failed(place: Place) -> None:
+    """It refused: the run had succeeded, so there was nothing to resume."""
+    with DAG("mapped") as dag:
+        app.listed_in >> app.broken_once.map(failures="collect", max_active=1) >> app.gathered
+    run = place.resumable(dag)
+    first = run.run()
+    assert first.results is not None
+    assert first.results["gathered"] == ["list", 0, None, 20]
+    run.diary.write("repaired")
+    second = run.resume()
+    assert second.diary == ["repaired", "item 1"]
+    assert second.results is not None
+    assert second.results["gathered"] == ["list", 0, 10, 20]
+    assert run.is_done(), "a resume of a run without failures is refused, or runs nothing"
+
+
 @promise("map-15")
 def test_a_mapped_task_is_one_node_with_the_states_of_its_items(place: Place) -> None:
     dag = mapped_over([1, 2], app.not_two, app.read, failures="collect")

@@ -120,13 +120,19 @@ class Environment:
         self.claim()
         self.complete(done(0, code, attempt=2))
 
-    def finish(self, run: str = "r1", outcome: str = "succeeded", failed: object = "") -> None:
+    def finish(
+        self,
+        run: str = "r1",
+        outcome: str = "succeeded",
+        failed: object = "",
+        counts: str = "succeeded=1",
+    ) -> None:
         exists = [
             self.link.call("EXISTS", key) for key in (self.keys.run(run), self.keys.tasks(run))
         ]
         if exists == [1, 0]:  # a run that has not begun cannot end
             self.link.call("HSET", self.keys.tasks(run), 0, "K1,,,0,0")
-        self.apply("finish", run, outcome, failed, "succeeded=1")
+        self.apply("finish", run, outcome, failed, counts)
 
     # -- looking at it --------------------------------------------------------------------------
 

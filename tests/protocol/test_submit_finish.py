@@ -247,14 +247,24 @@ class TestResume:
         assert env.changed_by(lambda: env.client.resume("r1")) == {}
         assert env.raw("resume", "r1", "id", "", "me") == [b"RUNNING"]
 
-    def test_a_run_that_succeeded_has_nothing_to_resume(self, env: Environment) -> None:
+    @pytest.mark.parametrize("counts", ["succeeded=4", "failed=0 upstream_failed=1 succeeded=3"])
+    def test_a_run_that_succeeded_has_nothing_to_resume(
+        self, env: Environment, counts: str
+    ) -> None:
         env.submit()
         env.acquire_lease()
-        env.finish()
+        env.finish(counts=counts)
         before = env.dump()
         with pytest.raises(RunAlreadyOver, match=r"run 'r1' succeeded.*name a task to resume it"):
             env.client.resume("r1")
         assert env.dump() == before
+
+    def test_a_run_that_succeeded_with_failed_items(self, env: Environment) -> None:
+        env.submit()
+        env.acquire_lease()
+        env.finish(counts="succeeded=3 failed=1")
+        env.client.resume("r1")
+        assert env.dump()["run:r1"]["resuming"] == "1"
 
     def test_a_run_without_its_graph_cannot_be_resumed(self, env: Environment) -> None:
         self.failed(env)

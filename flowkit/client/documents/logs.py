@@ -1,4 +1,4 @@
-"""The document of ``flowkit logs --json``."""
+"""The documents of lines that tasks printed or logged."""
 
 from __future__ import annotations
 
@@ -23,3 +23,14 @@ class LogLineDocument(Document):
     number: Annotated[int, "The number of the line in its attempt, from 1."]
     label: Annotated[str, "Of an item of a mapped task: its label, or empty."]
     missing: Annotated[int, "How many lines of the attempt before this one were not kept."]
+
+
+@dataclass(frozen=True, kw_only=True)
+class LogPartDocument(Document):
+    """Some lines of a run, in the order in which they were stored."""
+
+    SCHEMA: ClassVar[str] = "flowkit/log-part/1"
+    run_id: Annotated[str, "The id of the run."]
+    items: Annotated[list[LogLineDocument], "The lines. There may be none although there are more."]
+    cursor: Annotated[str, "What to ask for the next part with."]
+    more: Annotated[bool, "Whether there may be more lines now."]

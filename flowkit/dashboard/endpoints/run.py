@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from ...client.client import Client
 from ...client.documents.columns import Items, RunColumns, RunHeader
 from ...client.documents.make_columns import columns_document
 from ...client.documents.make_header import Headers
@@ -18,24 +17,30 @@ from ..live.run_source import RunSource
 PART = 1_000
 
 
-def run_of(client: Client, run_id: str) -> RunHandle:
-    """Return a run. Raises RunNotFound, also for what can be the id of none."""
+def run_id_of(asked: Asked) -> str:
+    """Return the id of the run of a path. Raises RunNotFound for what can be the id of none."""
+    run_id = asked.path["run"]
     if not is_run_id(run_id):
         raise RunNotFound(run_id[:128])
-    return client.run(run_id)
+    return run_id
+
+
+def run_of(asked: Asked) -> RunHandle:
+    """Return the run of a path. Raises RunNotFound."""
+    return asked.client.run(run_id_of(asked))
 
 
 def _header(asked: Asked) -> RunHeader:
-    handle = run_of(asked.client, asked.path["run"])
+    handle = run_of(asked)
     return Headers(handle).of(handle.status())
 
 
 def _columns(asked: Asked) -> RunColumns:
-    return columns_document(run_of(asked.client, asked.path["run"]).status())
+    return columns_document(run_of(asked).status())
 
 
 def _items(asked: Asked) -> Items:
-    handle, query = run_of(asked.client, asked.path["run"]), asked.query
+    handle, query = run_of(asked), asked.query
     if query["task"] is None:
         raise BadParameter("the parameter 'task' is missing: the name of a mapped task")
     states = None if query["state"] is None else [query["state"]]
@@ -45,7 +50,7 @@ def _items(asked: Asked) -> Items:
 
 
 def _plan(asked: Asked) -> GraphPlan:
-    handle = run_of(asked.client, asked.path["run"])
+    handle = run_of(asked)
     return plan_document(handle.run_id, handle.graph(), collapse=asked.query["collapse"])
 
 
@@ -84,6 +89,6 @@ STREAMS = (
     Stream(
         "/live/runs/{run}",
         "A run and its tasks: all of them first, then what changes.",
-        lambda asked: RunSource(lambda: run_of(asked.client, asked.path["run"])),
+        lambda asked: RunSource(lambda: run_of(asked)),
     ),
 )

@@ -34,14 +34,14 @@ def _nothing_in(body: Mapping[str, Any]) -> None:
 
 def _cancel(asked: Asked) -> Changed:
     _nothing_in(asked.body)
-    handle = run_of(asked.client, asked.path["run"])
+    handle = run_of(asked)
     handle.cancel()
     return _changed(handle)
 
 
 def _resume(asked: Asked) -> Changed:
     names = names_in(asked.body, "from_task")
-    handle = run_of(asked.client, asked.path["run"])
+    handle = run_of(asked)
     handle.resume(names)
     return _changed(handle)
 
@@ -53,14 +53,14 @@ def _changed(handle: RunHandle) -> Changed:
 
 def _retry(asked: Asked) -> Retry:
     names = names_in(asked.body, "tasks")
-    handle = run_of(asked.client, asked.path["run"])
+    handle = run_of(asked)
     retried = handle.retry(names)
     return Retry(run_id=handle.run_id, tasks=list(retried.tasks), resumed=retried.resumed)
 
 
 def _delete(asked: Asked) -> Deleted:
     _nothing_in(asked.body)
-    handle = run_of(asked.client, asked.path["run"])
+    handle = run_of(asked)
     outcome = "deleted" if handle.delete() else "missing"
     return Deleted(items=[DeletedRun(handle.run_id, outcome)])
 

@@ -10,14 +10,16 @@
 --        is resumed only if that task still waits for it, or its run is over.
 
 local run, request, from = ARGV[2], ARGV[3], ARGV[4]
-local meta = fields_of(run_key(run), 'state', 'graph', 'resumed_by', 'finished', 'failed', 'submitted', 'held', 'parent') or {}
+local meta = fields_of(run_key(run), 'state', 'graph', 'resumed_by', 'finished', 'failed', 'submitted', 'held', 'parent', 'counts') or {}
 if not meta[1] or call('EXISTS', graph_key(meta[2] or '')) == 0 then return {'UNKNOWN'} end
 if meta[3] == request then return {'OK'} end
 if meta[1] == 'running' then
   if from ~= '' then return {'BUSY'} end
   return {'RUNNING'}
 end
-if meta[1] == 'succeeded' and from == '' then return {'OVER', meta[1]} end
+-- A run may succeed with failed items, which are rerun.
+local failed = string.find(' ' .. (meta[9] or ''), ' failed=[1-9]')
+if meta[1] == 'succeeded' and from == '' and not failed then return {'OVER', meta[1]} end
 if meta[8] and not reopen(meta[8]) then return {'PARENT', (string.match(meta[8], '^[^,]*'))} end
 local ended = (read_time(meta[4]) or now_ms()) - (read_time(meta[6]) or now_ms())
 remember(run, 'finish', meta[1] .. ' ' .. string.format('%d', ended) .. ' ' .. string.sub(meta[5] or '', 1, 7))
