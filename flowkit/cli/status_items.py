@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 ALL_STATES = "all"
 BAR_CELLS = 10
+NO_MATCH = "No item matches."
 _HEADERS = ["ITEM", "LABEL", "STATE", "ATTEMPT", "DURATION", "WORKER", "ERROR"]
 
 
@@ -89,16 +90,21 @@ def _errors_without_items(tasks: Sequence[TaskStatus]) -> list[str]:
 
 
 def show_items(
-    items: Sequence[TaskStatus], total: int, more: str, tasks: Sequence[TaskStatus] = ()
+    items: Sequence[TaskStatus],
+    total: int,
+    more: str,
+    tasks: Sequence[TaskStatus] = (),
+    nothing: str = NO_MATCH,
 ) -> None:
     """Print a table of items. ``more``: the command that shows all, if these are not all.
 
     ``tasks``: the mapped tasks that were asked for. Those that failed without items say why.
+    ``nothing``: what to say if there are no items.
     """
     from .output import cut, note, print_table, say, seconds
 
     if not total:
-        note("\nNo item matches.")
+        note(f"\n{nothing}")
     for error in _errors_without_items(tasks):
         note(error)
     if not total:

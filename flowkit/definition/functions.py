@@ -10,6 +10,7 @@ from ..basics.again import Again
 from ..core.names import check_name
 from ..exceptions import IllegalValue
 from .callables import is_generator
+from .nested_calls import nested_call
 
 # The usual types of results, which need no check.
 _FIT = frozenset({type(None), bool, int, float, str, bytes, list, tuple, dict, set})
@@ -56,7 +57,7 @@ def unfit_result(name: str, value: object) -> Exception | None:
     because it can be read only once: the second of two tasks that take it would get nothing. An
     object with ``close`` (a file, a cursor) counts as a resource and passes, unless it is a
     generator. ``flowkit.again(…)`` in a list, tuple or dict is refused, because the task would not
-    start again.
+    start again, and a call of a DAG inside another value, because it would not be run.
     """
     kind = type(value)
     if kind in _CONTAINERS and _has_again(value):
@@ -65,7 +66,8 @@ def unfit_result(name: str, value: object) -> Exception | None:
             "returned by itself: return flowkit.again(…)."
         )
     if kind in _FIT:
-        return None
+        nested = nested_call(value)
+        return None if nested is None else IllegalValue(str(nested))
     if kind is CoroutineType:
         value.close()  # type: ignore[attr-defined]
         return TypeError(
