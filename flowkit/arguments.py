@@ -104,6 +104,11 @@ def check_since(value: object) -> float | None:
     return _seconds_or_none("since", value)
 
 
+def check_until(value: object) -> float | None:
+    """Return ``value`` if it is a valid number of past seconds or None, otherwise raise."""
+    return _seconds_or_none("until", value)
+
+
 def _seconds_or_none(name: str, value: object) -> float | None:
     if value is None:
         return None
@@ -145,19 +150,19 @@ def check_run_ttl(value: object) -> int:
 
 def check_limit(value: object) -> int:
     """Return ``value`` if it is a valid limit of a listing, otherwise raise."""
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise TypeError(f"limit must be a whole number, not {value!r}.")
-    if value < 1:
-        raise ValueError(f"limit must be at least 1, not {value}.")
-    return value
+    return _checked_whole("limit", value, 1)
 
 
 def check_start(value: object) -> int:
     """Return ``value`` if it is a valid index to start from, otherwise raise."""
+    return _checked_whole("start", value, 0)
+
+
+def _checked_whole(name: str, value: object, least: int) -> int:
     if not isinstance(value, int) or isinstance(value, bool):
-        raise TypeError(f"start must be a whole number, not {value!r}.")
-    if value < 0:
-        raise ValueError(f"start must be at least 0, not {value}.")
+        raise TypeError(f"{name} must be a whole number, not {value!r}.")
+    if value < least:
+        raise ValueError(f"{name} must be at least {least}, not {value}.")
     return value
 
 

@@ -50,6 +50,6 @@ class Janitor(Duty):
         self._cursor, runs = self._store.scan_runs(self._cursor)
         if runs:
             self._store.forget(runs)
-            self._store.expire_left(runs)
+            self._store.expire_orphans(runs)
         _, self._dead_rank = self._store.prune_dead_letters(self._dead_rank, DEAD_AT_ONCE)
         return self._every

@@ -38,7 +38,7 @@ from .child_runs import ChildRuns
 from .comebacks import Comebacks
 from .hooks import WorkerHooks
 from .inputs import Inputs
-from .item_labels import ItemLabels, labelled
+from .item_labels import ItemLabels, with_label
 from .outcome_values import ended, error_info, failure, later_attempt
 from .prepared import NotHere, Prepared
 from .result_cache import ResultCache
@@ -86,13 +86,13 @@ class Executor:
         """Return what to call, the outcome of an attempt that needs no call, or that another worker
         must run it.
         """
-        shown, policy, label = f"task {claim.task}", Policy(), ""
+        log_name, policy, label = f"task {claim.task}", Policy(), ""
         try:
             if claim.spent.damage:  # refuse it here, so that no later step meets it
                 raise ValueError(claim.spent.damage)
             dag = self._inputs.graph(claim.digest)
             node = dag.node(claim.task)
-            name = shown = dag.task_name(claim.task)
+            name = log_name = dag.task_name(claim.task)
             policy = dag.policy(node)
             task = registered_task(dag.ref(node))
             if task is None:
@@ -101,26 +101,26 @@ class Executor:
             mapped = dag if dag.counted and dag.is_counted(claim.task) else None
             has_called = Flag.CALLED in claim.spent.flags
             if has_called and task.cache_ttl is None:
-                return self._collected(Prepared(claim, task, name, policy, [], {}, params, mapped))
+                log_name = self._labels.stored(claim, dag)
+                over = Prepared(claim, task, name, log_name, policy, [], {}, params, mapped)
+                return self._collected(over)
             args = self._arguments(claim, dag, policy, params)
             if dag.label_sources:
-                label, shown = self._labels.of(claim, dag, task, args)
+                label, log_name = self._labels.of(claim, dag, task, args)
             if task.when is not None and not self._should_run(claim, name, task, args, params):
-                return labelled(self._skip(claim, shown, args), label)
+                return with_label(self._skip(claim, log_name, args), label)
             bound: Any = unpack(dag.kwargs[node]) if node in dag.kwargs else {}
             kwargs = plan_for(task).keywords(len(args), params, bound)
-            prepared = Prepared(
-                claim, task, name, policy, args, kwargs, params, mapped, label, shown
-            )
-            prepared = self._comebacks.given(prepared)
+            of = claim, task, name, log_name, policy, args, kwargs, params, mapped, label
+            prepared = self._comebacks.given(Prepared(*of))
             found = prepared if task.cache_ttl is None else self._looked_up(prepared, dag)
             if isinstance(found, Outcome):
                 return found
         except RedisUnavailable:
             raise
         except BaseException as error:  # the user's predicate failed, or data cannot be read
-            return labelled(self._failed(claim, shown, policy, error, retry=False), label)
-        self._events.started(claim, shown)
+            return with_label(self._failed(claim, log_name, policy, error, retry=False), label)
+        self._events.started(claim, log_name)
         return found
 
     def _looked_up(self, prepared: Prepared, dag: CompiledDAG) -> Prepared | Outcome:
@@ -130,7 +130,7 @@ class Executor:
         lookup = self._cache.find(claim, *about)
         if lookup.packed is not None and not has_called:
             outcome = self._cached(claim, prepared.log_name, lookup.packed, dag)
-            return labelled(outcome, prepared.label)
+            return with_label(outcome, prepared.label)
         prepared = replace(prepared, cache=lookup.entry)
         return self._collected(prepared) if has_called else prepared
 
@@ -188,7 +188,7 @@ class Executor:
             return self._unstored(prepared, problem)
         try:
             if type(result) is Again:
-                return labelled(self._comebacks.outcome(prepared, result), label)
+                return with_label(self._comebacks.outcome(prepared, result), label)
             packed = b"" if result is None else pack(result, max_bytes=self._max_bytes)
             dag = prepared.mapped
             elements = None if dag is None else self._inputs.elements(claim, dag, result)
@@ -207,8 +207,8 @@ class Executor:
 
     def _unstored(self, prepared: Prepared, error: BaseException) -> Outcome:
         """Return the outcome of an attempt whose result cannot be stored, or not be called."""
-        claim, shown, policy = prepared.claim, prepared.log_name, prepared.policy
-        return labelled(self._failed(claim, shown, policy, error, retry=False), prepared.label)
+        claim, log_name, policy = prepared.claim, prepared.log_name, prepared.policy
+        return with_label(self._failed(claim, log_name, policy, error, retry=False), prepared.label)
 
     def _called(self, prepared: Prepared, result: object) -> Outcome:
         """Return the outcome of an attempt that has called runs, which its task waits for."""
@@ -221,7 +221,7 @@ class Executor:
             return self._unstored(prepared, error)
         dag = self._inputs.known(claim.digest)
         place = later_attempt(prepared.policy, 0.0, dag, claim.task)
-        return labelled(ended(claim, OutcomeCode.CALLED, payload, place), prepared.label)
+        return with_label(ended(claim, OutcomeCode.CALLED, payload, place), prepared.label)
 
     def _collected(self, prepared: Prepared) -> Outcome:
         """Return the outcome of a task whose runs are over, without calling its function."""
@@ -239,8 +239,8 @@ class Executor:
         if PRINTED:
             end_lines()
         retry = may_retry(prepared.task, error)
-        claim, shown, policy = prepared.claim, prepared.log_name, prepared.policy
-        return labelled(self._failed(claim, shown, policy, error, retry=retry), prepared.label)
+        claim, log_name, policy = prepared.claim, prepared.log_name, prepared.policy
+        return with_label(self._failed(claim, log_name, policy, error, retry=retry), prepared.label)
 
     def cancelled(self, claim: Claim) -> Outcome:
         """Return the outcome of an attempt whose run was cancelled."""

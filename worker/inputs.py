@@ -6,13 +6,20 @@ There is one instance per lane. It is not thread-safe, except for ``recorded`` a
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from traceback import format_exception
 from types import MappingProxyType
 
+from flowkit.basics.shorten import shorten
+from flowkit.codec.errors import CodecError
 from flowkit.codec.packing import unpack
 from flowkit.core.compiled import CompiledDAG
 from flowkit.core.dag_cache import DAGCache
-from flowkit.exceptions import RedisUnavailable, StoreError
+from flowkit.events.warn_once import warn_once
+from flowkit.events.workers import PrefetchFailed
+from flowkit.exceptions import FlowkitError, RedisUnavailable, StoreError
+from flowkit.logging.output import described
 from flowkit.protocol.call_store import ChildEnd
+from flowkit.protocol.records import MAX_TRACEBACK
 from flowkit.protocol.worker_store import Claim, WorkerStore
 
 from .item_inputs import ItemInputs
@@ -108,14 +115,20 @@ class Inputs(Results):
 
         This only saves time: what cannot be read is reported by the attempt that needs it. So no
         error but an outage leaves this method, whatever a claim, a graph or a record says: it would
-        end the lane, and the next one would get the same claims.
+        end the lane, and the next one would get the same claims. An error that no data should cause
+        is logged, since every attempt would just be slower.
         """
         try:
             self._read_ahead(claims)
         except RedisUnavailable:
             raise
-        except Exception:
+        except (FlowkitError, CodecError, MemoryError):
             return
+        except Exception as error:
+            kind, message = described(error)
+            trace = shorten("".join(format_exception(error)), MAX_TRACEBACK)
+            event = PrefetchFailed(error_type=kind, error_message=message, traceback=trace)
+            warn_once(event, kind)
 
     def _read_ahead(self, claims: Iterable[Claim]) -> None:
         self.apply_notices()

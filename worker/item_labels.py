@@ -15,7 +15,7 @@ from dataclasses import replace
 
 from flowkit.core.compiled import CompiledDAG
 from flowkit.core.map_spec import FUNCTION
-from flowkit.core.numbering import labelled as labelled_name
+from flowkit.core.numbering import labelled
 from flowkit.definition.call_plan import plan_for
 from flowkit.definition.labels import Label, label_text
 from flowkit.definition.task import Task, registered_task
@@ -49,10 +49,14 @@ class ItemLabels:
         if number is None:
             return "", name
         if number != claim.task:
-            return "", labelled_name(name, self._inputs.labels.of(claim, dag))
+            return "", self.stored(claim, dag)
         label = _own_label(dag, number, task, args, lambda error: self._tell(claim, dag, error))
         self._inputs.labels.keep(claim, number, label)
-        return label, labelled_name(name, label)
+        return label, labelled(name, label)
+
+    def stored(self, claim: Claim, dag: CompiledDAG) -> str:
+        """Return the name of a claimed task or item for log lines, with the label that it has."""
+        return labelled(dag.task_name(claim.task), self._inputs.labels.of(claim, dag))
 
     def _tell(self, claim: Claim, dag: CompiledDAG, error: BaseException) -> None:
         """Log that a label cannot be made, once for each mapped task of a run."""
@@ -88,6 +92,6 @@ def _own_label(
     return text.encode("utf-8", "replace").decode()
 
 
-def labelled(outcome: Outcome, label: str) -> Outcome:
+def with_label(outcome: Outcome, label: str) -> Outcome:
     """Return the outcome of an item with its label."""
     return replace(outcome, label=label) if label else outcome

@@ -1,4 +1,7 @@
-"""The labels that one lane has made or read, for the log lines of items behind other items.
+"""The labels that one lane has made or read, for log lines of items that make none now.
+
+These are items behind other items, which have the labels of those, and items whose runs are over:
+their functions have made the labels in an earlier attempt.
 
 They are read for many claims in one round trip, unless the lane has made them. Not thread-safe.
 """
@@ -10,6 +13,7 @@ from collections.abc import Iterable, Sequence
 
 from flowkit.core.compiled import CompiledDAG
 from flowkit.exceptions import RedisUnavailable, StoreError
+from flowkit.protocol.spent import Flag
 from flowkit.protocol.worker_store import Claim, WorkerStore
 
 from .results import Life
@@ -35,9 +39,9 @@ class KnownLabels:
             self._known.popitem(last=False)
 
     def of(self, claim: Claim, dag: CompiledDAG) -> str:
-        """Return the label that the claimed item has from an item before it, "" for none."""
+        """Return the label that is stored for the claimed item or one before it, "" for none."""
         number = dag.label_number(claim.task)
-        if number is None or number == claim.task:
+        if number is None:
             return ""
         if (claim.life, number) not in self._known:
             self._read(claim, dag, [number])
@@ -48,8 +52,10 @@ class KnownLabels:
         wanted: dict[Life, tuple[Claim, CompiledDAG, dict[int, None]]] = {}
         for claim, dag in claims:
             number = dag.label_number(claim.task)
-            if number not in (None, claim.task) and (claim.life, number) not in self._known:
-                wanted.setdefault(claim.life, (claim, dag, {}))[2][number or 0] = None
+            if number is None or (claim.life, number) in self._known:
+                continue
+            if number != claim.task or Flag.CALLED in claim.spent.flags:
+                wanted.setdefault(claim.life, (claim, dag, {}))[2][number] = None
         for claim, dag, numbers in wanted.values():
             self._read(claim, dag, list(numbers))
 

@@ -18,25 +18,20 @@ from flowkit.protocol.worker_store import Claim
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """An attempt that is ready to be called."""
+    """An attempt that is ready to be called. ``log_name``: its name with the label, if any."""
 
     claim: Claim
     task: Task
     name: str
+    log_name: str
     policy: Policy
     args: list[Any]
     kwargs: Mapping[str, Any]
     params: Mapping[str, object]
     mapped: CompiledDAG | None = None  # its DAG, if other tasks are mapped over its result
     label: str = ""  # of an item that makes one
-    shown: str = ""  # the name with the label, "" without one
     cache: CacheEntry | None = None  # where a success stores its result
     comeback: Comeback | None = None  # if the task has come again
-
-    @property
-    def log_name(self) -> str:
-        """The name in log lines."""
-        return self.shown or self.name
 
 
 @dataclass(frozen=True, slots=True)

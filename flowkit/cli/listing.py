@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -9,20 +10,50 @@ import click
 from ..core.states import RunState
 from ..daemon.options import redis_options
 from .connect import connect
-from .inputs import json_option, limit_option, since_option
+from .inputs import json_option, limit_option, seconds_of, since_option
 
 if TYPE_CHECKING:
+    from ..client.documents.runs import Runs
     from ..core.run_record import RunRecord
 
 _STATES = [state.value for state in RunState]
+
+
+def _params(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
+    """Return parameters by name. A click callback. Raises BadParameter."""
+    pairs = [value.partition("=") for value in values]
+    if not all(name and equals for name, equals, _ in pairs):
+        raise click.BadParameter("write NAME=VALUE.")
+    return {name: value for name, _, value in pairs}
 
 
 @click.command()
 @limit_option(20)
 @click.option("--state", type=click.Choice(_STATES), help="Only runs in this state.")
 @click.option("--dag", metavar="NAME", help="Only runs of this DAG.")
+@click.option(
+    "--text",
+    metavar="TEXT",
+    help="Only runs whose id begins so, or with this in the name of their DAG or submitter.",
+)
+@click.option(
+    "-p",
+    "--param",
+    "params",
+    metavar="NAME=VALUE",
+    multiple=True,
+    callback=_params,
+    help="Only runs with this parameter. Repeatable.",
+)
 @click.option("--children", is_flag=True, help="List the runs that tasks have called, too.")
 @since_option("Only runs submitted within this time: 90s, 30m, 1h or 7d.")
+@click.option(
+    "--until",
+    metavar="DURATION",
+    callback=seconds_of,
+    help="Only runs submitted longer ago than this: 90s, 30m, 1h or 7d.",
+)
+@click.option("--before", metavar="NEXT", help="Continue a list: what its end or --json says.")
 @json_option
 @redis_options
 @click.pass_context
@@ -38,27 +69,60 @@ def ls(
 ) -> None:
     """List runs, newest first. The runs that tasks have called are left out without --children.
 
-    With --state or --dag, only the newest 100,000 runs of each shard are searched.
+    With --state, --dag or --text, only the newest 100,000 runs of each shard are searched; with
+    --param, only the newest 5,000 of those that match otherwise.
     """
     from ..client.documents.make_runs import runs_document
-    from .output import note, note_more, print_damaged, print_table
     from .print_json import print_document
 
+    wanted = {name: options.pop(name) for name in ("text", "params", "until", "before")}
+    _check_cursor(wanted["before"])
     children = options.pop("children")
-    runs = connect(ctx, options).runs(limit, state, dag=dag, since=since, children=children)
+    client = connect(ctx, options)
+    runs = client.runs(limit, state, dag=dag, since=since, children=children, **wanted)
+    document = runs_document(runs)
     if as_json:
-        print_document(runs_document(runs))
-    elif runs or runs.damaged:
+        print_document(document)
+    else:
+        _show(
+            runs, document, state, dag, in_time=since is not None, is_narrowed=any(wanted.values())
+        )
+
+
+def _check_cursor(before: str | None) -> None:
+    from ..client.run_search import cursor_of
+
+    try:
+        cursor_of(before)
+    except ValueError as error:
+        raise click.UsageError(f"--before: {error}") from None
+
+
+def _show(
+    runs: Sequence[RunRecord],
+    document: Runs,
+    state: str | None,
+    dag: str | None,
+    *,
+    in_time: bool,
+    is_narrowed: bool,
+) -> None:
+    from .output import note, note_more, print_damaged, print_table
+
+    if runs or document.damaged:
         columns = ["RUN", "DAG", "STATE", "SUBMITTED", "DURATION", "TASKS"]
         print_table(columns, [_run_row(run) for run in runs])
-        print_damaged(runs.damaged, "RUN")
+        print_damaged([(item.name, item.damaged) for item in document.damaged], "RUN")
+    elif is_narrowed:
+        note("There are no such runs.")
     else:
         which = f" {state}" if state else ""
         of_dag = f" of DAG {dag}" if dag else ""
-        note(f"There are no{which} runs{of_dag}{'' if since is None else ' in this time'}.")
-    if not as_json:
-        note_more(len(runs), runs.total, more=runs.more)
-    if runs.cut_short and not as_json:
+        note(f"There are no{which} runs{of_dag}{' in this time' if in_time else ''}.")
+    note_more(len(runs), document.matching, more=document.more)
+    if document.next:
+        note(f"To continue: --before {document.next}")
+    if document.cut_short:
         note("Older runs were not searched. To bound the search yourself, give --since.")
 
 

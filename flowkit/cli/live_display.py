@@ -19,10 +19,10 @@ from rich.live import Live
 from rich.text import Text
 
 from ..basics.display_text import escape_lines
-from ..client.earlier_runs import earlier_paces
+from ..client.forecast import Forecast
 from ..client.running import Running, RunningTasks
 from ..client.stall_notice import done_of
-from ..core.estimate import Pace, first_within, rate, seconds_left
+from ..core.estimate import first_within, rate, seconds_left
 from ..core.states import RUN_OVER
 from ..exceptions import FlowkitError
 from .bar import glyphs_for
@@ -56,16 +56,15 @@ class LiveDisplay(Display):
         self._glyphs = glyphs_for(self._console.encoding)
         self._view: View | None = None
         self._running: RunningTasks | None = None
-        self._handle: RunHandle | None = None
-        self._paces: list[Pace] | None = None
+        self._forecast: Forecast | None = None
         self._samples: deque[tuple[float, int]] = deque()
         self._changed = self._began = monotonic()
 
     @contextmanager
     def following(self, handle: RunHandle | None) -> Iterator[LiveDisplay]:
         """Show the view while the block waits for a run. See ``Display.following``."""
-        self._handle = handle
         if handle is not None:
+            self._forecast = Forecast(handle)
             self._running = RunningTasks(handle, monotonic=self._monotonic)
         live = Live(
             console=self._console,
@@ -108,14 +107,15 @@ class LiveDisplay(Display):
         )
 
     def _left(self, record: RunRecord, done: int, now: float) -> float | None:
-        """Estimate the seconds to the end. Earlier runs are read once."""
-        if self._paces is None:
-            self._paces = []
-            with suppress(FlowkitError):
-                if self._handle is not None:
-                    self._paces = earlier_paces(self._handle.shard, record)
+        """Estimate the seconds to the end, without earlier runs if they cannot be read."""
         elapsed = now - self._began
-        return seconds_left(done, record.total, elapsed, elapsed - (now - self._changed))
+        so_far = done, record.total, elapsed, elapsed - (now - self._changed)
+        if self._forecast is not None:
+            try:
+                return self._forecast.left(*so_far)
+            except FlowkitError:
+                self._forecast = None
+        return seconds_left(*so_far)
 
     def _frame(self) -> Text:
         view, (width, height) = self._view, self._console.size

@@ -14,6 +14,7 @@ import click
 
 from ..basics.counted import counted
 from ..basics.suggestions import unknown_name
+from ..core.mapped_sequence import TASK_ABOVE_FAILED
 from ..core.states import TaskState
 from .bar import bar, glyphs_for
 
@@ -22,6 +23,13 @@ if TYPE_CHECKING:
     from ..client.status import TaskStatus
 
 ALL_STATES = "all"
+# Why a mapped task that is over has no items, if it has no error.
+_NO_ITEMS = {
+    TaskState.SUCCEEDED: "what it is mapped over has no elements",
+    TaskState.SKIPPED: "it was skipped",
+    TaskState.UPSTREAM_FAILED: TASK_ABOVE_FAILED,
+    TaskState.CANCELLED: "it was cancelled",
+}
 BAR_CELLS = 10
 NO_MATCH = "No item matches."
 _HEADERS = ["ITEM", "LABEL", "STATE", "ATTEMPT", "DURATION", "WORKER", "ERROR"]
@@ -52,9 +60,9 @@ def item_states(
 
 def shown_state(task: TaskStatus) -> str:
     """Return the state of a task as people see it."""
-    from ..client.documents import make_columns
+    from ..client import status
 
-    return make_columns.shown_state(task).value + (" (cached)" if task.cached else "")
+    return status.shown_state(task).value + (" (cached)" if task.cached else "")
 
 
 def items_text(task: TaskStatus) -> str:
@@ -80,12 +88,13 @@ def find_items(
     return items, max(total, len(items))
 
 
-def _errors_without_items(tasks: Sequence[TaskStatus]) -> list[str]:
-    """Return the errors of the mapped tasks among these that failed without any item."""
+def _why_no_items(tasks: Sequence[TaskStatus]) -> list[str]:
+    """Return why those of these mapped tasks that are over have no items."""
+    reasons = {task.name: task.error or _NO_ITEMS.get(task.state) for task in tasks}
     return [
-        f"{task.name} has no items: {task.error}"
+        f"{task.name} has no items: {reasons[task.name]}"
         for task in tasks
-        if task.items is not None and not task.items and task.error
+        if task.items is not None and not task.items and reasons[task.name]
     ]
 
 
@@ -98,15 +107,15 @@ def show_items(
 ) -> None:
     """Print a table of items. ``more``: the command that shows all, if these are not all.
 
-    ``tasks``: the mapped tasks that were asked for. Those that failed without items say why.
+    ``tasks``: the mapped tasks that were asked for. Those that are over without items say why.
     ``nothing``: what to say if there are no items.
     """
     from .output import cut, note, print_table, say, seconds
 
     if not total:
         note(f"\n{nothing}")
-    for error in _errors_without_items(tasks):
-        note(error)
+    for reason in _why_no_items(tasks):
+        note(reason)
     if not total:
         return
     say("")

@@ -36,6 +36,7 @@ from .dag_activity import DAGActivity, TaskActivity
 from .dead_letters import DeadLetter, OpenedLetter
 from .purging import A_DAY_S, MOST, Purge
 from .run_handle import RunHandle
+from .run_search import RunCounts
 from .run_watch import RunWatch
 from .scheduler_info import SchedulerInfo
 from .shard import ShardConnection, closed_client
@@ -164,6 +165,12 @@ class AsyncClient(AsyncRunDetails):
             self._handle(run) for run in await self._do(Client.submit_many, dag, params, ttl=ttl)
         ]
 
+    async def submit_again(
+        self, run_id: str, params: Mapping[str, object] | None = None, *, ttl: int | None = None
+    ) -> AsyncRunHandle:
+        """Submit a new run of the DAG of another run. See ``Client.submit_again``."""
+        return self._handle(await self._do(Client.submit_again, run_id, params, ttl=ttl))
+
     # -- finding runs ---------------------------------------------------------------------------
 
     async def run(self, run_id: str) -> AsyncRunHandle:
@@ -187,10 +194,29 @@ class AsyncClient(AsyncRunDetails):
         *,
         dag: str | None = None,
         since: float | None = None,
+        until: float | None = None,
+        text: str | None = None,
+        params: Mapping[str, object] | None = None,
         children: bool = True,
+        before: str | None = None,
     ) -> Listing[RunRecord]:
         """Return the newest runs, newest first. See ``Client.runs``."""
-        return await self._do(Client.runs, limit, state, dag=dag, since=since, children=children)
+        wanted: dict[str, Any] = {"dag": dag, "since": since, "until": until, "text": text}
+        wanted |= {"params": params, "children": children, "before": before}
+        return await self._do(Client.runs, limit, state, **wanted)
+
+    async def count_runs(
+        self,
+        dag: str | None = None,
+        *,
+        since: float | None = None,
+        until: float | None = None,
+        text: str | None = None,
+        children: bool = True,
+    ) -> RunCounts:
+        """Return how many of the newest runs are in each state. See ``Client.count_runs``."""
+        wanted: dict[str, Any] = {"since": since, "until": until, "text": text}
+        return await self._do(Client.count_runs, dag, children=children, **wanted)
 
     async def usage(self, limit: int = 1000, since: float | None = None) -> Listing[DAGUsage]:
         """Return how much memory of Redis the runs take, by DAG. See ``Client.usage``."""

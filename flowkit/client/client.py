@@ -18,7 +18,6 @@ from ..arguments import check_limit, check_patience, check_run_ttl, check_since
 from ..codec.provenance import Provenance
 from ..configuration.signing_keys import keys_of
 from ..core.compiled import CompiledDAG
-from ..core.run_record import RunRecord
 from ..core.states import RunState
 from ..definition.dag import DAGDefinition
 from ..definition.importing import refuse_run_while_imported
@@ -28,10 +27,8 @@ from ..protocol.rendezvous import owner
 from ..settings import Settings, load_settings
 from .checks import (
     check_dag,
-    check_dag_name,
     check_handles,
     check_many,
-    check_run_state,
     check_settings,
 )
 from .dead_letters import DeadLetter, OpenedLetter, failed_tasks, find_letters, open_letter
@@ -42,17 +39,19 @@ from .purging import Purging
 from .run_details import RunDetails
 from .run_handle import RunHandle
 from .run_ids import check_run_id
+from .run_listing import RunListing
 from .runs_from_tasks import child_ids, continue_child
 from .sending import send
 from .shard import ShardConnection
-from .shards import find_runs, gather, reach_one
+from .shards import gather, reach_one
 from .submission import submissions_of
+from .submitting_again import SubmittingAgain
 from .waiting import wait_all
 
 PATIENCE_S = 5.0
 
 
-class Client(SystemOverview, RunDetails, Purging):
+class Client(SubmittingAgain, RunListing, SystemOverview, RunDetails, Purging):
     """Submits and finds runs in one namespace of one Redis, or in several ``shards``."""
 
     def __init__(self, settings: Settings, *, patience: float = PATIENCE_S) -> None:
@@ -219,29 +218,6 @@ class Client(SystemOverview, RunDetails, Purging):
         Raises WaitTimeout, RunLost and RunNotFound for the first run to which it applies.
         """
         return wait_all(check_handles(runs, RunHandle), timeout)
-
-    def runs(
-        self,
-        limit: int = 20,
-        state: str | None = None,
-        *,
-        dag: str | None = None,
-        since: float | None = None,
-        children: bool = True,
-    ) -> Listing[RunRecord]:
-        """Return the newest runs, newest first.
-
-        ``state``: only runs in this state. ``dag``: only runs of DAGs with this name. ``since``:
-        only runs submitted in the last ``since`` seconds. With ``state`` or ``dag``, the newest
-        100,000 runs of each shard are searched at most; ``cut_short`` of the list says whether
-        there are more. ``children``: false to leave out runs that tasks have called. ``damaged``
-        has the runs that cannot be read, in any state.
-
-        Raises TypeError, ValueError for invalid arguments.
-        """
-        wanted = check_run_state(state), check_dag_name(dag)
-        most, seconds = check_limit(limit), check_since(since)
-        return find_runs(self.shards, most, *wanted, seconds, children=children)
 
     # -- dead letters ---------------------------------------------------------------------------
 

@@ -1,6 +1,9 @@
 """How much longer a run takes, for views that read it again and again.
 
-The paces of earlier runs are read once, when the first estimate is asked for.
+The paces of earlier runs are read once, when the first estimate is asked for. There is no estimate
+for a run that is over or stopping, takes longer than expected, or has done too little to judge.
+Earlier runs that cannot be read are left out. A user who may not list runs gets an estimate from
+the run's own pace alone.
 """
 
 from __future__ import annotations
@@ -32,12 +35,19 @@ class Forecast:
         """
         if status.over or status.stopping:
             return None
-        if self._paces is None:
-            self._paces = self._read()
         done = sum(count for state, count in status.counts.items() if state in _OVER)
         elapsed = max(0.0, self._clock.wall() - status.submitted)
         changed = min(elapsed, self._last_end(status, done, elapsed))
-        return seconds_left(done, status.total, elapsed, changed, self._paces)
+        return self.left(done, status.total, elapsed, changed)
+
+    def left(self, done: int, total: int, elapsed: float, changed: float) -> float | None:
+        """Return how many seconds the run will take from now on. See ``core.estimate``.
+
+        Raises RedisUnavailable.
+        """
+        if self._paces is None:
+            self._paces = self._read()
+        return seconds_left(done, total, elapsed, changed, self._paces)
 
     def _read(self) -> list[Pace]:
         try:

@@ -9,13 +9,12 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from ..codec.provenance import Provenance
-from ..core.mapped_sequence import ItemFailure, Mapped
+from ..core.mapped_sequence import Mapped
 from ..core.numbering import split_name
 from ..core.states import TASK_OVER, TaskState
 from ..exceptions import FlowkitError, TaskExecutionError
 from ..protocol.blocked import why_blocked
-from ..protocol.decoding import PART
-from ..protocol.records import ErrorInfo
+from ..protocol.mapped_reads import MappedReads
 from .run_params import read_params
 from .run_results import ResultReader
 from .run_shape import RunShape, read_shape
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
     from .run_wait import RunWait
 
 MOST_NAMES = 1000
-_FAILED = (TaskState.FAILED, TaskState.UPSTREAM_FAILED)
 
 
 class RunResults:
@@ -122,7 +120,8 @@ class RunResults:
                     "not all over. Call wait() first, or read the items with items()"
                 )
             items = read_shape(store, self.run_id, dag).items(number)
-        return Mapped(len(items), _Items(self._store, self._reader(lenient=lenient), items))
+        reader = self._reader(lenient=lenient)
+        return Mapped(len(items), _Items(self._store, self.run_id, dag, items, reader))
 
     def names(self, prefix: str = "") -> list[str]:
         """Return the names of the tasks that begin so, and of the items: ``parse[`` finds them.
@@ -176,46 +175,13 @@ class RunResults:
 
 
 @dataclass(frozen=True, slots=True)
-class _Items:
+class _Items(MappedReads):
     """Reads items of one mapped task. See ``core.mapped_sequence.ItemReader``."""
 
     open_store: Callable[[], AbstractContextManager[ClientStore]]
     reader: ResultReader
-    numbers: range
 
     def values(self, start: int, stop: int) -> list[object]:
         """Return the results of these items."""
         with self.open_store() as store:
             return list(self.reader.of_items(store, self.numbers[start:stop]))
-
-    def states(self) -> list[TaskState]:
-        """Return the states of all items."""
-        with self.open_store() as store:
-            return self._states(store)
-
-    def _states(self, store: ClientStore) -> list[TaskState]:
-        states: list[TaskState] = []
-        for at in range(0, len(self.numbers), PART):
-            part = self.numbers[at : at + PART]
-            states += [record.state for record in store.read_records(self.reader.run, part)]
-        return states
-
-    def failures(self) -> list[ItemFailure]:
-        """Return the items that failed, or that could not run because of another that failed."""
-        run = self.reader.run
-        with self.open_store() as store:
-            states = self._states(store)
-            failed = [index for index, state in enumerate(states) if state in _FAILED]
-            numbers = [self.numbers[index] for index in failed]
-            errors = store.read_errors(run, numbers)
-            labels = store.read_labels(run, self.reader.dag, numbers)
-            blocked = [
-                self.numbers[index]
-                for index in failed
-                if states[index] is TaskState.UPSTREAM_FAILED
-            ]
-            texts = why_blocked(store, run, self.reader.dag, blocked)
-        return [
-            ItemFailure(index, label, texts.get(number) or str(ErrorInfo.unpack(error or b"")))
-            for index, number, error, label in zip(failed, numbers, errors, labels, strict=True)
-        ]

@@ -61,10 +61,10 @@ def read_history(
     since_ms = store.ms_before(since) or 0
     entries = list(store.read_history(run.run, run.submitted_ms))
     tasks = read_tasks(store, run.run, dag) if task is None or task in dag.maps else None
-    if task is None and tasks is not None:
-        records = dict(tasks.known())
+    if task is None:
+        records = {} if tasks is None else dict(tasks.known())
     else:
-        numbers = [task or 0] if tasks is None else tasks.shape.whole(task or 0)
+        numbers = [task] if tasks is None else tasks.shape.whole(task)
         records = dict(zip(numbers, store.read_records(run.run, numbers), strict=True))
     replaced = [
         entry
@@ -98,7 +98,8 @@ class _EventMaker:
         self._versions = versions_of_lanes(known, lanes)
         failed = [task for task, record in records.items() if record.state is TaskState.FAILED]
         self._errors = dict(zip(failed, store.read_errors(run.run, failed), strict=True))
-        named = [run.failed_task] if self._name(run.failed_task) and run.failed_task else []
+        failed_first = run.failed_task
+        named = [] if failed_first is None or not dag.is_valid(failed_first) else [failed_first]
         shown = list(dict.fromkeys([*records, *(entry.task for entry in replaced), *named]))
         self._labels = dict(zip(shown, store.read_labels(run.run, dag, shown), strict=True))
 
@@ -118,7 +119,7 @@ class _EventMaker:
                 HistoryKind.ENDED,
                 task=self._name(run.failed_task),
                 outcome=run.state.value,
-                label=self._labels.get(run.failed_task or 0, ""),
+                label=self._label(run.failed_task),
             )
         for term in self._store.read_terms(run.submitted_ms):
             if run.finished_ms is None or term.at_ms <= run.finished_ms:
@@ -142,7 +143,7 @@ class _EventMaker:
             task=names[0] if names and not names_tasks else None,
             outcome="" if entry.state is None else entry.state.value,
             tasks=names if names_tasks else [],
-            label=self._labels.get(about or 0, ""),
+            label=self._label(about),
         )
 
     def of_attempts(self) -> Iterator[HistoryEvent]:
@@ -205,7 +206,7 @@ class _EventMaker:
             error=None if error is None else str(error),
             traceback=error.traceback if error else "",
             rerun=rerun,
-            label=self._labels.get(task, ""),
+            label=self._label(task),
         )
 
     def _mapped(self, task: int, record: TaskRecord, error: ErrorInfo | None) -> HistoryEvent:
@@ -225,11 +226,14 @@ class _EventMaker:
             outcome=record.state.value,
             ended=at,
             error=None if error is None else str(error),
-            label=self._labels.get(task, ""),
+            label=self._label(task),
         )
 
     def _time(self, ms: int | None) -> float | None:
         return None if ms is None else (self._run.submitted_ms + ms) / 1000
+
+    def _label(self, task: int | None) -> str:
+        return "" if task is None else self._labels.get(task, "")
 
     def _name(self, task: int | None) -> str | None:
         return self._dag.task_name(task) if task is not None and self._dag.is_valid(task) else None

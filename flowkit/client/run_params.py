@@ -1,4 +1,9 @@
-"""Reading the parameters of a run, as they were given when it was submitted."""
+"""Reading the parameters of a run, as they were given when it was submitted.
+
+Redis may hold anything, so these are refused: with a signing key, what was not signed for this run
+and its graph (UntrustedValue); what is too large, cannot be unpacked or is not a dict
+(BrokenValue). ``lenient`` allows only classes and enums that this process does not know.
+"""
 
 from __future__ import annotations
 

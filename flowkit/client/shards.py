@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from ..core.run_record import RunRecord
-from ..core.states import RunState
 from ..exceptions import NotPermitted
 from ..protocol.ask_all import ask_at_once
 from ..protocol.client_store import ClientStore
@@ -42,13 +40,13 @@ def reach_one(shards: Sequence[ShardConnection], patience: float) -> None:
 def gather(
     shards: Sequence[ShardConnection],
     read: Callable[[ClientStore], Listing[T]],
-    time_of: Callable[[T], float],
+    time_of: Callable[[T], Any],
     limit: int,
 ) -> Listing[T]:
     """Return at most ``limit`` items of all shards, newest first.
 
     ``read`` returns one item more than the limit, if there are so many, so that ``more`` of the
-    list is known. ``time_of``: the time of an item.
+    list is known. ``time_of``: the time of an item, or what orders items.
     """
     items: Listing[T] = Listing()
     for shard in shards:
@@ -60,32 +58,7 @@ def gather(
     return items
 
 
-def find_runs(
-    shards: Sequence[ShardConnection],
-    limit: int,
-    state: RunState | None,
-    dag: str | None,
-    since: float | None,
-    *,
-    children: bool = True,
-) -> Listing[RunRecord]:
-    """Return the newest runs that fit, newest first. See ``Client.runs``."""
-    runs = gather(
-        shards,
-        lambda store: store.read_runs(
-            limit + 1, state, dag=dag, since_ms=store.ms_before(since), children=children
-        ),
-        lambda run: run.submitted_ms,
-        limit,
-    )
-    if not runs.more:
-        runs.total = len(runs)
-    elif (state, dag, since) == (None, None, None):
-        runs.total = _count_runs(shards)
-    return runs
-
-
-def _count_runs(shards: Sequence[ShardConnection]) -> int | None:
+def count_runs(shards: Sequence[ShardConnection]) -> int | None:
     """Return how many runs there are, None without the right to count them."""
     total = 0
     for shard in shards:

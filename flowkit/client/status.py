@@ -16,6 +16,8 @@ from ..core.task_progress import TaskProgress
 from ..drawing.marks import duration_text
 from ..drawing.picture import Picture, as_dot, as_mermaid, as_text, marked
 
+_BEGUN = frozenset({"queued", "running", "waiting", "succeeded", "failed"})
+
 
 @dataclass(frozen=True, slots=True)
 class TaskStatus:
@@ -39,6 +41,13 @@ class TaskStatus:
     def total_items(self) -> int:
         """The number of items of a mapped task, 0 of another."""
         return sum((self.items or {}).values())
+
+
+def shown_state(task: TaskStatus) -> TaskState:
+    """Return the state of a task as people see it: a mapped task runs while its items do."""
+    if task.state is TaskState.PENDING and _BEGUN & (task.items or {}).keys():
+        return TaskState.RUNNING
+    return task.state
 
 
 @dataclass(frozen=True, slots=True)

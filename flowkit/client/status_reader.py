@@ -10,7 +10,7 @@ from ..core.run_record import RunRecord
 from ..core.snapshot import AGAIN
 from ..core.states import TaskState
 from ..core.task_progress import TaskProgress
-from ..protocol.blocked import why_blocked
+from ..protocol.blocked import Blocked
 from ..protocol.client_store import ClientStore
 from ..protocol.decoding import PART
 from ..protocol.listings import Listing
@@ -159,6 +159,7 @@ def read_items(
     Records are read in parts, until there are enough items.
     """
     listing: Listing[TaskStatus] = Listing()
+    blocked = Blocked(run.run, shape.dag)
     for task in tasks:
         numbers = shape.items(task)[start:]
         for at in range(0, len(numbers), PART):
@@ -169,7 +170,7 @@ def read_items(
             if len(chosen) > room:
                 listing.more = True
                 chosen = dict(list(chosen.items())[:room])
-            listing += _items(store, run, shape, chosen)
+            listing += _items(store, run, shape, chosen, blocked)
             if listing.more:
                 return listing
     return listing
@@ -180,11 +181,15 @@ def read_statuses(
 ) -> list[TaskStatus]:
     """Return the states of some tasks and items, without the items of mapped tasks."""
     records = dict(zip(numbers, store.read_records(run.run, numbers), strict=True))
-    return _items(store, run, shape, records)
+    return _items(store, run, shape, records, Blocked(run.run, shape.dag))
 
 
 def _items(
-    store: ClientStore, run: RunRecord, shape: RunShape, records: Mapping[int, TaskRecord]
+    store: ClientStore,
+    run: RunRecord,
+    shape: RunShape,
+    records: Mapping[int, TaskRecord],
+    blocked: Blocked,
 ) -> list[TaskStatus]:
     if not records:
         return []
@@ -195,8 +200,8 @@ def _items(
         for number, data in zip(troubled, packed, strict=True)
         if data
     }
-    blocked = [at for at, record in records.items() if record.state is TaskState.UPSTREAM_FAILED]
-    errors |= why_blocked(store, run.run, shape.dag, blocked)
+    not_run = [at for at, record in records.items() if record.state is TaskState.UPSTREAM_FAILED]
+    errors |= blocked.why(store, not_run)
     numbers = list(records)
     labels = dict(zip(numbers, store.read_labels(run.run, shape.dag, numbers), strict=True))
     known = store.read_versions(run.run, fields_of(records.values()))

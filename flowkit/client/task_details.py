@@ -90,7 +90,7 @@ def read_task_details(
         inputs=inputs[:MOST_INPUTS],
         more_inputs=len(inputs) > MOST_INPUTS,
         arguments=None if kwargs is None else preview_of(kwargs, SMALL),
-        params=_params(store, provenance, run),
+        params=params_preview(store, provenance, run),
         attempts=[] if number in dag.maps else _attempts(store, run, shape, number),
         result=read_result_preview(store, provenance, run.run, shape, number, LARGE),
     )
@@ -115,7 +115,8 @@ def _attempts(
     return [event for event in events if event.task == name and event.attempt][-MOST_ATTEMPTS:]
 
 
-def _params(store: ClientStore, provenance: Provenance, run: RunRecord) -> Preview | None:
+def params_preview(store: ClientStore, provenance: Provenance, run: RunRecord) -> Preview | None:
+    """Return what is shown of the parameters of a run, None if it has none."""
     stored = store.read_params(run.run)
     if not stored:
         return None

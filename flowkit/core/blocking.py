@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from .run_edges import RunEdges
-from .states import TaskState
+from .states import TASK_FAILURES, TaskState
 
 StateOf = Callable[[int], TaskState | None]
-_FAILURES = (TaskState.FAILED, TaskState.UPSTREAM_FAILED)
 
 
 def places_above(edges: RunEdges, task: int) -> tuple[Sequence[int], Sequence[int]]:
@@ -27,7 +26,7 @@ def places_above(edges: RunEdges, task: int) -> tuple[Sequence[int], Sequence[in
 def blocking(edges: RunEdges, state_of: StateOf, task: int) -> int | None:
     """Return the nearest task or item above that failed, or did not run because of a failure."""
     for above in places_above(edges, task):
-        for wanted in _FAILURES:
+        for wanted in TASK_FAILURES:
             for at in above:
                 if state_of(at) is wanted:
                     return at

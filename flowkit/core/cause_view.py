@@ -9,12 +9,11 @@ from ..basics.shorten import shorten
 from .causes import Cause, rank
 from .serving_view import Serving
 from .snapshot import LiveWorker, Snapshot
-from .states import TASK_OVER, RunState, TaskState
+from .states import TASK_FAILURES, TASK_OVER, RunState, TaskState
 from .triggers import AFTER_FAILURE, HOOKS, NEEDS_NO_FAILURE, OF_THE_RUN, Trigger
 
 MOST_VERSIONS = 1000  # characters of live versions that a cause names
 OVER_OR_ABSENT = frozenset({*TASK_OVER, None})
-_BLOCKING = frozenset({TaskState.FAILED, TaskState.UPSTREAM_FAILED})
 
 
 class View:
@@ -147,7 +146,7 @@ class View:
                 return False
             return self._worst_of_run is not None
         above = self._edges.above(task)
-        if trigger in NEEDS_NO_FAILURE and any(states[other] in _BLOCKING for other in above):
+        if trigger in NEEDS_NO_FAILURE and any(states[other] in TASK_FAILURES for other in above):
             return False  # it is blocked: the scheduler only has to record that
         return any(states[other] not in TASK_OVER for other in above)
 

@@ -86,7 +86,7 @@ class ItemEnds:
             if mapped.length is not None and self._state[task] == PENDING:
                 codes = self._grown.codes(mapped)
                 mapped.open = codes.count(PENDING) + codes.count(DISPATCHED)
-                mapped.take_none()
+                mapped.stop_taking()
                 if not mapped.open:
                     self._end(mapped, walk, marks)
 
@@ -192,7 +192,7 @@ class ItemEnds:
     def _halt(self, mapped: MapState, walk: list[int], marks: Marks) -> None:
         """Cancel the items that have not started, since one has failed for good."""
         mapped.halted = True
-        mapped.take_none()
+        mapped.stop_taking()
         quiet: list[int] = []  # with no item behind them, only the count of open ones changes
         for index, number in enumerate(self._grown.items(mapped)):
             if self._state[number] == PENDING and not mapped.behind:

@@ -75,7 +75,7 @@ class MapState:
         if self._ready is not None:
             self._ready.append(index)
 
-    def take_none(self) -> None:
+    def stop_taking(self) -> None:
         """Record that no item may start any more."""
         self._next = self.length or 0
         if self._ready is not None:

@@ -19,6 +19,7 @@ from .states import TaskState
 
 PART = 100  # results that iterating reads at a time
 UPSTREAM_FAILED = "its upstream item failed"  # of an item that did not run, if no more is known
+TASK_ABOVE_FAILED = "a task above it failed"  # the same, of a task that is no item
 
 R = TypeVar("R", covariant=True)
 

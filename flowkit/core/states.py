@@ -114,6 +114,8 @@ RUN_TABLE: dict[tuple[RunState, RunMove], RunState] = {
 TASK_OVER = frozenset(
     {_T.SUCCEEDED, _T.FAILED, _T.SKIPPED, _T.UPSTREAM_FAILED, _T.CANCELLED},
 )
+# A failure in itself, or one upstream. What failed in itself comes first.
+TASK_FAILURES = (_T.FAILED, _T.UPSTREAM_FAILED)
 # Upstream tasks in these states let their downstream tasks start.
 TASK_DONE = frozenset({_T.SUCCEEDED, _T.SKIPPED})
 RUN_OVER = frozenset({RunState.SUCCEEDED, RunState.FAILED, RunState.CANCELLED})

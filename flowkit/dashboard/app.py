@@ -37,6 +37,7 @@ STREAMS: tuple[Stream, ...] = (
     *runs.STREAMS,
     *run.STREAMS,
     *run_reading.STREAMS,
+    *tasks.STREAMS,
     *dead.STREAMS,
     *system.STREAMS,
 )

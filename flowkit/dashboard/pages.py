@@ -6,9 +6,11 @@ the same for each path, and has nothing in it that anybody else has written.
 
 from __future__ import annotations
 
+import hashlib
 from functools import cache
 from importlib.resources import as_file, files
 from pathlib import Path
+from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
@@ -21,6 +23,7 @@ from .access import Access, TokenAccess
 VIEWS = (
     "/",
     "/runs/{run}",
+    "/runs/{run}/tasks/{task:path}",
     "/dags",
     "/dags/{name:path}",
     "/workers",
@@ -43,6 +46,24 @@ def _templates() -> Environment:
     return Environment(loader=loader, autoescape=True, undefined=StrictUndefined)
 
 
+@cache
+def _digest() -> str:
+    """Return a digest of all static files, which is part of their addresses."""
+    digest = hashlib.sha256()
+    for file in sorted((page_folder() / "static").rglob("*.*")):
+        digest.update(file.name.encode() + b"\0" + file.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+class _Files(StaticFiles):
+    """Files that browsers keep: another content has another address."""
+
+    def file_response(self, *args: Any, **options: Any) -> Response:
+        response = super().file_response(*args, **options)
+        response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
+        return response
+
+
 class Pages:
     """The routes of the pages. ``access`` tells who gets the shell, and who the way in."""
 
@@ -52,9 +73,13 @@ class Pages:
 
     def routes(self) -> list[BaseRoute]:
         """Return all routes that are not of the API."""
-        static = StaticFiles(directory=page_folder() / "static", follow_symlink=False)
+        static = _Files(directory=page_folder() / "static", follow_symlink=False)
         entry = [Route("/login", self._login, methods=["POST"])]
-        return [Mount("/static", static), *entry, *(Route(path, self._shell) for path in VIEWS)]
+        return [
+            Mount(f"/static/{_digest()}", static),
+            *entry,
+            *(Route(path, self._shell) for path in VIEWS),
+        ]
 
     async def _shell(self, request: Request) -> Response:
         access = self._access
@@ -82,8 +107,8 @@ class Pages:
 
     def _page(self, name: str, request: Request, status: int = 200, **values: object) -> Response:
         root = request.scope.get("root_path", "")
-        template = _templates().get_template(name)
-        return HTMLResponse(template.render(root=root, version=self._version, **values), status)
+        values |= {"root": root, "static": f"{root}/static/{_digest()}", "version": self._version}
+        return HTMLResponse(_templates().get_template(name).render(**values), status)
 
 
 def _let_in(access: TokenAccess, response: Response) -> Response:

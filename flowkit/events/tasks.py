@@ -89,7 +89,8 @@ class TaskUncached(OfTask):
 class TaskUnlabelled(OfTask):
     """The label of an item could not be made, so it has none; it runs nevertheless.
 
-    This is said once for each mapped task of a run, on workers by each process.
+    There is one such event for each mapped task of a run. On workers, each process of a worker
+    that runs items of the task has its own.
     """
 
     event_name: ClassVar[str] = "task_unlabelled"

@@ -187,3 +187,25 @@ class TaskLogsGivenUp(Event):
         """Return the text of the line."""
         where = f" in process {self.worker}" if self.worker else ""
         return f"What tasks{where} print is no longer kept: {self.reason}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrefetchFailed(Event):
+    """What several tasks need could not be read in one step, so each reads it by itself: an
+    error in flowkit. Once per type of error and process. Worker.
+    """
+
+    event_name: ClassVar[str] = "prefetch_failed"
+    level: ClassVar[LogLevel] = LogLevel.WARNING
+    told: ClassVar[frozenset[str]] = frozenset({"error_type", "error_message"})
+
+    error_type: str
+    error_message: str
+    traceback: str
+
+    def message(self) -> str:
+        """Return the text of the line."""
+        return (
+            "Values of several tasks could not be read in one step, so tasks start more slowly: "
+            f"{self.error_type}: {self.error_message}"
+        )

@@ -6,57 +6,60 @@
 2.  When an attempt calls runs, the entry of its task names the attempt, and so does each entry of
     these runs. Only entries that name the same attempt are read. So results of different calls
     never mix.
-3.  A resume calls the function again, since a store has no calls. The runs of that first attempt
-    continue in those of the last attempt, if all results upstream of the task are reused and the
-    resume does not name it. The rules of record.py then apply to each of these runs.
-4.  When the result of the task is recorded, the entries of the runs are deleted.
+3.  A resume calls the function again, since a store has no calls. If all results upstream of the
+    task are reused and the resume does not name the task, its first attempt keeps the name in the
+    entry of the task. So each run that it calls continues in the recorded one at the same position,
+    and the rules of record.py apply to it. Every other attempt gives its own name.
+4.  The entries of runs that this run has called are deleted when the result of the task is
+    recorded, and when another attempt calls runs anew. A store does not list its keys. So entries
+    of an earlier run are deleted only if a run of the same DAG is called at their position. If that
+    does not happen, they stay. They are not read, since they name another attempt.
 
 The runs that an at-most-once task has called are not recorded: it is not started again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from contextlib import suppress
 from typing import NamedTuple, Protocol
 
-from ..state.store import StateStore, batch_of
+from ..state.store import StateStore
 
 
-class Forgetting(Protocol):
-    """A run that was called."""
+class RecordedRun(Protocol):
+    """A run that was called and that records its results."""
 
     def forget(self) -> None:
-        """Delete all that it has recorded."""
+        """Delete all that it has recorded, and the runs that it has called."""
 
 
-class CalledBy(NamedTuple):
-    """The attempt that a run belongs to. ``prefix``: of the keys of its entries.
+class CallPlace(NamedTuple):
+    """Where a run that was called records its results. ``prefix``: of the keys of its entries.
 
-    ``calls``: names the attempt that has called it first.
+    ``calling_attempt``: the name of the attempt that its entries name.
     """
 
     prefix: str
-    calls: str
+    calling_attempt: str
 
 
 class CallRecording(NamedTuple):
     """What the runs that an attempt calls record. ``resume``: whether to reuse recorded results.
 
-    ``key``: of the entry of the task. ``calls``: names the attempt that has called them first.
+    ``key``: of the entry of the task. ``calling_attempt``: the name of the attempt in this entry.
+    ``runs``: those of them that record their results.
     """
 
     state: StateStore
     resume: bool
     key: str
-    calls: str
+    calling_attempt: str
+    runs: list[RecordedRun]
 
-    def of(self, position: int) -> CalledBy:
+    def place(self, position: int) -> CallPlace:
         """Return where the run that is called at this position records its results."""
-        return CalledBy(f"{self.key}/{position}/", self.calls)
+        return CallPlace(f"{self.key}/{position}/", self.calling_attempt)
 
-    def forget(self, runs: Iterable[Forgetting]) -> None:
-        """Delete what these runs have recorded. If that fails, it stays, and is never read."""
-        with suppress(Exception), batch_of(self.state):
-            for run in runs:
-                run.forget()
+    def forget(self) -> None:
+        """Delete what these runs have recorded."""
+        for run in self.runs:
+            run.forget()

@@ -37,7 +37,6 @@ class _Group:
     is_list: bool
     values: list[Any]
     open: int
-    recording: CallRecording | None
     children: list[_Child] = field(default_factory=list)
     error: BaseException | None = None
 
@@ -92,7 +91,6 @@ class Family:
         self._queue, self._clock, self._make = queue, clock, make
         self._groups: dict[tuple[Member, int], _Group] = {}
         self._active: dict[_Child, None] = {}
-        self._succeeded: dict[tuple[Member, int], _Group] = {}  # until they are recorded
 
     def call(self, parent: Member, task: int, attempt: int, value: object) -> None:
         """Start the runs that an attempt has called."""
@@ -100,18 +98,20 @@ class Family:
         try:
             if parent.depth >= MOST_DEPTH:
                 raise too_deep(parent.name_of(task))
-            recording = parent.recording_of_calls(task, attempt)
+            recording = parent.record_calls(task, attempt)
             made = []
             for position, call in enumerate(calls):
                 run_id = child_run_id(parent.run_id, "", (task, attempt), position)
                 queue = ChildQueue(self._queue)
                 place = Place(run_id, parent.depth + 1, position, recording)
                 made.append((self._make(call, place, queue), queue))
-        except Exception as error:  # one of them cannot be started; a retry would not help
+            for run, _ in made:
+                run.prepare()
+        except Exception as error:  # none has begun. No retry, as if a result is not recorded
             self._queue.put(_Delivery(parent, parent.verdict(task, attempt, error, retry=False)))
             return
         values: list[Any] = [None] * len(made)
-        group = _Group(parent, task, attempt, value is calls, values, len(made), recording)
+        group = _Group(parent, task, attempt, value is calls, values, len(made))
         self._groups[parent, task] = group
         for position, ((run, queue), call) in enumerate(zip(made, calls, strict=True)):
             child = _Child(run, group, position, call.result)
@@ -129,13 +129,6 @@ class Family:
                 if not child.over:
                     child.run.cancel()
                     self._queue.put(News(child, None))
-
-    def recorded(self, parent: Member, outcomes: Iterable[LocalOutcome]) -> None:
-        """Note that outcomes of a run are recorded: those of the runs below are not needed then."""
-        for outcome in outcomes if self._succeeded else ():
-            group = self._succeeded.pop((parent, outcome.task), None)
-            if group is not None and group.recording and outcome.state is TaskState.SUCCEEDED:
-                group.recording.forget(child.run for child in group.children)
 
     def close(self) -> None:
         """Let no attempt of these runs begin any more."""
@@ -203,8 +196,6 @@ class Family:
         if group.open:
             return []
         del self._groups[group.parent, group.task]
-        if group.error is None and group.recording is not None:
-            self._succeeded[group.parent, group.task] = group
         return [_Delivery(group.parent, _outcome_of(group))]
 
 

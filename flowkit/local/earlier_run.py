@@ -32,8 +32,8 @@ class Recorded(NamedTuple):
 class Entries(Protocol):
     """The entries of a DAG's tasks, as ``Records`` reads them."""
 
-    def find(self, index: int) -> Recorded | None:
-        """Return the entry of a task or an item."""
+    def find(self, index: int, *, of_any_call: bool = False) -> Recorded | None:
+        """Return the entry of a task or an item. See ``Records.find``."""
         ...
 
     def value_of(self, record: Recorded) -> tuple[object] | None:
@@ -65,7 +65,8 @@ class EarlierRun:
     ``reused``: by the number of the task or item; a mapped task is among them if all its items are,
     without their results. ``expanded``: the mapped tasks whose items still
     exist. ``unfinished``: the at-most-once tasks that were started and have no result. ``called``:
-    the attempts whose runs continue, by the number of their task or item (call_records.py).
+    the names of the attempts whose runs continue, by the number of their task or item
+    (call_records.py).
     """
 
     def __init__(
@@ -102,7 +103,7 @@ class EarlierRun:
                 self._done.add(task)
         if self._dropped:
             self._remake_needed(order)
-            self.called = {at: calls for at, calls in self.called.items() if self._continues(at)}
+            self.called = {at: name for at, name in self.called.items() if self._continues(at)}
 
     def _continues(self, number: int) -> bool:
         """Return whether all results upstream of a task or an item are reused."""
@@ -111,15 +112,18 @@ class EarlierRun:
         whole = [up for up in self._graph.upstream(task) if up not in itemwise]
         return self._done.issuperset(whole) and self._follows(itemwise, index)
 
-    def entry_of(self, task: int) -> tuple[Recorded | None, Expanded | None]:
-        """Return the entry of a mapped task, and what it says of items, None if nothing."""
-        record = self._records.find(task)
+    def stored_items(self, task: int) -> int:
+        """Return how many items of a mapped task may have entries, even of other calls."""
+        stored = self._expanded_in(self._records.find(task, of_any_call=True))
+        return 0 if stored is None else stored.length
+
+    def _expanded_in(self, record: Recorded | None) -> Expanded | None:
+        """Return what the entry of a mapped task says of its items, None if nothing."""
         about: Mapping[str, Any] = {} if record is None else record.about
         length, made_by = about.get("items"), about.get("expansion")
         if about.get("outcome") != EXPANDED or type(length) is not int or type(made_by) is not str:
-            return record, None
-        most = self._numbering.most_items
-        return record, Expanded(length, made_by) if 0 <= length <= most else None
+            return None
+        return Expanded(length, made_by) if 0 <= length <= self._numbering.most_items else None
 
     # -- mapped tasks --------------------------------------------------------------------------
 
@@ -128,9 +132,10 @@ class EarlierRun:
         whole = [up for up in ups if up not in itemwise]
         if task in self._rerun or not self._done.issuperset(whole):
             return
-        record, expanded = self.entry_of(task)
+        record = self._records.find(task)
         if record is None:
             return
+        expanded = self._expanded_in(record)
         is_same = record.inputs is not None and record.about.get("inputs") == record.inputs
         if record.about.get("outcome") == TaskState.SKIPPED.value:
             if is_same and self._done.issuperset(ups):
@@ -196,9 +201,9 @@ class EarlierRun:
         if record.about.get("dropped_inputs") == record.inputs:
             self._dropped.add(number)
             return self._succeeded(number, None, record)
-        calls = record.about.get("calls")
-        if record.about.get("called_inputs") == record.inputs and type(calls) is str:
-            self.called[number] = calls
+        calling = record.about.get("calling_attempt")
+        if record.about.get("called_inputs") == record.inputs and type(calling) is str:
+            self.called[number] = calling
         if record.about.get("inputs") != record.inputs:
             return None
         value = self._records.value_of(record)

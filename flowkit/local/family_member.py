@@ -125,14 +125,14 @@ class FamilyMember:
             self.family = self._context.new_family(self._lane.outcomes)
         self.family.call(self, index, attempt, value)
 
-    def recording_of_calls(self, task: int, attempt: int) -> CallRecording | None:
+    def record_calls(self, task: int, attempt: int) -> CallRecording | None:
         """Record that an attempt calls runs. Return what these record, None for nothing."""
-        return None if self._store is None else self._store.called(task, attempt)
+        return None if self._store is None else self._store.record_calls(task, attempt)
 
-    def forget(self) -> None:
-        """Delete all that the run has recorded."""
+    def prepare(self) -> None:
+        """Read and delete what earlier runs have recorded. Raises what the store raises."""
         if self._store is not None:
-            self._store.forget()
+            self._store.prepare()
 
     def results(self) -> dict[str, Any]:
         """Return the results of the run, which has ended, or raise its first failure."""

@@ -11,10 +11,8 @@ from ..basics.display_text import error_text
 from ..core.blocking import failed_above
 from ..core.mapped_sequence import UPSTREAM_FAILED, ItemFailure, upstream_failure
 from ..core.run_edges import MappedShape, RunEdges
-from ..core.states import TaskState
+from ..core.states import TASK_FAILURES, TaskState
 from .numbered import ItemNames
-
-_FAILURES = (TaskState.FAILED, TaskState.UPSTREAM_FAILED)
 
 
 class ItemFailures:
@@ -31,7 +29,7 @@ class ItemFailures:
         self._errors: dict[int, str] = {}
 
     def note(self, number: int, error: BaseException) -> None:
-        """Take over that a task or an item has failed for good."""
+        """Keep the error of a task or an item that has failed for good."""
         self._errors[number] = error_text(error)
 
     def of(self, numbers: range, states: Sequence[TaskState]) -> list[ItemFailure]:
@@ -46,7 +44,7 @@ class ItemFailures:
                 else self._why_blocked(number),
             )
             for index, (number, state) in enumerate(zip(numbers, states, strict=True))
-            if state in _FAILURES
+            if state in TASK_FAILURES
         ]
 
     def _why_blocked(self, number: int) -> str:

@@ -86,7 +86,8 @@ class Items:
         self._failures = None
         if any(self._lazy.values()):
             self._failures = ItemFailures(graph, names, run.state)
-        self._unlabelled, self._without_label = unlabelled, set[int]()
+        self._unlabelled = unlabelled
+        self._without_label: dict[int, object] = {}  # what the first error has set, by mapped task
 
     def _lazy_inputs(self, task: int) -> frozenset[int]:
         """Return the mapped tasks whose results a task takes as ``Mapped``."""
@@ -144,7 +145,7 @@ class Items:
         return lengths
 
     def expand(self) -> list[tuple[int, int]]:
-        """Take over which tasks have expanded since the last call, each with its length."""
+        """Return the tasks that have expanded since the last call, each with its length."""
         fresh = []
         for task in self._maps:
             length = None if task in self.lengths else self._run.length(task)
@@ -212,8 +213,8 @@ class Items:
             return
 
         def failed(error: BaseException) -> None:
-            if node not in self._without_label:
-                self._without_label.add(node)
+            mine = object()
+            if self._without_label.setdefault(node, mine) is mine:  # in one thread only
                 self._unlabelled(number, error)
 
         names.labels[number] = label_text(label, plan_for(task).positional, args, items, failed)
@@ -221,7 +222,7 @@ class Items:
     # -- ends ----------------------------------------------------------------------------------
 
     def failed(self, number: int, error: BaseException) -> None:
-        """Take over that a task or an item has failed for good."""
+        """Keep the error of a task or an item that has failed for good, for ``Mapped``."""
         if self._failures is not None:
             self._failures.note(number, error)
 

@@ -1,4 +1,8 @@
-"""What the family of a run (children.py) needs of each run in it."""
+"""What the family of a run (children.py) needs of each run in it.
+
+The loop of the first run calls all of this. It raises nothing but what ``prepare``,
+``record_calls`` and ``results`` say: all else that fails in a run is an outcome of its tasks.
+"""
 
 from __future__ import annotations
 
@@ -50,8 +54,11 @@ class Member(Protocol):
     def failed_task(self) -> str:
         """Return the name of the task that made it fail."""
 
+    def prepare(self) -> None:
+        """Read and delete what earlier runs have recorded. Raises what the store raises."""
+
     def start(self) -> None:
-        """Begin."""
+        """Begin. A run that was prepared does not read its store."""
 
     def proceed(self, outcomes: list[LocalOutcome]) -> None:
         """Take outcomes and due timers."""
@@ -70,8 +77,8 @@ class Member(Protocol):
     ) -> LocalOutcome:
         """Return the outcome of an attempt that failed."""
 
-    def recording_of_calls(self, task: int, attempt: int) -> CallRecording | None:
-        """Record that an attempt calls runs. Return what these record, None for nothing."""
+    def record_calls(self, task: int, attempt: int) -> CallRecording | None:
+        """Record that an attempt calls runs. Return what these record, None for nothing.
 
-    def forget(self) -> None:
-        """Delete all that it has recorded."""
+        Raises what the store raises.
+        """

@@ -19,12 +19,15 @@ These rules keep a resumed run from mixing old and new results:
     and by rule 1 everything downstream. Earlier releases always run it again.
 8.  An at-most-once task is recorded before it starts. Only a resume that names it starts it again.
     Otherwise its result is reused whatever its inputs were, and without a result the task fails.
+    In a run that a task calls, this holds for each call: a task that calls anew, as in a retry,
+    gets another run, which starts its own at-most-once tasks.
 9.  An item of a mapped task is recorded like a task, under ``DAG/TASK[INDEX]``. The entry of the
     mapped task has the number of items, and names the run in which they began to exist, as the
     entries of the items do. They are reused only together with the list that they belong to: if
     what the task is mapped over runs again, there are new items, and the old entries are deleted.
     Of the items that are there, only those run again that have no result.
-10. Runs that tasks call are recorded too, until the result of the task is (call_records.py).
+10. Results of runs that tasks call are recorded too. They are deleted when the result of the
+    calling task is recorded (call_records.py).
 
 Code is not compared: after a change, run without ``resume``. Only one run of a DAG may use a store
 at a time.
@@ -32,7 +35,9 @@ at a time.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
+from contextlib import suppress
+from itertools import chain
 from typing import Any
 
 from ..core.states import TaskState
@@ -44,7 +49,7 @@ from ..exceptions import WorkerLost
 from ..execution.elements import elements_of
 from ..state.store import StateStore, batch_of
 from ..state.task_cache import check_store
-from .call_records import CalledBy, CallRecording
+from .call_records import CallPlace, CallRecording
 from .earlier_run import CALLED, DROPPED, EXPANDED, STARTED, EarlierRun, Expanded, Reused
 from .numbered import Numbered
 from .outcome import LocalOutcome
@@ -70,16 +75,16 @@ class Recorder:
         *,
         resume: bool,
         from_task: object = None,
-        called_by: CalledBy | None = None,
+        call_place: CallPlace | None = None,
     ) -> None:
-        """``called_by``: of a run that a task has called.
+        """``call_place``: of a run that a task has called.
 
         Raises TypeError for an invalid store, TaskNotFoundError for an unknown task.
         """
         self._state = check_store("run(state=…)", state)
         self._dag_name, self._indexed, self._numbered = dag_name, indexed, numbered
         self._graph = indexed.graph
-        self._records = Records(self._state, dag_name, numbered, indexed.graph, params, called_by)
+        self._records = Records(self._state, dag_name, numbered, indexed.graph, params, call_place)
         self._resume = resume
         named = numbers_of(from_task, indexed.graph.names, f"DAG {dag_name!r}")
         once = (at for at, task in enumerate(indexed.tasks) if task.policy.at_most_once)
@@ -91,12 +96,13 @@ class Recorder:
         self._expanded: dict[int, Expanded] = {}
         self._unrecorded: dict[int, Exception] = {}
         self._lengths: dict[int, int] = {}  # of results that are mapped
+        self._calls: dict[int, CallRecording] = {}  # of the last attempt that called, by task
+        self._is_prepared = False
         self._run_id = ""
         self._events: RunEvents | None = None  # of the run, from its beginning on
 
-    def begin(self, events: RunEvents) -> dict[int, Reused]:
-        """Return the reused results by number, and delete those of all other tasks and items."""
-        self._run_id, self._events = events.run_id, events
+    def prepare(self) -> None:
+        """Read what is reused, and delete the results of all other tasks and items."""
         earlier = self._earlier
         if self._resume:
             earlier.read()
@@ -104,28 +110,33 @@ class Recorder:
         lengths = {number: result.length for number, result in earlier.reused.items()}
         self._lengths = {at: length for at, length in lengths.items() if length is not None}
         with batch_of(self._state):
-            for number in self._graph.order():
-                if number in self._indexed.maps:
-                    self._delete_items(number)
-                self._delete(number)
+            self._delete(earlier.reused, earlier.unfinished, earlier.called, earlier.expanded)
+        self._is_prepared = True
+
+    def begin(self, events: RunEvents) -> dict[int, Reused]:
+        """Return the reused results by number. Prepares the run if that has not been done."""
+        if not self._is_prepared:
+            self.prepare()
+        self._run_id, self._events = events.run_id, events
+        reused, self._earlier.reused = self._earlier.reused, {}  # which are kept no longer here
         if self._resume:
-            grown = {task: at.length for task, at in earlier.expanded.items() if at.length}
-            reused = len(earlier.reused.keys() - grown.keys())  # a mapped task counts as its items
-            events.resumed(reused, sum(grown.values()) - len(grown))
-        return earlier.reused
+            grown = {task: at.length for task, at in self._earlier.expanded.items() if at.length}
+            count = len(reused.keys() - grown.keys())  # a mapped task counts as its items
+            events.resumed(count, sum(grown.values()) - len(grown))
+        return reused
 
-    def _delete(self, number: int) -> None:
-        earlier = self._earlier
-        kept = number in earlier.reused or number in earlier.unfinished or number in earlier.called
-        if not kept and number not in earlier.expanded:
-            self._records.delete(number)
+    def _delete(self, *kept: Container[int]) -> None:
+        """Delete the entries of all tasks and items that are in none of these, roots first."""
+        for task in self._graph.order():
+            items = self._stored_items(task) if task in self._indexed.maps else ()
+            for number in chain(items, [task]):
+                if not any(number in part for part in kept):
+                    self._records.delete(number)
 
-    def _delete_items(self, task: int) -> None:
-        _, expanded = self._earlier.entry_of(task)
-        for number in (
-            self._indexed.numbering.items(task, expanded.length) if expanded is not None else ()
-        ):
-            self._delete(number)
+    def _stored_items(self, task: int) -> range:
+        own = self._expanded.get(task)
+        length = max(self._earlier.stored_items(task), 0 if own is None else own.length)
+        return self._indexed.numbering.items(task, length)
 
     def expanded(self, task: int, length: int) -> None:
         """Record that a mapped task has so many items, which belong to this run or an earlier one.
@@ -152,26 +163,40 @@ class Recorder:
                 _failed(outcome, error) if outcome.state in _RECORDED else outcome
                 for outcome in done or outcomes
             ]
+        for outcome in done if self._calls else ():
+            if outcome.state in _RECORDED:
+                self._forget_calls(outcome.task)
         return done
 
-    def called(self, task: int, attempt: int) -> CallRecording | None:
+    def record_calls(self, task: int, attempt: int) -> CallRecording | None:
         """Record that an attempt calls runs. Return what these record, None for nothing."""
         if self._numbered.tasks[task].policy.at_most_once:
             return None
         earlier = self._earlier.called.pop(task, None)
-        calls = earlier or f"{self._run_id}/{attempt}"
+        calling = earlier or f"{self._run_id}/{attempt}"
         about = self._about(task) | {"outcome": CALLED, "called_inputs": self._records.inputs(task)}
-        self._records.save(task, None, about | {"calls": calls})
-        return CallRecording(self._state, earlier is not None, self._records.key(task), calls)
+        self._records.save(task, None, about | {"calling_attempt": calling})
+        self._forget_calls(task)  # of an attempt before this one: they are not read again
+        key = self._records.key(task)
+        recording = CallRecording(self._state, earlier is not None, key, calling, [])
+        self._calls[task] = recording
+        return recording
+
+    def _forget_calls(self, task: int) -> None:
+        """Delete what runs that a task has called have recorded.
+
+        If that fails, it stays, and is never read.
+        """
+        recording = self._calls.pop(task, None)
+        if recording is not None:
+            with suppress(Exception), batch_of(self._state):
+                recording.forget()
 
     def forget(self) -> None:
-        """Delete all that the run has recorded."""
-        for number in self._graph.order():
-            expanded = self._expanded.get(number)
-            if expanded is not None:
-                for item in self._indexed.numbering.items(number, expanded.length):
-                    self._records.delete(item)
-            self._records.delete(number)
+        """Delete all that the run has recorded, and the runs that it has called."""
+        for recording in self._calls.values():
+            recording.forget()
+        self._delete()
 
     def drop(self, tasks: Sequence[int]) -> None:
         """Replace recorded results by a record that they were dropped."""

@@ -23,7 +23,7 @@ from ..exceptions import IllegalValue
 from ..state.entries import MISSING
 from ..state.store import StateStore
 from ..state.task_cache import read_or_missing, warn_unreadable
-from .call_records import CalledBy
+from .call_records import CallPlace
 from .earlier_run import Recorded
 from .numbered import Numbered
 
@@ -40,23 +40,27 @@ class Records:
         numbered: Numbered[Task],
         graph: Graph,
         params: Mapping[str, Any],
-        called_by: CalledBy | None = None,
+        call_place: CallPlace | None = None,
     ) -> None:
-        """``called_by``: of a run that a task has called."""
-        self._called_by = called_by
+        """``call_place``: of a run that a task has called."""
+        self._call_place = call_place
         self._state, self._dag_name, self._numbered = state, dag_name, numbered
         self._tasks, self._graph, self._params = numbered.tasks, graph, params
         self._digests: dict[str, str | None] = {}
         self._inputs = [self._made_from(at, _name) for at in range(len(self._tasks))]
 
-    def find(self, index: int) -> Recorded | None:
-        """Return the entry of a task, made by this release or an earlier one."""
+    def find(self, index: int, *, of_any_call: bool = False) -> Recorded | None:
+        """Return the entry of a task, made by this release or an earlier one.
+
+        In a run that was called, it must be of the same calling attempt, or ``of_any_call``.
+        """
         key = self.key(index)
         about = self._about(key)
         task = self._tasks[index]
-        if self._called_by is not None:
-            is_its_own = about is not None and about.get("called_by") == self._called_by.calls
-            return Recorded(key, about or {}, self.inputs(index)) if is_its_own else None
+        place = self._call_place
+        if place is not None and about is not None:
+            is_read = of_any_call or about.get("called_by") == place.calling_attempt
+            return Recorded(key, about, self.inputs(index)) if is_read else None
         if about is not None and (task.name == _earlier_name(task) or _is_current(about)):
             return Recorded(key, about, self.inputs(index))
         return self._find_earlier(index)
@@ -68,7 +72,8 @@ class Records:
 
     def save(self, index: int, value: object, about: Mapping[str, object]) -> None:
         """Record a value and its metadata."""
-        of_call = {} if self._called_by is None else {"called_by": self._called_by.calls}
+        place = self._call_place
+        of_call = {} if place is None else {"called_by": place.calling_attempt}
         self._state.set(self.key(index), value, metadata={**about, **of_call, "format": FORMAT})
 
     def inputs(self, index: int) -> str | None:
@@ -87,11 +92,11 @@ class Records:
 
     def key(self, index: int) -> str:
         """Return the key of a task's entry."""
-        prefix = "" if self._called_by is None else self._called_by.prefix
+        prefix = "" if self._call_place is None else self._call_place.prefix
         return prefix + result_key(self._dag_name, self._numbered.plain_name(index))
 
     def _find_earlier(self, index: int) -> Recorded | None:
-        if self._tasks[index].map_options is not None or self._called_by is not None:
+        if self._tasks[index].map_options is not None or self._call_place is not None:
             return None  # earlier releases had no mapped tasks, and no calls
         name = _earlier_name(self._tasks[index])
         key = f"{self._dag_name}/{name}"

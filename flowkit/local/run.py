@@ -39,7 +39,7 @@ from .stopper import Stopper
 
 if TYPE_CHECKING:
     from ..definition.indexing import IndexedDAG
-    from .call_records import CalledBy
+    from .call_records import CallPlace
     from .persistence import Recording, RunPersistence
     from .processes.pool import Processes
 
@@ -96,11 +96,14 @@ class _Makers:
         if call.result is not None:
             wanted_here(dag.name, indexed.tasks[: indexed.own], call.result)
         about = _about(place.run_id, dag, indexed, call.params, self._environment)
-        recording, called_by = None, None
+        recording, call_place = None, None
         if place.recording is not None:
             recording = (place.recording.state, place.recording.resume, None)
-            called_by = place.recording.of(place.position)
-        persistence = _persistence(about, recording, called_by)
+            call_place = place.recording.place(place.position)
+        persistence = _persistence(about, recording, call_place)
+        recorder = None if persistence is None else persistence.recorder
+        if place.recording is not None and recorder is not None:
+            place.recording.runs.append(recorder)
         runner = self._runner(about, persistence, place.depth, queue)
         runner.family = self._family
         return runner
@@ -174,14 +177,14 @@ def _about(
 
 
 def _persistence(
-    about: _About, recording: Recording | None, called_by: CalledBy | None
+    about: _About, recording: Recording | None, call_place: CallPlace | None
 ) -> RunPersistence | None:
     if recording is None and all(task.cache_ttl is None for task in about.indexed.tasks):
         return None
     from .persistence import RunPersistence
 
     run = about.indexed, about.numbered, about.params
-    return RunPersistence(about.dag.name, *run, recording, about.events, called_by)
+    return RunPersistence(about.dag.name, *run, recording, about.events, call_place)
 
 
 def _resolver(dag: DAGDefinition, indexed: IndexedDAG) -> Run:

@@ -235,10 +235,7 @@ class Runner(FamilyMember):
             return outcomes
         current = self._current
         valid = [outcome for outcome in outcomes if outcome.attempt == current[outcome.task]]
-        recorded = self._store.record(valid)
-        if self.family is not None:
-            self.family.recorded(self, recorded)
-        return recorded
+        return self._store.record(valid)
 
     def _take(self, outcome: LocalOutcome, facts: list[Fact]) -> None:
         index, attempt, state, value, duration = outcome

@@ -42,6 +42,12 @@ class CallCache(Protocol):
 class ResultStore(Protocol):
     """The results of one run. Only the thread of the runner uses it."""
 
+    def prepare(self) -> None:
+        """Read and delete what earlier runs have recorded, before the run begins.
+
+        Raises what the store raises. A run that does not call this does so in ``begin``.
+        """
+
     def begin(self) -> Mapping[int, tuple[TaskState, Any, int | None]]:
         """Return the ends reused from an earlier run, by task number.
 
@@ -57,11 +63,8 @@ class ResultStore(Protocol):
     def expanded(self, task: int, length: int) -> None:
         """Record how many items a mapped task has, before any of them starts."""
 
-    def called(self, task: int, attempt: int) -> CallRecording | None:
+    def record_calls(self, task: int, attempt: int) -> CallRecording | None:
         """Record that an attempt calls runs. Return what these record, None for nothing."""
-
-    def forget(self) -> None:
-        """Delete all that the run has recorded."""
 
     def drop(self, command: DropResults) -> None:
         """Delete the stored results of these tasks."""

@@ -11,11 +11,11 @@ from collections.abc import Iterable, Sequence
 
 from ..core.blocking import blocking, places_above
 from ..core.compiled import CompiledDAG
-from ..core.mapped_sequence import UPSTREAM_FAILED, upstream_failure
+from ..core.mapped_sequence import TASK_ABOVE_FAILED, UPSTREAM_FAILED, upstream_failure
 from ..core.numbering import labelled
 from ..core.run_edges import RunEdges
 from ..core.states import TaskState
-from .decoding import PART
+from .decoding import in_parts
 from .records import ErrorInfo
 from .store import Store
 
@@ -23,36 +23,61 @@ MOST_LEVELS = 100
 
 
 def why_blocked(store: Store, run: str, dag: CompiledDAG, numbers: Sequence[int]) -> dict[int, str]:
-    """Return, for each of these items and tasks, what failed above it.
+    """Return, for each of these items and tasks, what failed above it. See ``Blocked.why``."""
+    return Blocked(run, dag).why(store, numbers)
 
-    ``numbers``: those whose state is ``upstream_failed``. Raises CorruptData.
+
+class Blocked:
+    """Says why items and tasks of one run did not run, in parts of them.
+
+    It remembers which item of a mapped task failed first, so this is searched for once.
     """
-    if not numbers:
-        return {}
-    finder = _Finder(store, run, dag)
-    began = finder.began(numbers)
-    known = sorted({at for at in began.values() if at is not None})
-    labels = store.read_labels(run, dag, known)
-    errors = store.read_errors(run, known) if known else []
-    texts = {
-        at: upstream_failure(
-            labelled(dag.task_name(at), label),
-            str(ErrorInfo.unpack(error)) if error else "",
-            is_item=at >= len(dag.graph),
-        )
-        for at, label, error in zip(known, labels, errors, strict=True)
-    }
-    return {number: UPSTREAM_FAILED if at is None else texts[at] for number, at in began.items()}
+
+    def __init__(self, run: str, dag: CompiledDAG) -> None:
+        self._run, self._dag = run, dag
+        self._first_items: dict[int, int] = {}
+
+    def why(self, store: Store, numbers: Sequence[int]) -> dict[int, str]:
+        """Return, for each of these items and tasks, what failed above it.
+
+        ``numbers``: those whose state is ``upstream_failed``, at most a few thousand. Raises
+        CorruptData.
+        """
+        if not numbers:
+            return {}
+        run, dag = self._run, self._dag
+        began = _Finder(store, run, dag, self._first_items).began(numbers)
+        known = sorted({at for at in began.values() if at is not None})
+        labels = store.read_labels(run, dag, known)
+        errors = store.read_errors(run, known)
+        texts = {
+            at: upstream_failure(
+                labelled(dag.task_name(at), label),
+                str(ErrorInfo.unpack(error)) if error else "",
+                is_item=at >= len(dag.graph),
+            )
+            for at, label, error in zip(known, labels, errors, strict=True)
+        }
+        return {
+            number: self._not_found(number) if at is None else texts[at]
+            for number, at in began.items()
+        }
+
+    def _not_found(self, number: int) -> str:
+        return UPSTREAM_FAILED if number >= len(self._dag.graph) else TASK_ABOVE_FAILED
 
 
 class _Finder:
-    """Finds what began the failures of one run."""
+    """Finds what began the failures of some items and tasks of one run."""
 
-    def __init__(self, store: Store, run: str, dag: CompiledDAG) -> None:
+    def __init__(
+        self, store: Store, run: str, dag: CompiledDAG, first_items: dict[int, int]
+    ) -> None:
+        """``first_items``: the first failed items of mapped tasks, which it adds to."""
         self._store, self._run, self._dag = store, run, dag
         self._edges = RunEdges(dag, {})
         self._states: dict[int, TaskState] = {}
-        self._first_items: dict[int, int] = {}
+        self._first_items = first_items
 
     def began(self, numbers: Iterable[int]) -> dict[int, int | None]:
         """Return what failed above each of these, None if it was not found."""
@@ -71,13 +96,13 @@ class _Finder:
         """Go up one level from each place; return those that have not found a failure yet."""
         at_now = {number: at for number in climbing if (at := places[number]) is not None}
         self._read(above for at in set(at_now.values()) for above in self._above(at))
-        going_on = set[int]()
+        still_climbing = set[int]()
         for number, at in at_now.items():
             found = blocking(self._edges, self._states.get, at)
             places[number] = found
             if found is not None and self._states[found] is not TaskState.FAILED:
-                going_on.add(number)
-        return going_on
+                still_climbing.add(number)
+        return still_climbing
 
     def _above(self, at: int) -> list[int]:
         items, tasks = places_above(self._edges, at)
@@ -85,9 +110,9 @@ class _Finder:
 
     def _read(self, numbers: Iterable[int]) -> None:
         unknown = sorted(set(numbers) - self._states.keys())
-        if unknown:
-            records = self._store.read_records(self._run, unknown)
-            self._states.update(zip(unknown, (record.state for record in records), strict=True))
+        for part in in_parts(unknown):
+            records = self._store.read_records(self._run, part)
+            self._states.update(zip(part, (record.state for record in records), strict=True))
 
     def _first_item(self, number: int) -> int:
         """Return the first failed item of a mapped task that failed with one, else the number."""
@@ -101,8 +126,8 @@ class _Finder:
         (record,) = self._store.read_records(self._run, [mapped])
         count = 0 if record.items is None else record.items.count
         numbers = self._dag.numbering.items(mapped, min(count, self._dag.numbering.most_items))
-        for at in range(0, len(numbers), PART):
-            part = numbers[at : at + PART]
+        part: Sequence[int]
+        for part in in_parts(numbers):
             for number, item in zip(part, self._store.read_records(self._run, part), strict=True):
                 if item.state is TaskState.FAILED:
                     return number

@@ -38,7 +38,8 @@ class Listing(list[T]):
 
     ``cut_short``: whether a search ended at its bound, so that older items were not looked at.
     ``more``: whether more items match than the limit of the list. ``total``: how many items match
-    without the limit, None if they were not counted.
+    without the limit, None if they were not counted. ``next``: of a list of runs that has more,
+    what ``runs(before=…)`` takes for those behind it, else "".
     """
 
     def __init__(self, items: Iterable[T] = (), damaged: Iterable[DamagedItem] = ()) -> None:
@@ -47,6 +48,7 @@ class Listing(list[T]):
         self.cut_short = False
         self.more = False
         self.total: int | None = None
+        self.next = ""
 
     def take(self, other: Listing[T]) -> None:
         """Append the items of another list, including damaged items."""

@@ -54,7 +54,7 @@ class ParentStore(FactStore):
         Raises Oversized.
         """
         called = (found for found in scan_children(self, run) if isinstance(found, CalledBy))
-        return _in_parts(chain.from_iterable(found.runs_called for found in called))
+        return _parts_of_children(chain.from_iterable(found.runs_called for found in called))
 
     def open_runs(self, run: str) -> Iterator[list[str]]:
         """Yield the runs that tasks still wait for, in parts, with those beside them.
@@ -68,7 +68,7 @@ class ParentStore(FactStore):
         attempts = {(task, calls.attempt) for task, calls in waiting.items()}
         called = (found for found in scan_children(self, run) if isinstance(found, CalledBy))
         runs = (found.runs_called for found in called if (found.task, found.attempt) in attempts)
-        return _in_parts(chain.from_iterable(runs))
+        return _parts_of_children(chain.from_iterable(runs))
 
     def cancel_children(self, run: str, runs: Sequence[str]) -> None:
         """Request that runs which tasks of a run have called stop, if these tasks are to end.
@@ -84,17 +84,21 @@ class ParentStore(FactStore):
         started: int = self._fenced("expire_children", *runs)[1]
         return started
 
-    def expire_left(self, runs: Sequence[bytes]) -> int:
+    def expire_orphans(self, runs: Sequence[bytes]) -> int:
         """Start the TTL of those of these listed runs that are held although their parent is over
         or gone; return of how many.
 
-        One round trip, and one more per 500 that are held.
+        One round trip, and one more per 500 that are held. The mark may be of any size, so it is
+        not read.
         """
         names = [name for name in map(text_of, runs) if is_run_id(name)]
-        reads = [("HGET", self.keys.run(name), "held") for name in names]
-        held = self.link.batch_each(reads) if reads else []
-        left = (name for name, mark in zip(names, held, strict=True) if isinstance(mark, bytes))
-        return sum(map(self.expire_children, _in_parts(left)))
+        sizes = self.link.batch_each([("HSTRLEN", self.keys.run(name), "held") for name in names])
+        held = (
+            name
+            for name, size in zip(names, sizes, strict=True)
+            if isinstance(size, int) and size > 0
+        )
+        return sum(map(self.expire_children, _parts_of_children(held)))
 
     def waiting_tasks(self, cursor: str, count: int) -> WaitingPart:
         """Return some of the tasks that wait for runs."""
@@ -166,7 +170,7 @@ class ParentStore(FactStore):
         return state, Calls.unpack(data)
 
 
-def _in_parts(runs: Iterable[str]) -> Iterator[list[str]]:
+def _parts_of_children(runs: Iterable[str]) -> Iterator[list[str]]:
     rest = iter(runs)
     while part := list(islice(rest, CHILDREN_PART)):
         yield part

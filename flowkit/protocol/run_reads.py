@@ -15,6 +15,7 @@ from .decoding import CorruptData, number, run_id
 from .decoding import pairs as in_pairs
 from .limits import MAX_RUN_FIELD_BYTES
 from .listings import DamagedItem, Listing
+from .run_filter import RunFilter
 from .run_records import FIELDS, parse_run
 from .store import Store
 
@@ -37,29 +38,54 @@ class RunReads(Store):
         since_ms: int | None = None,
         children: bool = True,
     ) -> Listing[RunRecord]:
-        """Return the newest runs, newest first, in three round trips per hundred runs returned.
+        """Return the newest runs that fit, see ``read_fitting``."""
+        wanted = RunFilter(state, dag, since_ms=since_ms, children=children)
+        return self.read_fitting(limit, wanted)
 
-        ``state``, ``dag``: only runs in this state, of DAGs with this name. Three more round trips
-        search a thousand runs, up to ``MOST_SEARCHED``; ``cut_short`` of the list says whether
-        there are more. ``since_ms``: only runs submitted since then. ``children``: false to leave
-        out runs that tasks have called, which searches a hundred at a time.
+    def read_fitting(self, limit: int, wanted: RunFilter) -> Listing[RunRecord]:
+        """Return the newest runs that fit, newest first.
+
+        Three round trips per hundred runs returned. A state, a DAG or a text takes three more per
+        thousand runs searched, up to ``MOST_SEARCHED``; ``cut_short`` of the list says whether
+        there are more. To leave out runs that tasks have called, a hundred at a time are searched.
 
         At most ``limit`` damaged runs are listed in addition. Raises CorruptData if the key of the
         list holds a wrong type.
         """
         listing: Listing[RunRecord] = Listing()
-        is_search = state is not None or dag is not None
-        part = SEARCH_PART if is_search else RUNS_PART if not children else min(limit, RUNS_PART)
-        most = max(limit, MOST_SEARCHED)
-        for names in self._newest_names(part, most, since_ms, listing):
-            searched = is_search or not children
-            matching = self._matching(names, state, dag, children) if searched else names
+        is_plain = wanted.children and not wanted.is_search
+        part = SEARCH_PART if wanted.is_search else min(limit, RUNS_PART) if is_plain else RUNS_PART
+        for names in self._newest_names(part, max(limit, MOST_SEARCHED), wanted, listing):
+            matching = names if is_plain else self._matching(names, wanted)
             for first in range(0, len(matching), RUNS_PART):
                 listing.take(self.read_named_runs(matching[first : first + RUNS_PART]))
                 listing.cut(limit)  # cut now, since there may be millions of damaged items
                 if len(listing) == limit:
                     return listing
         return listing
+
+    def count_states(self, wanted: RunFilter, most: int) -> tuple[dict[RunState, int], bool]:
+        """Return how many of the newest ``most`` runs that fit are in each state.
+
+        Also whether there are older ones. Six round trips per thousand runs.
+        """
+        counts: dict[RunState, int] = {}
+        listing: Listing[RunRecord] = Listing()
+        for names in self._newest_names(SEARCH_PART, most, wanted, listing):
+            matching = self._matching(names, wanted) if wanted.fields else names
+            keys = [key for key in map(self._key_or_none, matching) if key is not None]
+            fields = [Field(key, "state", MAX_RUN_FIELD_BYTES) for key in keys]
+            for value in read_in_bounds(self.link, fields):
+                if isinstance(value, bytes) and value.decode("latin-1") in set(RunState):
+                    found = RunState(value.decode())
+                    counts[found] = counts.get(found, 0) + 1
+        return counts, listing.cut_short
+
+    def read_packed_params(self, runs: Sequence[str], longest: int) -> list[bytes | None]:
+        """Return the packed parameters of runs, None for those that are longer. Two round trips."""
+        fields = [Field(self.keys.run(run), "params", longest) for run in runs]
+        values = read_in_bounds(self.link, fields)
+        return [None if isinstance(value, CorruptData) else value or b"" for value in values]
 
     def read_unfinished(self, most: int) -> tuple[Listing[RunRecord], int | None]:
         """Return up to ``most`` unfinished runs, and how many there are. Three round trips.
@@ -118,7 +144,9 @@ class RunReads(Store):
         It costs a round trip per thousand runs searched.
         """
         result: list[str] = []
-        for names in self._newest_names(SEARCH_PART, MOST_SEARCHED, None, Listing[RunRecord]()):
+        for names in self._newest_names(
+            SEARCH_PART, MOST_SEARCHED, RunFilter(), Listing[RunRecord]()
+        ):
             for name in names:
                 if name.startswith(prefix.encode()) and self._key_or_none(name) is not None:
                     result.append(name.decode())
@@ -127,53 +155,40 @@ class RunReads(Store):
         return result
 
     def _newest_names(
-        self, part: int, most: int, since_ms: int | None, listing: Listing[RunRecord]
+        self, part: int, most: int, wanted: RunFilter, listing: Listing[RunRecord]
     ) -> Iterator[list[bytes]]:
         """Yield parts of the names in the list of runs. Note in ``listing`` if there are more."""
         seen: set[bytes] = set()  # runs that are submitted meanwhile move the others
-        at = 0
-        while at < most:
-            flat = read_list(
-                self.link, "ZREVRANGE", self.keys.runs(), at, at + part - 1, "WITHSCORES"
-            )
-            result = [
-                name
-                for name, score in in_pairs(flat)
-                if since_ms is None or _time_of(score) >= since_ms
-            ]
+        key, before = self.keys.runs(), wanted.before
+        for at in range(0, most, part):
+            if before is None:
+                flat = read_list(self.link, "ZREVRANGE", key, at, at + part - 1, "WITHSCORES")
+            else:
+                words = (before.submitted_ms, "-inf", "WITHSCORES", "LIMIT", at, part)
+                flat = read_list(self.link, "ZREVRANGEBYSCORE", key, *words)
+            pairs = [(name, _time_of(score)) for name, score in in_pairs(flat)]
+            result = [name for name, when in pairs if wanted.has_time(name, when)]
             yield [name for name in result if name not in seen]
             seen.update(result)
-            if len(result) < part:
+            if len(pairs) < part or pairs[-1][1] < (wanted.since_ms or 0):
                 return
-            at += part
         listing.cut_short = True
 
-    def _matching(
-        self, names: Sequence[bytes], state: RunState | None, dag: str | None, children: bool
-    ) -> list[bytes]:
-        """Return the runs in a state and of a DAG, and those that cannot be read.
-
-        ``children``: whether runs that tasks have called may be among them.
-        """
-        values = [
-            None if state is None else state.value.encode(),
-            None if dag is None else dag.encode("utf-8", "surrogatepass"),
-            None if children else b"",  # it has no such field
-        ]
+    def _matching(self, names: Sequence[bytes], wanted: RunFilter) -> list[bytes]:
+        """Return the runs that fit, and those that cannot be read."""
+        asked = wanted.fields
         keys = [self._key_or_none(name) for name in names]
         fields = [
             Field(key, field, MAX_RUN_FIELD_BYTES)
             for key in keys
             if key is not None
-            for field, value in zip(("state", "dag", "parent"), values, strict=True)
-            if value is not None
+            for field in asked
         ]
-        sought = [value for value in values if value is not None]
-        rows = iter(zip(*[iter(read_in_bounds(self.link, fields))] * len(sought), strict=True))
+        rows = iter(zip(*[iter(read_in_bounds(self.link, fields))] * len(asked), strict=True))
         return [
             name
             for name, key in zip(names, keys, strict=True)
-            if key is None or _fits(next(rows), sought)
+            if key is None or wanted.fits(name, next(rows))
         ]
 
     def _key_or_none(self, name: bytes) -> str | None:
@@ -244,14 +259,3 @@ def _time_of(score: bytes) -> int:
         return number(score, "the time of a submission")
     except CorruptData:
         return 0
-
-
-def _fits(row: Sequence[bytes | CorruptData | None], sought: Sequence[bytes]) -> bool:
-    """Return whether a run has these values, or cannot be read. Without any, it has expired.
-
-    ``sought``: b"" for a field that it must not have.
-    """
-    pairs = zip(row, sought, strict=True)
-    return all(
-        isinstance(found, CorruptData) or (found or b"") == wanted for found, wanted in pairs
-    )

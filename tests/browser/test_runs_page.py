@@ -62,7 +62,7 @@ def test_a_filter_is_in_the_address_and_back_works(page: Any, system: Client) ->
     page.keyboard.type("report")
     page.keyboard.press("Enter")
     page.locator("tbody tr").nth(1).wait_for(state="detached")
-    assert re.search(r"\?dag=report$", page.url)
+    assert re.search(r"\?q=report$", page.url)
     page.go_back()
     page.locator("tbody tr").nth(1).wait_for()
 

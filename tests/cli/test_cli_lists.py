@@ -73,6 +73,20 @@ def test_runs_beyond_the_limit_are_counted(talk: Run, wide: str, failed: str) ->
     assert "… and more; --limit shows them." in some.stderr
 
 
+def test_a_list_of_runs_continues_and_is_searched(talk: Run, wide: str, failed: str) -> None:
+    first = valid_document(talk("ls", "--limit", "1", "--json").stdout, "flowkit/runs/1")
+    assert f"To continue: --before {first['next']}" in talk("ls", "--limit", "1").stderr
+    words = ("--before", first["next"], "--limit", "1", "--json")
+    second = valid_document(talk("ls", *words).stdout, "flowkit/runs/1")
+    assert (first["items"][0]["run_id"], second["items"][0]["run_id"]) == (failed, wide)
+    for words in (["--text", wide], ["--text", "WIDE", "--limit", "1"]):
+        assert talk("ls", *words).stdout.split()[6] == wide
+    assert talk("ls", "-p", "no=such").stderr == "There are no such runs.\n"
+    assert talk("ls", "--until", "7d").stderr == "There are no such runs.\n"
+    for wrong in (["--before", "x"], ["-p", "x"], ["--until", "soon"]):
+        assert talk("ls", *wrong).returncode == 2
+
+
 def test_dead_letters_beyond_the_limit(talk: Run, failed: str) -> None:
     assert talk("submit", "failing.py", "--wait").returncode == 1
     words = ("dead", "ls", "--limit", "1", "--json")

@@ -20,7 +20,8 @@ from flowkit.cli.live_display import LiveDisplay
 from flowkit.cli.make_display import make_display
 from flowkit.cli.task_lines import task_lines
 from flowkit.client import running as running_tasks
-from flowkit.client.running import RunningTasks
+from flowkit.client.running import Running, RunningTasks
+from flowkit.core.estimate import Pace
 from flowkit.core.run_record import RunRecord
 from flowkit.core.states import RunState
 from flowkit.exceptions import RedisUnavailable
@@ -65,6 +66,30 @@ def test_counts_throughput_and_estimate_come_from_looks(terminal: Terminal) -> N
         terminal.now += 1.0
         display.look(record(3))
     assert terminal.frame() == "⠋ etl ━━━━━━━━━━━──── 3/4 · 1 queued"
+
+
+@pytest.mark.parametrize(("fails", "left"), [(False, " · about 39 s left"), (True, "")])
+def test_the_estimate_uses_earlier_runs(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch, fails: bool, left: str
+) -> None:
+    """It read them, and did not use what it had read."""
+    reads: list[str] = []
+
+    def earlier_paces(shard: object, of: RunRecord) -> list[Pace]:
+        reads.append(of.run)
+        if fails:
+            raise RedisUnavailable("away")
+        return [Pace((10.0, 20.0, 30.0, 40.0))]
+
+    monkeypatch.setattr("flowkit.client.forecast.earlier_paces", earlier_paces)
+    monkeypatch.setattr(RunningTasks, "_look", lambda self, of, now: Running(at=now, elapsed=now))
+    handle: Any = SimpleNamespace(shard=None, record=record)
+    with terminal.display.following(handle):
+        for now in (1.0, 2.0):
+            terminal.now = now
+            terminal.display.look(record())
+        assert terminal.frame().partition("0/4")[2] == f"{left} · 4 queued"
+    assert reads == ["r1"]
 
 
 def test_what_tasks_print_is_above_with_the_name_of_the_task(terminal: Terminal) -> None:

@@ -6,7 +6,7 @@ item of ``parse`` with its index. The labels here end a line of a terminal if no
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pytest
 from click.testing import CliRunner
@@ -15,12 +15,16 @@ from mapped_records import OVER, chain, expanded, finished, parse_item, store_it
 
 from flowkit import Client, FlowkitError, RunHandle
 from flowkit.cli import main
+from flowkit.client import status_reader
 from flowkit.client.history import HistoryKind
-from flowkit.core.mapped_sequence import UPSTREAM_FAILED, ItemFailure
+from flowkit.core.mapped_sequence import TASK_ABOVE_FAILED, UPSTREAM_FAILED, ItemFailure
 from flowkit.protocol import blocked
 from flowkit.protocol.log_store import LogStore, NewChunk
+from flowkit.protocol.records import TaskRecord
+from flowkit.protocol.store import Store
 
 FAILED, BLOCKED = "F2,W.0,0,10,25,5", "U0,,0,,25,"
+COUNT = 50
 LABELS = {parse_item(index): f"file {name}" for index, name in enumerate("abc")}
 WHY = "upstream item parse[1] (file b) failed: ValueError: bad row"
 
@@ -205,26 +209,73 @@ def test_what_is_too_far_above_or_gone_is_not_named(
     monkeypatch.setattr(blocked, "MOST_LEVELS", 1)
     (item,) = run.items("store", states=["upstream_failed"])
     assert item.error == UPSTREAM_FAILED
+    write(run, {1: BLOCKED, 2: BLOCKED, 3: BLOCKED})
+    with pytest.raises(FlowkitError, match=f"'merge' .* is upstream_failed: {TASK_ABOVE_FAILED}$"):
+        run.result("merge")
+
+
+def test_a_failure_without_a_stored_error_has_no_text(run: RunHandle) -> None:
+    """A client said that the error cannot be read, and a worker said nothing."""
+    write(run, {parse_item(2): FAILED})
+    assert run.mapped("parse").failures[1] == ItemFailure(2, "file c", "")
+
+
+@pytest.fixture
+def reads(monkeypatch: pytest.MonkeyPatch) -> list[list[int]]:
+    """The numbers of each call that reads records, in a run of 50 blocked items of ``store``."""
+    calls: list[list[int]] = []
+    read = Store.read_records
+
+    def noted(store: Store, run: str, tasks: Sequence[int]) -> list[TaskRecord]:
+        calls.append(list(tasks))
+        return read(store, run, tasks)
+
+    monkeypatch.setattr(Store, "read_records", noted)
+    return calls
+
+
+def write_blocked(run: RunHandle) -> None:
+    items = {
+        at(index): state
+        for index in range(COUNT)
+        for at, state in ((parse_item, FAILED), (store_item, BLOCKED))
+    }
+    write(run, expanded(COUNT) | items | dict.fromkeys((1, 2), f"F0,,0,,30,,{COUNT}"))
 
 
 def test_states_above_are_read_for_all_items_together(
-    run: RunHandle, monkeypatch: pytest.MonkeyPatch
+    run: RunHandle, reads: list[list[int]]
 ) -> None:
-    count = 50
-    items = {
-        at(index): state
-        for index in range(count)
-        for at, state in ((parse_item, FAILED), (store_item, BLOCKED))
-    }
-    write(run, expanded(count) | items | dict.fromkeys((1, 2), f"S0,,0,,30,,{count}"))
+    write_blocked(run)
+    numbers = [store_item(index) for index in range(COUNT)]
     with run.shard.store() as at:
-        calls: list[object] = []
-        read = at.read_records
-        monkeypatch.setattr(
-            at, "read_records", lambda run, tasks: (calls.append(tasks), read(run, tasks))[1]
-        )
-        texts = blocked.why_blocked(
-            at, "r1", run.graph(), [store_item(index) for index in range(count)]
-        )
-    assert len(calls) == 1
+        texts = blocked.why_blocked(at, "r1", run.graph(), numbers)
+    assert len(reads) == 1
     assert texts[store_item(7)] == "upstream item parse[7] failed"
+
+
+def test_failures_are_read_in_parts(
+    run: RunHandle, reads: list[list[int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A client read the records above a million blocked items at once."""
+    write_blocked(run)
+    mapped = run.mapped("store")
+    monkeypatch.setattr("flowkit.protocol.decoding.PART", 10)
+    failures = mapped.failures
+    assert [failure.index for failure in failures] == list(range(COUNT))
+    assert failures[49].error == "upstream item parse[49] failed"
+    assert max(map(len, reads)) == 10
+
+
+def test_the_item_that_stopped_a_map_is_searched_for_once(
+    run: RunHandle, reads: list[list[int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was searched for anew in each part of the items that it blocked."""
+    write_blocked(run)
+    write(run, {parse_item(index): "C0,,0,,25," for index in range(COUNT)})
+    last = parse_item(COUNT - 1)
+    write(run, {last: FAILED})
+    monkeypatch.setattr(status_reader, "PART", 10)
+    items = run.items("store", states=["upstream_failed"], limit=COUNT - 1)
+    assert {item.error for item in items} == {f"upstream item parse[{COUNT - 1}] failed"}
+    assert sum(last in part for part in reads) == 1

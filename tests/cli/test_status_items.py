@@ -82,6 +82,22 @@ def test_a_mapped_task_that_failed_without_items_says_why() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("record", "reason"),
+    [
+        ("U0,,0,,30,", "a task above it failed"),
+        ("K0,,0,,30,", "it was skipped"),
+        ("S0,,0,,30,,0", "what it is mapped over has no elements"),
+    ],
+)
+def test_a_mapped_task_that_is_over_without_items_says_why(record: str, reason: str) -> None:
+    """Only one that failed did."""
+    with submitted() as (client, run):
+        write(run, {0: "F1,W.0,0,10,25,5" if record[0] == "U" else f"{OVER},0/1", 1: record})
+        result = show(client, "--items", "--task", "parse")
+    assert result.stderr == f"\nNo item matches.\nparse has no items: {reason}\n"
+
+
 def test_the_document_counts_items_and_lists_them_if_asked() -> None:
     with submitted() as (client, run):
         midway(run)

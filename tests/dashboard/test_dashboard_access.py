@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from here import BASE
 from starlette.requests import HTTPConnection
@@ -106,7 +108,7 @@ def test_the_name_of_a_host(host: str, name: str) -> None:
     assert name_of(host) == name
 
 
-@pytest.mark.parametrize("path", ["/", "/static/app.js", ROOT + "/runs", "/nothing"])
+@pytest.mark.parametrize("path", ["/", "/static/0/app.js", ROOT + "/runs", "/nothing"])
 def test_every_answer_tells_the_browser_to_trust_nothing_else(
     stranger: TestClient, path: str
 ) -> None:
@@ -126,7 +128,22 @@ def test_a_body_that_is_too_large_is_not_read(system: Client) -> None:
 
 def test_no_file_outside_the_page_is_served(browser: TestClient) -> None:
     for end in ("../pages.py", "%2e%2e/__init__.py", "/etc/passwd", ""):
-        assert browser.get("/static/" + end).status_code in (400, 404)
+        for start in ("/static/", address_of("app.js", browser).removesuffix("app.js")):
+            assert browser.get(start + end).status_code in (400, 404)
+
+
+def address_of(file: str, browser: TestClient) -> str:
+    (address,) = re.findall(rf'src="([^"]*/{file})"', browser.get("/").text)
+    return str(address)
+
+
+def test_a_browser_keeps_the_files_of_the_page_and_nothing_else(browser: TestClient) -> None:
+    """Their address has a digest of them, so another release has other addresses."""
+    file = browser.get(address_of("app.js", browser))
+    assert file.status_code == 200
+    assert "immutable" in file.headers["cache-control"]
+    for path in ("/", ROOT + "/runs"):
+        assert browser.get(path).headers["cache-control"] == "no-store"
 
 
 def test_a_bug_is_an_answer_without_details(system: Client, access: TokenAccess) -> None:

@@ -40,6 +40,17 @@ def test_runs_are_filtered(browser: TestClient, system: Client) -> None:
         document = browser.get(ROOT + "/runs", params=query).json()
         assert [run["run_id"] for run in document["items"]] == [wanted]
     assert browser.get(ROOT + "/runs", params={"state": "failed"}).json()["items"] == []
+    assert browser.get(ROOT + "/run-counts", params={"q": "OTH"}).json()["states"] == {"running": 1}
+    assert browser.get(ROOT + "/runs", params={"param": ["n=1", "m=2"]}).json()["items"] == []
+
+
+def test_a_page_names_the_next(browser: TestClient, system: Client) -> None:
+    ids = {submitted(system) for _ in range(3)}
+    first = browser.get(ROOT + "/runs", params={"limit": 2}).json()
+    query = {"limit": 2, "before": first["next"]}
+    second = browser.get(ROOT + "/runs", params=query).json()
+    assert {run["run_id"] for run in first["items"] + second["items"]} == ids
+    assert second["next"] is None
 
 
 @pytest.mark.parametrize(
@@ -52,6 +63,9 @@ def test_runs_are_filtered(browser: TestClient, system: Client) -> None:
         ("since=nan", "'since' must be a number"),
         ("state=lost", "must be one of running, succeeded, failed, cancelled"),
         ("children=yes", "'children' must be true or false"),
+        ("before=x", "must be `next` of a list of runs"),
+        ("q=" + "x" * 201, "at most 200 characters"),
+        ("param=n", "must be NAME=VALUE"),
         ("stats=1", "there is no parameter 'stats'"),
     ],
 )

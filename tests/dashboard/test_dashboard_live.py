@@ -11,7 +11,7 @@ import pytest
 
 from flowkit.dashboard.live import watch as module
 from flowkit.dashboard.live.hub import MOST_STREAMS, Hub, TooManyStreams
-from flowkit.exceptions import RedisUnavailable, RunNotFound
+from flowkit.exceptions import RedisUnavailable, RunNotFound, TaskNotFoundError
 
 pytestmark = pytest.mark.anyio
 
@@ -122,6 +122,14 @@ async def test_what_is_gone_ends_the_stream() -> None:
     await take(page)
     source.error = RunNotFound("r1")
     assert "gone" in (await take(page))[1]
+    assert [event async for event in page] == []
+
+
+async def test_what_never_was_there_says_why() -> None:
+    hub, source = Hub(in_thread), Numbers()
+    source.error = TaskNotFoundError("run 'r1' has no task 'x'")
+    page = hub.events("key", lambda: source, "")
+    assert (await take(page))[1] == {"gone": "run 'r1' has no task 'x'"}
     assert [event async for event in page] == []
 
 

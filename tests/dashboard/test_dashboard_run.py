@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any
 
@@ -95,6 +96,29 @@ def followed(told: list[dict[str, Any]]) -> dict[str, Any]:
 # -- documents ------------------------------------------------------------------------------------
 
 
+@dataclass
+class Day:
+    name: str
+
+    def __new__(cls, *args: object) -> Day:
+        BUILT.append(cls.__name__)
+        return super().__new__(cls)
+
+
+BUILT: list[str] = []
+
+
+def test_parameters_are_shown_without_their_classes(
+    browser: TestClient, fake_server: EmbeddedServer, namespace: str
+) -> None:
+    run = WholeRun(fake_server.url, namespace, mapped_dag(), params={"day": Day("monday")})
+    BUILT.clear()
+    header = document(browser, RUN, RunHeader)
+    run.close()
+    assert "monday" in str(header["params"]["day"])
+    assert BUILT == []
+
+
 def test_a_run_that_has_failed(browser: TestClient, run: WholeRun) -> None:
     run.finish()
     columns = document(browser, RUN + "/columns", RunColumns)
@@ -176,7 +200,7 @@ def test_similar_tasks_of_a_large_graph_share_a_box(browser: TestClient, system:
 
 
 def test_a_page_that_hears_each_change_knows_the_run(system: Client, run: WholeRun) -> None:
-    source, told, state = RunSource(lambda: system.run("r1")), [], None
+    source, told, state = RunSource(lambda: system.run("r1"), share=0), [], None
     while run.state == "running":
         now = source.read(state)
         if now is not state:
@@ -189,7 +213,7 @@ def test_a_page_that_hears_each_change_knows_the_run(system: Client, run: WholeR
     assert len(told) > 4
     assert all("columns" not in event for event in told[1:])
     assert followed(told) == dict(last.columns)
-    assert last.columns["states"] == "sfpp"
+    assert last.columns["states"] == "sfcc"
     assert last.header["status"]["state"] == "failed"
 
 
@@ -205,11 +229,11 @@ def test_only_the_record_is_read_while_nothing_moves(
 
     monkeypatch.setattr(RunHandle, "status", counted)
     unseen = system.submit(mapped_dag(), run_id="unseen")
-    source = RunSource(lambda: unseen)
+    source = RunSource(lambda: unseen, share=0)
     state = source.read(None)
     assert source.read(state) is state  # no scheduler has seen it: all tasks are pending
     assert readings == ["unseen"]
-    source = RunSource(lambda: system.run("r1"))
+    source = RunSource(lambda: system.run("r1"), share=0)
     queued = source.read(None)
     assert source.read(queued) is queued
     assert readings == ["unseen", "r1", "r1"]  # a worker can claim its task at any time
@@ -219,8 +243,24 @@ def test_only_the_record_is_read_while_nothing_moves(
     assert readings == ["unseen", "r1", "r1", "r1"]
 
 
+def test_the_header_counts_between_two_readings_of_all_tasks(system: Client, run: WholeRun) -> None:
+    source = RunSource(lambda: system.run("r1"), share=1e9)
+    state = source.read(None)
+    assert source.read(state) is state  # the scheduler has not counted yet
+    run.turn()
+    run.link.call("HSET", run.keys.run("r1"), "counts", "succeeded=1 queued=4 pending=2")
+    counted = source.read(state)
+    assert counted.columns is state.columns
+    assert source.change(state, counted).keys() == {"header"}
+    assert counted.header["status"]["counts"] == {"succeeded": 1, "queued": 4, "pending": 2}
+    assert source.read(counted) is counted
+    run.finish()
+    over = source.read(counted)  # the end is read at once
+    assert over.columns["states"] == "sfuu"
+
+
 def test_a_run_that_is_deleted_is_gone(system: Client, run: WholeRun) -> None:
-    source = RunSource(lambda: system.run("r1"))
+    source = RunSource(lambda: system.run("r1"), share=0)
     run.finish()
     state = source.read(None)
     system.run("r1").delete()

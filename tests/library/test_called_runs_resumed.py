@@ -45,6 +45,17 @@ class Calls:
             raise PermissionError
         return [self.inner.call({"number": number}, "check") for number in numbers]
 
+    def alone(self, *turns: Any, **options: Any) -> DAG:
+        """A DAG of ``calls`` only. ``turns``: what its attempts return, numbers to call if a list;
+        without turns, it calls for ``numbers``."""
+        left = list(turns)
+
+        def calls() -> Any:
+            turn = left.pop(0) if left else self.numbers
+            return self._call(turn) if isinstance(turn, list) else turn
+
+        return DAG("alone", tasks=[self.task(calls, "calls", **options)])
+
     def run(self, dag: DAG | None = None, **options: Any) -> list[str]:
         """Run it, and return what was called."""
         self.made.clear()
@@ -90,7 +101,7 @@ def test_a_plain_run_and_a_retry_call_anew() -> None:
 
 def test_results_of_earlier_calls_do_not_return() -> None:
     calls = Calls()
-    dag = DAG("alone", tasks=[calls.task(lambda: calls._call(calls.numbers), "calls")])
+    dag = calls.alone()
     assert calls.run(dag) == EVERYTHING
     calls.numbers, calls.broken = [1], {1}
     assert calls.run(dag) == ["calls", "check 1", "load 1"]
@@ -109,7 +120,7 @@ def test_a_resume_that_ends_before_its_calls_keeps_their_results() -> None:
 
 def test_a_task_with_another_parameter_runs_again() -> None:
     calls = Calls()
-    dag = DAG("alone", tasks=[calls.task(lambda: calls._call(calls.numbers), "calls")])
+    dag = calls.alone()
     calls.run(dag)
     calls.numbers, calls.broken = [1, 3], set()
     assert calls.run(dag, resume=True) == ["calls", "check 3", "load 3"]
@@ -158,18 +169,28 @@ def test_an_at_most_once_task_is_not_called_again() -> None:
 
 
 class FullDisk(StateManager):
-    """A store that deletes nothing."""
+    """A store that deletes no results of called runs while it is full."""
+
+    is_full = True
 
     def delete(self, key: str) -> bool:
-        if key.count("/") > 1 and self.has(key):
+        if self.is_full and key.count("/") > 1 and self.has(key):
             raise OSError("no space left")
         return super().delete(key)
 
 
 def test_what_cannot_be_deleted_is_never_read() -> None:
+    """The old result at position 1 must not become that of a later call there."""
     calls = Calls()
-    calls.state = FullDisk()
+    dag = calls.alone()
+    disk = calls.state = FullDisk()
     calls.broken = set()
-    assert calls.run() == EVERYTHING
-    assert calls.state.get("outer/calls/0/inner/load") == 1
-    assert calls.run(resume=True) == []
+    assert calls.run(dag) == EVERYTHING
+    assert disk.get("alone/calls") == [1, 2]
+    assert disk.get("alone/calls/1/inner/check") == 2, "it could not be deleted"
+    disk.is_full = False
+    calls.numbers, calls.broken = [1], {1}
+    assert calls.run(dag) == ["calls", "check 1", "load 1"]
+    assert disk.get("alone/calls/1/inner/check") == 2
+    calls.numbers, calls.broken = [1, 2], set()
+    assert calls.run(dag, resume=True) == ["calls", "check 1", "check 2", "load 2"]

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import sys
+import threading
+from contextlib import suppress
+from types import FrameType
 from typing import Any
 
 import pytest
@@ -75,6 +78,43 @@ def test_a_label_that_cannot_be_made_is_said_once(capsys: pytest.CaptureFixture[
     result = run_dag(dag)
     assert [item.label for item in result.items("each")] == ["zero", "", ""]
     assert result.results["each"] == [0, 1, 2]
+
+
+class LockStep:
+    """Makes two threads run the function ``failed`` of local/items.py line by line together."""
+
+    def __init__(self) -> None:
+        self._meeting, self.met = threading.Barrier(2), 0
+
+    def __call__(self, frame: FrameType, _event: str, _arg: object) -> Any:
+        code = frame.f_code
+        is_it = code.co_name == "failed" and code.co_filename.endswith("local/items.py")
+        return self._step if is_it else None
+
+    def _step(self, _frame: FrameType, event: str, _arg: object) -> Any:
+        if event == "return":
+            self._meeting.abort()  # the other thread need not wait any more
+        elif event == "line":
+            with suppress(threading.BrokenBarrierError):
+                self._meeting.wait(30)
+                self.met += 1
+        return self._step
+
+
+def test_two_threads_report_a_missing_label_once(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Each of them saw that the other had not reported it yet, and both did."""
+    with DAG("d") as dag:
+        returns([0, 1]) >> made(whole, "each").map(label=lambda n: n[0])
+    steps, traced = LockStep(), threading.gettrace()
+    threading.settrace(steps)
+    try:
+        dag.run(max_workers=2)
+    finally:
+        threading.settrace(traced)
+    assert steps.met > 1
+    assert capsys.readouterr().out.count("Task without a label: ") == 1
 
 
 def failures_of(dag: DAG, mapped: Task) -> list[ItemFailure]:

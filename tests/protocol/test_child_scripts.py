@@ -11,6 +11,7 @@ from flowkit.core.states import TaskState
 from flowkit.exceptions import LeaseLost, RunNotOver
 from flowkit.protocol.calls import Calls
 from flowkit.protocol.decoding import CorruptData
+from flowkit.protocol.link import Link
 from flowkit.protocol.parent_store import WaitingTask
 from flowkit.protocol.scheduler_store import SchedulerStore
 
@@ -139,15 +140,32 @@ def test_held_runs_of_a_parent_that_is_gone_expire(env: Environment) -> None:
     begun(env)
     env.finish("c1")
     listed = [b"r1", b"c1", b"c2", b"bad id"]
-    assert env.scheduler.expire_left(listed) == 0, "the parent needs it"
+    assert env.scheduler.expire_orphans(listed) == 0, "the parent needs it"
     env.link.call("DEL", env.keys.run("r1"), env.keys.tasks("r1"), env.keys.children("r1"))
     before = env.dump()["graphs"]
-    assert env.scheduler.expire_left(listed) == 1
+    assert env.scheduler.expire_orphans(listed) == 1
     expiring = env.dump()[EXPIRING]
     assert {"run:c1", "run:c1:tasks"} <= set(expiring)
     assert "run:c2" not in expiring, "it is running"
     assert env.dump()["graphs"] != before, "its graph is released"
-    assert env.scheduler.expire_left(listed) == 0
+    assert env.scheduler.expire_orphans(listed) == 0
+
+
+def test_forged_marks_of_held_runs_are_not_read(
+    env: Environment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The janitor read them all at once, and one above the limit of a reply ended each sweep."""
+    begun(env)
+    env.finish("c1")
+    env.link.call("DEL", env.keys.run("r1"))
+    env.link.call("HSET", env.keys.run("c1"), "held", "1" * 200_000)
+    env.link.call("SET", env.keys.run("c3"), "no hash")
+    monkeypatch.setattr("flowkit.protocol.link.MAX_REPLY_BYTES", 100_000)
+    scheduler = SchedulerStore(Link(env.url), env.namespace, "s1")
+    scheduler.term = env.scheduler.term
+    assert scheduler.expire_orphans([b"r1", b"c1", b"c2", b"c3"]) == 1
+    assert env.link.call("HGET", env.keys.run("c1"), "held") is None
+    env.link.call("DEL", env.keys.run("c3"))
 
 
 def test_a_resume_continues_the_runs(env: Environment) -> None:

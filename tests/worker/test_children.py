@@ -76,8 +76,11 @@ def pool() -> Iterator[ChildPool]:
         child.slots.close()
 
 
-def test_what_children_have_heard_is_waited_for(pool: ChildPool) -> None:
+def test_what_children_have_heard_is_waited_for(
+    pool: ChildPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A worker said that it claims no more while a child went on for a moment."""
+    monkeypatch.setattr(children, "ANSWER_S", 60.0)
     marks = iter([(1, ChildMark.DRAINS), (2, ChildMark.READY), (2, ChildMark.DRAINS)])
 
     def meanwhile() -> None:
@@ -93,7 +96,12 @@ def test_a_child_that_does_not_answer_is_not_waited_for_long(
 ) -> None:
     monkeypatch.setattr(children, "ANSWER_S", 0.05)
     asked: list[int] = []
-    pool.wait_for(ChildMark.DRAINS, lambda: asked.append(1))
+
+    def meanwhile() -> None:
+        asked.append(1)
+        assert len(asked) < 10_000, "it waits forever"
+
+    pool.wait_for(ChildMark.DRAINS, meanwhile)
     assert asked
 
 

@@ -301,18 +301,32 @@ def test_reading_ahead_waits_out_outages_but_not_damage(
         inputs_of(archive).prefetch([claim_of(1)])
 
 
-@pytest.mark.parametrize(("error", "raised"), [(IndexError, False), (RedisUnavailable, True)])
+@pytest.mark.parametrize(
+    ("error", "lines"), [(IndexError, 1), (RunLost, 0), (RedisUnavailable, None)]
+)
 def test_elements_that_cannot_be_read_ahead_do_not_end_the_lane(
-    monkeypatch: pytest.MonkeyPatch, error: type[Exception], raised: bool
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    error: type[Exception],
+    lines: int | None,
 ) -> None:
-    """A record that the arithmetic of blocks cannot take ended each lane that claimed the item."""
+    """A record that the arithmetic of blocks cannot take ended each lane that claimed the item.
+    Then the error was hidden for good; now it is logged, once.
+    """
+    monkeypatch.setattr("flowkit.events.warn_once._warned", set())
     source, item = make_tasks(2)
     dag = replace(dag_of(source, item, edges=[(0, 1)]), maps={1: MapSpec((0,))})
     inputs = inputs_of(Archive(dag))
 
     def fail(claims: object) -> None:
-        raise error("what nobody foresaw")
+        raise error("r1") if error is not RunLost else RunLost("r1", "r1")
 
     monkeypatch.setattr(inputs._items, "prefetch", fail)
-    with pytest.raises(error) if raised else nullcontext():
-        inputs.prefetch([claim_of(2)])
+    for _ in range(2):
+        with pytest.raises(error) if lines is None else nullcontext():
+            inputs.prefetch([claim_of(2)])
+    assert len(caplog.records) == (lines or 0)
+    if lines:
+        (record,) = caplog.records
+        assert record.getMessage().endswith("more slowly: IndexError: r1")
+        assert "in fail" in record.__dict__["fields"]["traceback"]

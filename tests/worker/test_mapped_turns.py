@@ -389,6 +389,38 @@ class TestLabels:
         names = [event.task_name for event in run.heard.named("TaskSucceeded")]  # type: ignore[attr-defined]
         assert names[-3:] == ["even_only[0] (n 2)", "even_only[1] (n 4)", "even_only[2] (n 6)"]
 
+    def test_an_item_whose_runs_are_over_has_its_label(
+        self, start: Runs, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Its last attempt does not call its function, and was logged with the plain name."""
+        with DAG("child") as child:
+            given >> even_only
+
+        @task
+        def calls(number: int) -> Any:
+            return child.call({"value": number}, "even_only")
+
+        with DAG("labels") as dag:
+            given >> calls.map(label="n {item}", failures="collect") >> collect
+        run = start(dag, params={"value": [2, 3]})
+        for _ in range(4):
+            run.turn()
+        other = Lane(run, "V")  # it has not made the labels
+        reads: list[int] = []
+        read = other.inputs.store.read_labels
+        monkeypatch.setattr(
+            other.inputs.store,
+            "read_labels",
+            lambda run, dag, numbers: (reads.append(len(numbers)), read(run, dag, numbers))[1],
+        )
+        run.schedule()
+        assert other.work() == 2
+        assert reads == [2]
+        ends = [e for kind in ("TaskSucceeded", "TaskFailed") for e in run.heard.named(kind)]
+        names = {event.task_name for event in ends}  # type: ignore[attr-defined]
+        assert {"calls[0] (n 2)", "calls[1] (n 3)"} <= names
+        assert [run.label(f"calls[{index}]") for index in range(2)] == ["n 2", "n 3"]
+
 
 class TestNames:
     def test_events_and_attempts_name_items(self, start: Runs) -> None:

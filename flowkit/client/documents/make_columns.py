@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from ...basics.shorten import shorten
 from ...core.states import TaskState
-from ..status import RunStatus, TaskStatus
+from ..status import RunStatus, shown_state
 from .columns import RunColumns
 
 LETTERS: Mapping[TaskState, str] = {
@@ -21,7 +21,6 @@ LETTERS: Mapping[TaskState, str] = {
     TaskState.CANCELLED: "c",
 }
 MOST_ERRORS, ERROR_LENGTH = 1_000, 200
-_BEGUN = frozenset({"queued", "running", "waiting", "succeeded", "failed"})
 
 
 def columns_document(status: RunStatus, workers: Sequence[str] = ()) -> RunColumns:
@@ -51,13 +50,6 @@ def columns_document(status: RunStatus, workers: Sequence[str] = ()) -> RunColum
         edges=[] if graph is None else _flat(graph.data_edges()),
         order=[] if graph is None else _flat(graph.order_edges()),
     )
-
-
-def shown_state(task: TaskStatus) -> TaskState:
-    """Return the state of a task as people see it: a mapped task runs while its items do."""
-    if task.state is TaskState.PENDING and _BEGUN & (task.items or {}).keys():
-        return TaskState.RUNNING
-    return task.state
 
 
 def _ms(time: float | None, since: float | None) -> int | None:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from ...codec.packing import BrokenValue
-from ...exceptions import StoreError
 from ..forecast import Forecast
 from ..run_handle import RunHandle
 from ..status import RunStatus
+from ..task_details import params_preview
 from .columns import RunHeader
 from .make_status import status_document
 
@@ -39,7 +38,8 @@ class Headers:
         )
 
     def _read_params(self) -> dict[str, object]:
-        try:
-            return dict(self._handle.params(lenient=True))
-        except (BrokenValue, StoreError):
-            return {}
+        handle = self._handle
+        with handle.shard.run_store(handle.run_id) as store:
+            preview = params_preview(store, handle.provenance, store.read_run(handle.run_id))
+        value = None if preview is None else preview.value
+        return {str(name): part for name, part in value.items()} if isinstance(value, dict) else {}

@@ -12,7 +12,14 @@ from .stamps import utc
 def runs_document(runs: Listing[RunRecord]) -> Runs:
     """Return a list of runs."""
     items, damaged = list(map(run_entry, runs)), damaged_entries(runs.damaged)
-    return Runs(items=items, damaged=damaged, matching=runs.total, more=runs.more)
+    return Runs(
+        items=items,
+        damaged=damaged,
+        matching=runs.total,
+        more=runs.more,
+        cut_short=runs.cut_short,
+        next=runs.next or None,
+    )
 
 
 def run_entry(run: RunRecord) -> RunEntry:

@@ -26,11 +26,22 @@ class RunEntry:
 
 
 @dataclass(frozen=True, kw_only=True)
+class RunCounts(Document):
+    """How many runs are in each state."""
+
+    SCHEMA: ClassVar[str] = "flowkit/run-counts/1"
+    states: Annotated[dict[str, int], "How many runs by state. States without one are left out."]
+    cut_short: Annotated[bool, "Whether there are older runs that were not counted."]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Runs(ListDocument):
     """The runs that match, newest first."""
 
     SCHEMA: ClassVar[str] = "flowkit/runs/1"
     items: Annotated[list[RunEntry], "The runs."]
+    cut_short: Annotated[bool, "Whether there are older runs that were not searched."]
+    next: Annotated[str | None, "What `--before` takes for the runs behind these, null for none."]
 
 
 @dataclass(frozen=True)

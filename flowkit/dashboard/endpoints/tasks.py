@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from ...client.documents.make_tasks import result_document, task_document
 from ...client.documents.tasks import ResultDocument, TaskDocument
-from ..endpoint import Asked, BadParameter, Endpoint, Parameter
+from ..endpoint import Asked, BadParameter, Endpoint, Parameter, Stream
+from ..live.source import DocumentSource
 from .run import run_id_of
 
 
@@ -32,5 +33,12 @@ ENDPOINTS = (
             Parameter("download", "Whether to answer with a file.", "flag", default=False),
         ),
         file="result.json",
+    ),
+)
+STREAMS = (
+    Stream(
+        "/live/runs/{run}/tasks/{task:path}",
+        "One task or item of a run, whenever it changes.",
+        lambda asked: DocumentSource(lambda: _task(asked)),
     ),
 )

@@ -4,13 +4,15 @@ A change has, for each task that differs, its number and then names of fields wi
 ``[12, "states", "s", "took", 300]``. The fields are those of ``RunColumns`` with one value for each
 task. The other fields, and the header, come as a whole if they differ.
 
-While no task can move on its own, only the record of the run is read.
+Only the record of the run is read while no task can move on its own, and between two readings of
+all tasks, which take at most a ``SHARE`` of a core. The header has the counts of the record then.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ...client.documents.document import to_mapping
@@ -18,10 +20,12 @@ from ...client.documents.make_columns import columns_document
 from ...client.documents.make_header import Headers
 from ...client.run_handle import RunHandle
 from ...core.run_record import RunRecord
+from ...core.states import RunState
 from .source import Told
 
 PER_TASK = ("states", "attempts", "queued", "waited", "took", "lanes")
 WHOLE = ("workers", "cached", "errors", "progress", "items")
+SHARE = 20.0  # the next reading of all tasks waits this many times the time of a core it took
 _MOVING = frozenset("qrw")  # a worker or the time may change these, and the record stays as it is
 
 
@@ -43,9 +47,12 @@ class RunSource:
     """A run. ``handle``: returns it, and raises if it cannot; it is called in a reading."""
 
     seconds = 1.0
+    paces_itself = True
 
-    def __init__(self, handle: Callable[[], RunHandle]) -> None:
+    def __init__(self, handle: Callable[[], RunHandle], share: float = SHARE) -> None:
         self._open = handle
+        self._share = share
+        self._due = 0.0
         self._handle: RunHandle | None = None
         self._headers: Headers | None = None
 
@@ -53,8 +60,17 @@ class RunSource:
         """Return the run as it is now, ``before`` if nothing has changed."""
         handle = self._handle = self._handle or self._open()
         record = handle.record()
-        if before is not None and record == before.record and not before.moves:
-            return before
+        if before is not None:
+            if record == before.record and not before.moves:
+                return before
+            if record.state is RunState.RUNNING and time.monotonic() < self._due:
+                return _counted(before, record)
+        began = time.thread_time()
+        reading = self._read_tasks(handle, record, before)
+        self._due = time.monotonic() + self._share * (time.thread_time() - began)
+        return reading
+
+    def _read_tasks(self, handle: RunHandle, record: RunRecord, before: Reading | None) -> Reading:
         self._headers = self._headers or Headers(handle)
         status = handle.status()
         workers = () if before is None else before.columns["workers"]
@@ -93,6 +109,22 @@ def changed_tasks(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[lis
             if was != value:
                 changed.setdefault(task, [task]).extend((name, value))
     return [changed[task] for task in sorted(changed)]
+
+
+def _counted(before: Reading, record: RunRecord) -> Reading:
+    """Return a reading with the counts of a newer record.
+
+    The scheduler counts running tasks as queued ones. ``record`` stays that of the tasks.
+    """
+    status, queued = before.header["status"], record.counts.get("queued", 0)
+    running = min(status["counts"].get("running", 0), queued)
+    known = {**record.counts, "queued": queued - running, "running": running}
+    counts = {state: count for state, count in known.items() if count}
+    if not record.counts or counts == status["counts"]:
+        return before
+    changed = {"counts": counts, "total": max(status["total"], record.total)}
+    header = {**before.header, "status": {**status, **changed, "stopping": record.stopping}}
+    return replace(before, header=header)
 
 
 def _same(header: Mapping[str, Any], other: Mapping[str, Any]) -> bool:

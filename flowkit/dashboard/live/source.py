@@ -11,7 +11,11 @@ Told = dict[str, Any]
 
 
 class Source(Protocol):
-    """Something that is read again and again. ``seconds``: the least time between two readings."""
+    """Something that is read again and again. ``seconds``: the least time between two readings.
+
+    A source may have ``paces_itself = True``: it bounds what its readings cost, and is read every
+    ``seconds``.
+    """
 
     seconds: float
 

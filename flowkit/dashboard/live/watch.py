@@ -18,9 +18,10 @@ from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
-from ...exceptions import FlowkitError, RedisUnavailable, RunNotFound
+from ...exceptions import FlowkitError, RedisUnavailable, RunNotFound, TaskNotFoundError
 from .source import Source, Told
 
+GONE = (RunNotFound, TaskNotFoundError)
 KEPT = 256
 SHARE = 20.0
 PING_S = 15.0  # so that a proxy does not end a quiet stream, and a page that is gone is noticed
@@ -74,7 +75,9 @@ class Watch:
         kept = [change for change in self._changes if change[0] > number]
         if number and kept and kept[0][0] == number + 1:
             return kept
-        whole = {"trouble": "…"} if self._state is None else self._source.whole(self._state)
+        if self._state is None:  # the first reading has failed
+            return [self._changes[-1]]
+        whole = self._source.whole(self._state)
         return [(self._number, json.dumps(whole, separators=(",", ":")))]
 
     async def _wait_for(self, number: int) -> bool:
@@ -102,7 +105,7 @@ class Watch:
             except FlowkitError as error:
                 self._gone = not isinstance(error, RedisUnavailable)
                 if not in_trouble:
-                    kind = "gone" if isinstance(error, RunNotFound) else "trouble"
+                    kind = "gone" if isinstance(error, GONE) else "trouble"
                     await self._tell({kind: str(error)})
                 in_trouble = True
             else:
@@ -113,4 +116,5 @@ class Watch:
                     await self._tell(tell or self._source.change(before, state))
                 in_trouble = False
             took = time.monotonic() - began
-            await asyncio.sleep(max(self._source.seconds, SHARE * took))
+            share = 0.0 if getattr(self._source, "paces_itself", False) else SHARE
+            await asyncio.sleep(max(self._source.seconds, share * took))

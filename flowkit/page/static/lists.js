@@ -11,7 +11,7 @@ const head = (given) => {
 };
 
 const openRow = (event) => {
-  if (event.key === "Enter" && event.target === event.currentTarget) event.target.querySelector("a")?.click();
+  if (event.key === "Enter" && event.target === event.currentTarget) (event.target.querySelector(".id a") ?? event.target.querySelector("a"))?.click();
 };
 
 /**

@@ -18,8 +18,8 @@ export function time(text, now = Date.now()) {
   return h("time", { datetime: text, title }, ago(date.getTime(), now));
 }
 
-/** Return an id with a button that copies it. */
-export function copied(text) {
+/** Return an id with a button that copies it. `to`: where the id leads. */
+export function copied(text, to = null) {
   const button = h(
     "button",
     {
@@ -40,7 +40,7 @@ export function copied(text) {
       h("svg:path", { d: "M5 5V2h9v9h-3M2 5h9v9H2z", fill: "none", stroke: "currentColor", "stroke-width": 1.5 }),
     ),
   );
-  return h("span", { class: "id" }, h("code", {}, text), button);
+  return h("span", { class: "id" }, h("code", {}, to ? h("a", { href: to }, text) : text), button);
 }
 
 /** Tell something to people and to screen readers, for a moment. */

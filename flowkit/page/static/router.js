@@ -5,6 +5,8 @@ const { root } = document.documentElement.dataset;
 
 const VIEWS = [
   [/^\/$/, "runs", []],
+  [/^\/runs\/([^/]+)$/, "run", ["run"]],
+  [/^\/runs\/([^/]+)\/tasks\/(.+)$/, "task", ["run", "task"]],
   [/^\/dags$/, "dags", []],
   [/^\/dags\/([^/]+)$/, "dag", ["name"]],
   [/^\/workers$/, "workers", []],

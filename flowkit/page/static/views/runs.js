@@ -1,77 +1,110 @@
-// Runs: newest first, with filters.
+// Runs: newest first, with filters, counts by state, and pages.
 
-import { follow } from "../api.js";
+import { get } from "../api.js";
 import { fill, h } from "../dom.js";
 import { counted, number, span } from "../format.js";
+import { WINDOWS, damagedItems, filters, live, refill, row, table } from "../lists.js";
 import { bar, copied, empty, state, time } from "../parts.js";
+import { href } from "../router.js";
 
-const CHOICES = ["running", "succeeded", "failed", "cancelled"];
-const FILTERS = ["state", "dag", "since", "limit"];
+const STATES = ["running", "succeeded", "failed", "cancelled"];
+const MATCHING = ["dag", "q", "since", "until", "children"]; // what the counts by state obey, too
+const FILTERS = [...MATCHING, "state", "param", "before", "limit"];
+const HEADS = ["State", "DAG", "Run", "Submitted", ["Took", "number"], ["Tasks", "number"], "States of tasks"];
+const CHILDREN = [["", "Without child runs"], ["true", "With child runs"]];
+const AGES = [["", "Until now"], ["3600", "Older than 1 hour"], ["86400", "Older than 1 day"], ["604800", "Older than 1 week"]];
 
-function row(run) {
-  const name = run.stopping ? "stopping" : run.state;
-  return h(
-    "tr",
-    { "data-row": true, "data-state": run.state, tabindex: 0 },
-    h("td", {}, state(name)),
-    h("td", {}, run.dag),
-    h("td", {}, copied(run.run_id)),
-    h("td", {}, time(run.submitted)),
-    h("td", { class: "number" }, span(run.duration)),
-    h("td", { class: "number" }, number(run.total)),
-    h("td", { class: "wide" }, bar(run.counts)),
+const entry = (run) =>
+  row(
+    [
+      state(run.stopping ? "stopping" : run.state),
+      h("a", { href: href(`/dags/${encodeURIComponent(run.dag)}`) }, run.dag),
+      copied(run.run_id, href(`/runs/${encodeURIComponent(run.run_id)}`)),
+      time(run.submitted),
+      [span(run.duration), "number"],
+      [number(run.total), "number"],
+      [bar(run.counts), "wide"],
+    ],
+    { state: run.state, name: run.run_id },
   );
-}
 
-function table(runs) {
-  const heads = ["State", "DAG", "Run", "Submitted", "Took", "Tasks", "States of tasks"];
-  return h(
-    "table",
-    { class: "list" },
-    h("thead", {}, h("tr", {}, heads.map((head) => h("th", { scope: "col" }, head)))),
-    h("tbody", {}, runs.items.map(row)),
-  );
-}
-
-function filters(place) {
-  const change = (name) => (event) => {
-    place.set({ [name]: event.target.value });
+/** Return links that choose a state, with how many runs are in it. */
+function states(place, counts) {
+  const chosen = place.get("state");
+  const choose = (name) => () => {
+    place.set({ state: name, before: "" });
     place.reopen();
   };
-  const chosen = place.get("state");
-  return h(
-    "form",
-    { class: "filters", role: "search", submit: (event) => event.preventDefault() },
+  const all = Object.values(counts?.states ?? {}).reduce((sum, count) => sum + count, 0);
+  const suffix = counts?.cut_short ? "+" : "";
+  const button = (name, label, count) =>
     h(
-      "select",
-      { "aria-label": "State", change: change("state") },
-      h("option", { value: "" }, "All states"),
-      CHOICES.map((name) => h("option", { value: name, selected: name === chosen }, name)),
-    ),
-    h("input", {
-      "aria-label": "DAG",
-      placeholder: "Name of a DAG",
-      value: place.get("dag"),
-      "data-search": true,
-      change: change("dag"),
-    }),
+      "button",
+      { type: "button", "aria-pressed": String(chosen === name), click: choose(name) },
+      label,
+      counts ? h("span", { class: "count" }, ` ${number(count)}${count ? suffix : ""}`) : null,
+    );
+  return h(
+    "div",
+    { class: "states", role: "group", "aria-label": "State", title: counts?.cut_short ? "Only the newest 10,000 runs of each shard were counted." : null },
+    button("", "All", all),
+    STATES.map((name) => button(name, state(name), counts?.states[name] ?? 0)),
   );
+}
+
+function pages(place, runs) {
+  const turn = (before) => () => {
+    place.set({ before });
+    place.reopen();
+    scrollTo(0, 0);
+  };
+  const isFirst = !place.get("before");
+  return h(
+    "p",
+    { class: "pages" },
+    isFirst ? null : h("button", { type: "button", click: turn("") }, "Newest"),
+    runs.next ? h("button", { type: "button", click: turn(runs.next) }, "Older") : null,
+    h("span", { class: "note" }, summary(runs, isFirst)),
+  );
+}
+
+function summary(runs, isFirst) {
+  const shown = counted(runs.items.length, "run");
+  const bound = runs.cut_short ? " Older runs were not searched." : "";
+  if (!isFirst || !runs.more) return `${shown}${isFirst ? "" : " of an older page"}.${bound}`;
+  return `The newest ${shown}${runs.matching === null ? "; there are more" : ` of ${number(runs.matching)}`}.${bound}`;
 }
 
 /** Open the view. Returns what ends it. */
 export async function open(place) {
   document.title = "Runs · flowkit";
   const list = h("section", { "aria-label": "Runs" });
-  const note = h("p", { class: "note" });
-  fill(place.main, h("h1", {}, "Runs"), filters(place), list, note);
-  const query = Object.fromEntries(FILTERS.map((name) => [name, place.get(name)]));
-  const hear = (runs) => {
-    const focused = document.activeElement?.closest?.("tr")?.rowIndex ?? -1;
-    if (runs.items.length > 0) fill(list, table(runs));
-    else if (place.query.size > 0) fill(list, empty("No run matches."));
-    else fill(list, empty("There are no runs yet. Submit one:", "flowkit submit FILE.py"));
-    fill(note, runs.more ? `The newest ${counted(runs.items.length, "run")}; there are more.` : "");
-    if (focused > 0) list.querySelectorAll("tr")[focused]?.focus();
+  const byState = h("div", {}, states(place, null));
+  fill(
+    place.main,
+    h("h1", {}, "Runs"),
+    byState,
+    filters(place, [
+      { name: "q", label: "Id, or part of DAG or submitter", search: true },
+      { name: "dag", label: "Name of a DAG" },
+      { name: "param", label: "Parameter: NAME=VALUE" },
+      { name: "since", label: "Submitted within", choices: WINDOWS },
+      { name: "until", label: "Submitted before", choices: AGES },
+      { name: "children", label: "Child runs", choices: CHILDREN },
+    ]),
+    list,
+  );
+  const of = (names) => Object.fromEntries(names.map((name) => [name, place.get(name)]));
+  const count = async () => {
+    try {
+      fill(byState, states(place, await get("/run-counts", of(MATCHING))));
+    } catch {
+      // the list says what is wrong
+    }
   };
-  return follow("/live/runs", query, hear, (isLost) => place.main.classList.toggle("lost", isLost));
+  count();
+  return live(place, "/live/runs", of(FILTERS), (runs) => {
+    const none = place.query.size > 0 ? empty("No run matches.") : empty("There are no runs yet. Submit one:", "flowkit submit FILE.py");
+    refill(list, runs.items.length > 0 ? table("Runs", HEADS, runs.items.map(entry)) : none, pages(place, runs), damagedItems(runs.damaged));
+  });
 }

@@ -1,0 +1,18 @@
+// An action after a question, and what became of it.
+
+import { act } from "./api.js";
+import { ask } from "./lists.js";
+import { say } from "./parts.js";
+
+/** Carry out an action after a question, and tell how it went. Returns whether it was done. */
+export async function carryOut({ title, text, verb, path, body, method, done }) {
+  if (!(await ask(title, [text], verb))) return false;
+  try {
+    await act(path, body ?? {}, method ?? "POST");
+  } catch (error) {
+    say(error.message);
+    return false;
+  }
+  say(done);
+  return true;
+}

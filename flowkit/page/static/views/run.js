@@ -1,0 +1,159 @@
+// One run: what it is and does, what can be done with it, and its tabs.
+//
+// A tab is a module of `tabs/` with `open(tab)`, which returns what ends it. `tab` has `element`, where
+// it is shown, `place`, the address, and `run`: {id, header, columns, now(), listen(hear)}. `now()` is in
+// milliseconds after the submission; `listen` calls after each change, and returns what ends that.
+
+import { follow, part, whoAmI } from "../api.js";
+import { Columns } from "../columns.js";
+import { fill, h } from "../dom.js";
+import { empty } from "../parts.js";
+import { actions, facts, outcome } from "../run_header.js";
+
+const TABS = [
+  ["tasks", "Tasks"],
+  ["timeline", "Timeline"],
+  ["graph", "Graph"],
+  ["logs", "Logs"],
+  ["history", "History"],
+];
+
+/** What is known of a run. Tabs listen to it. */
+class Run {
+  constructor(id) {
+    this.id = id;
+    this.header = null;
+    this.columns = null;
+    this.heard = new Set();
+  }
+
+  now() {
+    const { submitted, finished } = this.header.status;
+    return (finished ? Date.parse(finished) : Date.now()) - Date.parse(submitted);
+  }
+
+  listen(hear) {
+    this.heard.add(hear);
+    return () => this.heard.delete(hear);
+  }
+
+  take(told) {
+    if (told.header) this.header = told.header;
+    if (told.columns) this.columns = new Columns(told.columns);
+    else this.columns?.apply(told);
+    for (const hear of this.heard) hear(told);
+  }
+}
+
+function tabList(place, open) {
+  const chosen = place.get("tab", "tasks");
+  const list = h("div", { class: "tabs", role: "tablist", "aria-label": "Parts of the run" });
+  const buttons = TABS.map(([name, title]) =>
+    h(
+      "button",
+      {
+        role: "tab",
+        id: `tab-${name}`,
+        "aria-controls": "tab",
+        "aria-selected": String(name === chosen),
+        tabindex: name === chosen ? 0 : -1,
+        click: () => open(name),
+      },
+      title,
+    ),
+  );
+  list.addEventListener("keydown", (event) => {
+    const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+    if (step === undefined) return;
+    const at = buttons.indexOf(document.activeElement) + step;
+    buttons.at(at % buttons.length).focus();
+  });
+  return fill(list, buttons);
+}
+
+/** Open the view. Returns what ends it. */
+export async function open(place) {
+  const view = new RunView(place);
+  await view.start();
+  return () => view.end();
+}
+
+class RunView {
+  constructor(place) {
+    this.place = place;
+    this.run = new Run(place.names.run);
+    this.head = h("section", { "aria-label": "Run" });
+    this.buttons = h("div", { class: "actions" });
+    this.tabs = h("div", {});
+    this.element = h("section", { id: "tab", role: "tabpanel" });
+    this.acts = false;
+    this.turn = 0;
+    this.endTab = () => {};
+  }
+
+  async start() {
+    const { place, run } = this;
+    document.title = `${run.id} · flowkit`;
+    fill(place.main, this.head, this.buttons, this.tabs, this.element);
+    this.acts = (await whoAmI()).acts;
+    const lost = (isLost) => place.main.classList.toggle("lost", isLost);
+    this.stop = follow(`/live/runs/${part(run.id)}`, {}, (told) => this.hear(told), lost);
+    this.clock = setInterval(() => run.header && !run.header.status.finished && outcome(run), 1000);
+  }
+
+  end() {
+    this.turn += 1;
+    clearInterval(this.clock);
+    this.stop();
+    this.endTab();
+  }
+
+  hear(told) {
+    const { place, run } = this;
+    if (told.gone) {
+      this.end();
+      fill(place.main, h("h1", {}, "This run is gone"), empty(told.gone, "flowkit ls"));
+    }
+    if (told.gone || told.trouble) return;
+    const isFirst = run.columns === null;
+    run.take(told);
+    if (run.columns === null) return;
+    if (told.header) this.showHead();
+    if (isFirst) this.openTab();
+  }
+
+  showHead() {
+    const { run, place } = this;
+    document.title = `${run.header.status.dag} ${run.id} · flowkit`;
+    const opened = [...this.head.querySelectorAll("details")].map((details) => details.open);
+    fill(this.head, facts(run, place));
+    for (const [at, details] of this.head.querySelectorAll("details").entries()) details.open = opened[at] ?? false;
+    fill(this.buttons, this.acts ? actions(run) : null);
+  }
+
+  choose(name) {
+    this.place.query = new URLSearchParams(); // filters of another tab
+    this.place.set({ tab: name === "tasks" ? null : name });
+    this.openTab();
+    document.getElementById(`tab-${name}`)?.focus();
+  }
+
+  async openTab() {
+    const { element, place, run } = this;
+    this.turn += 1;
+    const mine = this.turn;
+    this.endTab();
+    this.endTab = () => {};
+    const name = place.get("tab", "tasks");
+    fill(this.tabs, tabList(place, (other) => this.choose(other)));
+    element.setAttribute("aria-labelledby", `tab-${name}`);
+    fill(element);
+    if (!TABS.some(([other]) => other === name)) return;
+    try {
+      const tab = await import(`../tabs/${name}.js`);
+      if (mine === this.turn) this.endTab = (await tab.open({ element, place, run })) ?? (() => {});
+    } catch (error) {
+      fill(element, h("p", { class: "problem", role: "alert" }, error.message));
+    }
+  }
+}

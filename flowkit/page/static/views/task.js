@@ -1,0 +1,197 @@
+// One task of a run, or an item: its state and why, its attempts, inputs, result and lines.
+
+import { address, follow, part, whoAmI } from "../api.js";
+import { quoted } from "../commands.js";
+import { carryOut } from "../dialog.js";
+import { fill, h } from "../dom.js";
+import { lookOf } from "../events.js";
+import { counted, span } from "../format.js";
+import { showItems } from "../items.js";
+import { refill } from "../lists.js";
+import { bar, copied, empty, state, time } from "../parts.js";
+import { href } from "../router.js";
+import { looks } from "../states.js";
+import { fault } from "../tabs/history.js";
+import { open as openLogs } from "../tabs/logs.js";
+import { valuePart } from "../values.js";
+import { showWhy } from "../why.js";
+
+const WHY_MS = 10_000; // the explanation names durations
+const OVER = ["succeeded", "failed", "cancelled"];
+const path = (...parts) => href("/" + parts.map(part).join("/"));
+const fact = (name, value) => (value === null || value === "" ? null : [h("dt", {}, name), h("dd", {}, value)]);
+
+function policy({ policy: given }) {
+  const retries = given.retries
+    ? `${counted(given.retries, "retry", "retries")}, after ${span(given.delay)}${given.backoff > 1 && given.retries > 1 ? `, each time ${given.backoff} times longer` : ""}`
+    : "no retries";
+  return [
+    fact("Queue", `${given.queue}, priority ${given.priority}`),
+    fact("Attempts", retries + (given.at_most_once ? "; at most once" : "")),
+    fact("Timeout", given.timeout === null ? "" : span(given.timeout)),
+    fact("Starts when", given.trigger === "none_failed" ? "" : given.trigger.replaceAll("_", " ")),
+    fact("Result", given.keep_result ? "" : "dropped when all tasks that take it are over"),
+  ];
+}
+
+function facts(task) {
+  const { task: entry } = task;
+  const progress = entry.progress ? `${entry.progress.done}${entry.progress.total === null ? "" : ` of ${entry.progress.total}`} ${entry.progress.text}` : "";
+  return h(
+    "dl",
+    { class: "about" },
+    fact("State", state(entry.state)),
+    fact("Run", [h("a", { href: path("runs", task.run_id) }, task.dag), " ", copied(task.run_id)]),
+    task.item_of ? fact("Item of", h("a", { href: path("runs", task.run_id, "tasks", task.item_of) }, task.item_of)) : null,
+    fact("Label", entry.label),
+    fact("Started", entry.started ? time(entry.started) : ""),
+    fact("Took", span(entry.duration)),
+    fact("Worker", entry.worker),
+    fact("Progress", progress),
+    fact("Code", copied(task.code)),
+    fact("Version", entry.app_version),
+    policy(task),
+  );
+}
+
+function attempts(task) {
+  if (task.attempts.length === 0) return null;
+  const last = task.attempts.length - 1;
+  return h(
+    "section",
+    { "aria-label": "Attempts" },
+    h("h2", {}, "Attempts"),
+    h(
+      "ol",
+      { class: "attempts" },
+      task.attempts.map((attempt, at) =>
+        h(
+          "li",
+          { "data-row": true, "data-state": attempt.error ? "failed" : attempt.outcome, "data-name": `attempt ${at}`, tabindex: 0 },
+          h("p", {}, h("strong", {}, `#${attempt.attempt} `), `${looks(lookOf(attempt)).symbol} `, attempt.outcome.replaceAll("_", " "), " ", time(attempt.at)),
+          h(
+            "p",
+            { class: "note" },
+            [attempt.worker, attempt.app_version && `version ${attempt.app_version}`, attempt.rerun && "has run again since"].filter(Boolean).join(" · "),
+          ),
+          fault(attempt, at === last),
+        ),
+      ),
+    ),
+  );
+}
+
+function inputs(task) {
+  const given = task.inputs.map((input) =>
+    h(
+      "details",
+      { "data-name": `input ${input.task}` },
+      h("summary", {}, h("code", {}, input.task), " ", state(input.state), input.passes ? "" : " (order only)"),
+      h("p", {}, h("a", { href: path("runs", task.run_id, "tasks", input.task) }, "Open this task")),
+      input.value ? valuePart(input.value) : null,
+    ),
+  );
+  const more = [
+    ["Fixed arguments", task.arguments],
+    ["Parameters of the run", task.params],
+  ]
+    .filter(([, value]) => value !== null)
+    .map(([name, value]) => h("details", { "data-name": name }, h("summary", {}, name), valuePart(value)));
+  if (given.length + more.length === 0) return null;
+  return h(
+    "section",
+    { "aria-label": "Inputs" },
+    h("h2", {}, "Inputs"),
+    given,
+    task.more_inputs ? h("p", { class: "note" }, `The first ${task.inputs.length}; there are more.`) : null,
+    more,
+  );
+}
+
+function result(task) {
+  if (task.result === null) return null;
+  const { name } = task.task;
+  const file = href(`/api/v1${address(`/runs/${part(task.run_id)}/result`, { task: name, download: true })}`);
+  const command = `flowkit result ${task.run_id} ${quoted(name)} --json`;
+  return h("section", { "aria-label": "Result" }, h("h2", {}, "Result"), valuePart(task.result, { file, command }));
+}
+
+function actions(task) {
+  const { name, state: now } = task.task;
+  const warning = task.policy.at_most_once ? "It must not start twice by itself. Check first whether its work was done." : "";
+  const retry = () =>
+    carryOut({
+      title: `Retry ${name}?`,
+      text: `It starts again at once. ${warning}`,
+      verb: "Retry",
+      path: `/runs/${part(task.run_id)}/retry`,
+      body: { tasks: [name] },
+      done: "It starts again.",
+    });
+  const resume = () =>
+    carryOut({
+      title: `Resume from ${name}?`,
+      text: `This task and all tasks after it run again, beside those that did not succeed. ${warning}`,
+      verb: "Resume",
+      path: `/runs/${part(task.run_id)}/resume`,
+      body: { from_task: [name] },
+      done: "The run continues from here.",
+    });
+  return h(
+    "p",
+    { class: "actions" },
+    ["failed", "waiting"].includes(now) ? h("button", { type: "button", click: retry }, "Retry") : null,
+    OVER.includes(task.run_state) ? h("button", { type: "button", click: resume }, "Resume from here") : null,
+  );
+}
+
+/** Open the view. Returns what ends it. */
+export async function open(place) {
+  const { run, task: name } = place.names;
+  document.title = `${name} · flowkit`;
+  const head = h("section", { "aria-label": "Task" });
+  const why = h("section", {});
+  const body = h("div", {});
+  const items = h("section", { "aria-label": "Items" });
+  const logs = h("section", { "aria-label": "Logs" });
+  fill(place.main, h("h1", {}, name), head, why, body, items, h("h2", {}, "Logs"), logs);
+  const { acts } = await whoAmI();
+  let shown = "";
+  let over = true;
+  let stop = null;
+  let stopLogs = null;
+  const explain = () => showWhy(why, run, name).catch((error) => fill(why, h("p", { class: "note" }, error.message)));
+  const clock = setInterval(() => over || document.hidden || explain(), WHY_MS);
+  const end = () => {
+    clearInterval(clock);
+    stop?.();
+    stopLogs?.();
+  };
+  const hear = (task) => {
+    if (task.gone) {
+      end();
+      fill(place.main, h("h1", {}, "Not found"), empty(task.gone, `flowkit status ${run}`));
+    }
+    if (task.schema === undefined) return;
+    refill(
+      head,
+      facts(task),
+      task.task.items ? [bar(task.task.items), h("p", { class: "note" }, counts(task.task.items))] : null,
+      acts ? actions(task) : null,
+    );
+    const parts = [attempts(task), inputs(task), result(task)];
+    if (shown === "") fill(body, parts);
+    else refill(body, parts);
+    over = task.run_state !== "running";
+    const now = `${task.task.state} ${task.task.attempt} ${task.run_state}`;
+    if (now !== shown) explain();
+    if (shown === "" && task.task.items) showItems(items, place, run, name);
+    shown = now;
+  };
+  const lost = (isLost) => place.main.classList.toggle("lost", isLost);
+  stop = follow(`/live/runs/${part(run)}/tasks/${part(name)}`, {}, hear, lost);
+  stopLogs = openLogs({ element: logs, place, run: { id: run }, task: name });
+  return end;
+}
+
+const counts = (items) => `${counted(Object.values(items).reduce((sum, count) => sum + count, 0), "item")}`;
