@@ -15,7 +15,6 @@ from .connect import connect_to_run
 from .inputs import json_option, run_argument
 from .status_items import (
     ALL_STATES,
-    NO_MATCH,
     command_for_all,
     find_items,
     item_states,
@@ -122,9 +121,7 @@ def status(
         return
     _show_run(run_status)
     if items is not None:
-        is_mapped = any(task.items is not None for task in run_status.tasks)
-        none = NO_MATCH if is_mapped else f"DAG {run_status.dag_name!r} has no mapped task."
-        show_items(*items, command_for_all(handle.run_id, of_items, patterns), matching, none)
+        show_items(run_status, *items, command_for_all(handle.run_id, of_items, patterns), matching)
     elif matching:
         _show_tasks(matching[:most], len(matching))
     elif tasks and (states or patterns):

@@ -20,7 +20,7 @@ from .bar import bar, glyphs_for
 
 if TYPE_CHECKING:
     from ..client.run_handle import RunHandle
-    from ..client.status import TaskStatus
+    from ..client.status import RunStatus, TaskStatus
 
 ALL_STATES = "all"
 # Why a mapped task that is over has no items, if it has no error.
@@ -31,7 +31,6 @@ _NO_ITEMS = {
     TaskState.CANCELLED: "it was cancelled",
 }
 BAR_CELLS = 10
-NO_MATCH = "No item matches."
 _HEADERS = ["ITEM", "LABEL", "STATE", "ATTEMPT", "DURATION", "WORKER", "ERROR"]
 
 
@@ -99,20 +98,21 @@ def _why_no_items(tasks: Sequence[TaskStatus]) -> list[str]:
 
 
 def show_items(
+    run: RunStatus,
     items: Sequence[TaskStatus],
     total: int,
     more: str,
     tasks: Sequence[TaskStatus] = (),
-    nothing: str = NO_MATCH,
 ) -> None:
     """Print a table of items. ``more``: the command that shows all, if these are not all.
 
     ``tasks``: the mapped tasks that were asked for. Those that are over without items say why.
-    ``nothing``: what to say if there are no items.
     """
     from .output import cut, note, print_table, say, seconds
 
     if not total:
+        is_mapped = any(task.items is not None for task in run.tasks)
+        nothing = "No item matches." if is_mapped else f"DAG {run.dag_name!r} has no mapped task."
         note(f"\n{nothing}")
     for reason in _why_no_items(tasks):
         note(reason)

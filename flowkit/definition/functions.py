@@ -10,7 +10,6 @@ from ..basics.again import Again
 from ..core.names import check_name
 from ..exceptions import IllegalValue
 from .callables import is_generator
-from .nested_calls import nested_call
 
 # The usual types of results, which need no check.
 _FIT = frozenset({type(None), bool, int, float, str, bytes, list, tuple, dict, set})
@@ -60,8 +59,7 @@ def unfit_result(name: str, value: object) -> Exception | None:
     because it can be read only once: the second of two tasks that take it would get nothing. An
     object with ``close`` (a file, a cursor) counts as a resource and passes, unless it is a
     generator. ``flowkit.again(…)`` in a list, tuple or dict is refused, because the task would not
-    start again; not in a very large one. A call of a DAG inside another value is refused, because
-    it would not be run.
+    start again; not in a very large one.
     """
     kind = type(value)
     if kind in _CONTAINERS and _has_again(value):
@@ -70,8 +68,7 @@ def unfit_result(name: str, value: object) -> Exception | None:
             "returned by itself: return flowkit.again(…)."
         )
     if kind in _FIT:
-        nested = nested_call(value)
-        return None if nested is None else IllegalValue(str(nested))
+        return None
     if kind is CoroutineType:
         value.close()  # type: ignore[attr-defined]
         return TypeError(
