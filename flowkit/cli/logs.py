@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from ..basics.log_line import LogLine
+    from ..client.run_handle import RunHandle
 
 LEVELS = (*LogLevel.__members__, "CRITICAL")
 
@@ -56,15 +57,22 @@ def logs(
     if as_json:
         _print_documents(handle.run_id, lines)
     elif not _print_lines(lines, task=task):
-        _note_nothing(is_narrowed=is_narrowed)
+        _note_nothing(handle, is_narrowed=is_narrowed)
 
 
-def _note_nothing(*, is_narrowed: bool) -> None:
+def _note_nothing(handle: RunHandle, *, is_narrowed: bool) -> None:
     from .output import note
 
+    nothing = f"No {'such ' if is_narrowed else ''}lines are stored"
+    if handle.record().has_children:
+        note(
+            f"{nothing} with this run. What its child runs print is stored with them. To list "
+            f"them: flowkit status {handle.run_id}"
+        )
+        return
     note(
-        f"No {'such ' if is_narrowed else ''}lines are stored. Workers keep what tasks print "
-        "unless FLOWKIT_TASK_LOGS or FLOWKIT_CAPTURE_OUTPUT is false."
+        f"{nothing}. Workers keep what tasks print unless FLOWKIT_TASK_LOGS or "
+        "FLOWKIT_CAPTURE_OUTPUT is false."
     )
 
 

@@ -121,7 +121,7 @@ def status(
         return
     _show_run(run_status)
     if items is not None:
-        show_items(*items, command_for_all(handle.run_id, of_items, patterns), matching)
+        show_items(run_status, *items, command_for_all(handle.run_id, of_items, patterns), matching)
     elif matching:
         _show_tasks(matching[:most], len(matching))
     elif tasks and (states or patterns):

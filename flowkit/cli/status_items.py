@@ -20,7 +20,7 @@ from .bar import bar, glyphs_for
 
 if TYPE_CHECKING:
     from ..client.run_handle import RunHandle
-    from ..client.status import TaskStatus
+    from ..client.status import RunStatus, TaskStatus
 
 ALL_STATES = "all"
 # Why a mapped task that is over has no items, if it has no error.
@@ -98,7 +98,11 @@ def _why_no_items(tasks: Sequence[TaskStatus]) -> list[str]:
 
 
 def show_items(
-    items: Sequence[TaskStatus], total: int, more: str, tasks: Sequence[TaskStatus] = ()
+    run: RunStatus,
+    items: Sequence[TaskStatus],
+    total: int,
+    more: str,
+    tasks: Sequence[TaskStatus] = (),
 ) -> None:
     """Print a table of items. ``more``: the command that shows all, if these are not all.
 
@@ -107,7 +111,9 @@ def show_items(
     from .output import cut, note, print_table, say, seconds
 
     if not total:
-        note("\nNo item matches.")
+        is_mapped = any(task.items is not None for task in run.tasks)
+        nothing = "No item matches." if is_mapped else f"DAG {run.dag_name!r} has no mapped task."
+        note(f"\n{nothing}")
     for reason in _why_no_items(tasks):
         note(reason)
     if not total:

@@ -5,7 +5,8 @@ at most 25 more, whatever the size of the run: 3 for the scheduler (lease, clock
 live workers, 1 for expired leases, 4 for their lanes, 2 for the name of a task in one of them, 3
 for the queues, 1 for the functions of their apps, 2 for errors, 1 for labels, 2 for the progress of
 running tasks, 1 for who cancelled the run, and 1 to try a write that changes nothing, if the caller
-asks for it. What nothing depends on is not read: queues and lanes only if tasks are queued.
+asks for it. A failure in child runs takes two more for each level. What nothing depends on is not
+read: queues and lanes only if tasks are queued.
 
 A user without the right to read something, or damaged data, makes a fact unknown, not the
 explanation impossible.
@@ -14,6 +15,7 @@ explanation impossible.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from ..core.blocking import failed_above
 from ..core.compiled import CompiledDAG
@@ -25,8 +27,9 @@ from ..core.explain import (
     leading_sentence,
 )
 from ..core.run_record import RunRecord
-from ..core.states import RUN_OVER
+from ..core.states import RUN_OVER, TaskState
 from ..protocol.client_store import ClientStore
+from .failed_child import failed_child
 from .run_snapshot import read_snapshot
 from .run_tasks import RunTasks, read_tasks
 
@@ -46,6 +49,10 @@ def read_explanation(
     asked |= {tasks.first_failed(number) for number in asked if dag.is_valid(number)}
     known = [at for at in sorted(asked) if at < len(states) and states[at] is not None]
     snapshot = read_snapshot(store, run, dag, tasks, asks_redis=True, asked=known)
+    if run.has_children:
+        failed = [at for at in known if states[at] is TaskState.FAILED]
+        below = {at: failed_child(store, run.run, at) for at in failed}
+        snapshot = replace(snapshot, failed_children=below)
     return explanation_of_run(snapshot) if task is None else explanation_of_task(snapshot, task)
 
 

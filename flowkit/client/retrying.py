@@ -13,8 +13,10 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
+from ..basics.counted import counted
 from ..core.compiled import CompiledDAG
 from ..core.run_record import RunRecord
+from ..core.snapshot import CHILDREN
 from ..core.states import RunState, TaskState
 from ..definition.task_names import names_of, numbers_of
 from ..exceptions import RunAlreadyOver, RunNotOver, TaskNotFailed
@@ -73,7 +75,7 @@ def retry(handle: Retryable, tasks: str | Sequence[str] | None) -> Retried:
     with handle.shard.run_store(handle.run_id) as store:
         wanted = find_tasks(store, record.run, dag, named)
     if record.state is RunState.RUNNING:
-        return _hasten(handle, record, dag, wanted, named=bool(named))
+        return _hasten(handle, record, dag, wanted, named)
     failed = [task for task, item in wanted.items() if item.state is TaskState.FAILED]
     if not failed and not named:
         raise _nothing_failed(record)
@@ -118,8 +120,7 @@ def _hasten(
     record: RunRecord,
     dag: CompiledDAG,
     wanted: dict[int, TaskRecord],
-    *,
-    named: bool,
+    named: Sequence[str],
 ) -> Retried:
     if record.stop is not None:
         raise RunNotOver(
@@ -127,6 +128,11 @@ def _hasten(
             f"run {record.run!r} is being stopped: wait for its end, then retry the task again",
         )
     waiting = [task for task, item in wanted.items() if item.state is TaskState.WAITING]
+    calling = [task for task in waiting if wanted[task].reason == CHILDREN]
+    waiting = [task for task in waiting if wanted[task].reason != CHILDREN]
+    for task in calling:
+        if not waiting or dag.task_name(task) in named:
+            raise _waits_for_runs(handle, record, dag, task)
     if not waiting and not named:
         raise _nothing_waits(record, any(i.state is TaskState.FAILED for i in wanted.values()))
     for task, item in wanted.items() if named else ():
@@ -138,6 +144,25 @@ def _hasten(
     with handle.shard.run_store(handle.run_id) as store:
         store.hasten(handle.run_id, places, caller())
     return Retried(tuple(map(dag.task_name, waiting)), resumed=False)
+
+
+def _waits_for_runs(
+    handle: Retryable, record: RunRecord, dag: CompiledDAG, task: int
+) -> TaskNotFailed:
+    """Return the error for a task that waits for runs which it has called, so for no retry."""
+    with handle.shard.run_store(handle.run_id) as store:
+        child, number = store.read_open_calls(handle.run_id, [task]).get(task, ("", 0))
+    others = f" and {counted(number - 1, 'other run')}" if number > 1 else ""
+    advice = (
+        f"To retry what waits there: 'flowkit retry {child}'; to see what it waits for: 'flowkit "
+        f"why {child}'"
+    )
+    return TaskNotFailed(
+        record.run,
+        f"task {dag.task_name(task)!r} of run {record.run!r} does not wait for a retry: it waits "
+        f"for {f'run {child!r}' if child else 'runs'}{others} that it has called. "
+        + (advice if child else f"To list them: 'flowkit status {record.run}'"),
+    )
 
 
 def _waiting(dag: CompiledDAG, task: int, attempt: int) -> Waiting:

@@ -254,7 +254,8 @@ class RunHandle(RunResults, RunFamily):
         permits another start. Without names, all tasks that wait, or all that failed.
 
         Raises RunNotFound, TaskNotFoundError for a name that the DAG does not have, TaskNotFailed
-        if a task is in another state or none can be retried, RunNotOver if a task has failed and
-        its run is not over yet, RunAlreadyOver if the run succeeded.
+        if a task is in another state, waits for runs that it has called, or none can be retried,
+        RunNotOver if a task has failed and its run is not over yet, RunAlreadyOver if the run
+        succeeded.
         """
         return retry(self, tasks)

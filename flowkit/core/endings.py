@@ -24,6 +24,7 @@ class Failure:
     many it made. ``ended``: when, in seconds since 1970 by Redis' clock, None if unknown.
     ``failed``, ``upstream_failed``, ``cancelled``: how many tasks of the run ended so; a mapped
     task counts as its items. ``command``: continues the run, "" if it is not over.
+    ``run``: the child run in which the task failed, "" if it failed itself.
     """
 
     task: str
@@ -36,6 +37,7 @@ class Failure:
     cancelled: int
     command: str
     label: str = ""
+    run: str = ""
 
 
 def first_failed(snapshot: Snapshot) -> int | None:
@@ -76,6 +78,7 @@ def failure_of(snapshot: Snapshot) -> Failure | None:
         cancelled=count[TaskState.CANCELLED],
         command=_resume(snapshot, task),
         label="" if task is None else snapshot.labels.get(task, ""),
+        run="" if task is None else snapshot.failed_children.get(task, ""),
     )
 
 
@@ -162,7 +165,12 @@ def _began(failure: Failure) -> str:
     name = labelled(failure.task, failure.label)
     attempts = f" at attempt {failure.attempts}" if failure.attempts > 1 else ""
     error = f": {failure.error.rstrip('.')}" if failure.error else ""
-    return f" It began with task {name!r}, which failed{attempts}{error}."
+    return f" It began with task {name!r}, which failed{attempts}{error}.{_in_child(failure.run)}"
+
+
+def _in_child(run: str) -> str:
+    """Say where to look if a task failed because of a child run."""
+    return f" That happened in run {run}: 'flowkit why {run}', 'flowkit logs {run}'." * bool(run)
 
 
 def _blocked(failure: Failure) -> str:
@@ -224,7 +232,8 @@ def _failed(snapshot: Snapshot, task: int, name: str, ago: str) -> str:
         text = f"Task {name!r} failed{ago}"
     else:
         text = f"Task {name!r} failed{ago}, at attempt {snapshot.tasks[task].attempt}"
-    return f"{text}: {error}." if error else f"{text}."
+    below = _in_child(snapshot.failed_children.get(task if item is None else item, ""))
+    return f"{text}: {error}.{below}" if error else f"{text}."
 
 
 def failed_item(snapshot: Snapshot, task: int) -> int | None:
@@ -273,7 +282,8 @@ def _upstream_failed(view: View, task: int, name: str) -> tuple[str, str]:
     at = at if item is None else item
     error = snapshot.errors.get(at, "").rstrip(".")
     text = f"Task {name!r} did not run, since task {snapshot.shown(at)!r} failed"
-    return f"{text}: {error}." if error else f"{text}.", _resume(snapshot, at)
+    below = _in_child(snapshot.failed_children.get(at, ""))
+    return f"{text}: {error}.{below}" if error else f"{text}.", _resume(snapshot, at)
 
 
 def _cancelled(view: View, task: int, name: str) -> str:

@@ -92,7 +92,8 @@ class Snapshot:
     number in the DAG), None if not asked. ``errors``: last errors by task, as far as read.
     ``rates``: attempts that ended per second in the last minute, by queue. ``cancelled_by``: who
     cancelled the run, "" if unknown. ``children``: of tasks that wait for runs, one that is not
-    over, and how many are not. ``labels``: of items, as far as read.
+    over, and how many are not. ``labels``: of items, as far as read. ``failed_children``: of failed
+    tasks, the child run in which the failure began.
     """
 
     run: RunRecord
@@ -114,6 +115,7 @@ class Snapshot:
     children: Mapping[int, tuple[str, int]] = field(default_factory=dict)
     lengths: Mapping[int, int] = field(default_factory=dict)
     labels: Mapping[int, str] = field(default_factory=dict)
+    failed_children: Mapping[int, str] = field(default_factory=dict)
 
     @property
     def edges(self) -> RunEdges:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from ..core.compiled import CompiledDAG
     from .task_like import TaskLike
 
+_made: list[bool] = []  # not empty as soon as this process has made a call
 _NO_PARAMS: Mapping[str, object] = MappingProxyType({})
 ParamsFunction = Callable[..., Mapping[str, object]]
 
@@ -71,6 +72,8 @@ class Call(Any):  # type: ignore[misc]
         """Raises TypeError for a ``result`` that is no name, or parameters that are no mapping."""
         check_mapping(params)
         put = object.__setattr__
+        if not _made:
+            _made.append(True)
         put(self, "dag", dag)
         put(self, "params", MappingProxyType(dict(params)) if params else _NO_PARAMS)
         put(self, "result", check_result(f"DAG {dag.name!r}: call", result))
@@ -128,6 +131,11 @@ def check_result(what: str, result: object) -> str | None:
         f"{what}: result must be the name of a task of that DAG, or None for the results of all "
         f"its tasks, not {result!r}."
     )
+
+
+def any_made() -> bool:
+    """Return whether this process has made a call."""
+    return bool(_made)
 
 
 def has_calls(value: object) -> bool:

@@ -125,6 +125,11 @@ def tasks_of(kind: type[T], method: str, given: Sequence[object]) -> list[T]:
 
 
 def _not_a_task(edge: str, end: object) -> TypeError:
+    if callable(getattr(end, "as_task", None)):
+        return TypeError(
+            f"{edge}: an edge connects tasks, and this is a DAG. To run it as one task, make "
+            'a task of it: dag.as_task("name").'
+        )
     return TypeError(
         f"{edge}: an edge connects two tasks, or a task and a list of tasks, and this is "
         f"not a task but {type(end).__name__!r}. Is the function decorated with @task?"

@@ -8,6 +8,8 @@ from ..core.states import TaskState
 from ..definition.call_plan import may_retry
 from ..definition.calls import calls_in, has_calls
 from ..definition.functions import unfit_result
+from ..definition.nested_calls import nested_call
+from ..exceptions import IllegalValue
 from ..execution.again import why_not_again
 from .outcome import Key, LocalOutcome
 from .run_context import RunContext
@@ -29,6 +31,9 @@ def outcome_of_result(context: RunContext, key: Key, value: object, seconds: flo
             return outcome_of_error(context, key, refused, retry=False)
         return LocalOutcome(*key, TaskState.WAITING, value, seconds)
     problem = unfit_result(name, value)
+    nested = nested_call(value) if problem is None else None
+    if nested is not None:
+        problem = IllegalValue(str(nested))
     if problem is not None:
         return outcome_of_error(context, key, problem, retry=False)
     fault = table_fault(value)

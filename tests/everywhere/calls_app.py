@@ -109,6 +109,11 @@ def hides() -> dict[str, object]:
 
 
 @task
+def hides_deeply() -> list[object]:
+    return [1, {"calls": (inner.call(),)}]
+
+
+@task
 def calls_wrongly(how: str) -> object:
     calls = {
         "result": lambda: inner.call(result="nothing"),

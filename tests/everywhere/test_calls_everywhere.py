@@ -96,10 +96,13 @@ def test_what_cannot_be_called_is_refused_with_a_sentence(place: Place) -> None:
     assert "keep_result=False" in message(place, wrong, how="dropped")
 
 
-def test_a_call_inside_of_a_value_is_refused_on_workers(place: Place) -> None:
-    if not place.on_redis:
-        pytest.skip("in one process, any value may be a result")
-    assert "Return it by itself, or in a list" in message(place, alone(app.hides))
+def test_a_call_inside_of_a_value_is_refused(place: Place) -> None:
+    """In one process, it passed as a plain value, and nothing was run."""
+    for task, path in ((app.hides, "result['call']"), (app.hides_deeply, "result[1]['calls'][0]")):
+        assert message(place, alone(task)) == (
+            f"{path}: <class 'flowkit.definition.calls.Call'> cannot be stored. Return it by "
+            "itself, or in a list that has nothing but calls: return [dag.call(…), …]."
+        )
 
 
 @promise("call-5")

@@ -391,7 +391,7 @@ def test_drawing_the_same_edge_twice_is_one_edge(abcd):
 
 
 @pytest.mark.promise("task-17")
-@pytest.mark.parametrize("other", [5, "b", None, lambda: 1, DAG("d")])
+@pytest.mark.parametrize("other", [5, "b", None, lambda: 1])
 def test_an_edge_to_anything_else_is_a_type_error_that_says_so(abcd, other):
     a, b, *_ = abcd
     with pytest.raises(TypeError, match=r"not a task but .*decorated with @task"):
@@ -492,3 +492,8 @@ def test_under_one_reference_the_last_definition_wins_but_no_bound_task():
     last = task(add)
     last.bind("other")
     assert registered_task(last.ref) is last
+
+
+def test_an_edge_to_a_dag_names_as_task() -> None:
+    with pytest.raises(TypeError, match=r"this is a DAG\. .*make a task of it: dag\.as_task"):
+        Task(print, name="first") >> DAG("etl")  # type: ignore[operator]

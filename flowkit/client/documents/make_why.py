@@ -54,4 +54,5 @@ def _failure_entry(failure: Failure) -> FailureEntry:
         upstream_failed=failure.upstream_failed,
         cancelled=failure.cancelled,
         command=failure.command,
+        run=failure.run,
     )

@@ -40,6 +40,7 @@ class FailureEntry:
     upstream_failed: Annotated[int, "How many tasks did not run, since a task upstream failed."]
     cancelled: Annotated[int, "How many tasks were cancelled."]
     command: Annotated[str, "The command that continues the run, empty while it is not over."]
+    run: Annotated[str, "The child run in which the task failed, empty if it failed itself."]
 
 
 @dataclass(frozen=True, kw_only=True)
