@@ -93,6 +93,18 @@ def push_backlog(
     _wake(d, place[0], len(backlog) + turns - 1, len(entries))
 
 
+def note_ran(d: Draft, lane: str) -> None:
+    """Note the version that the worker runs, which an attempt has ended on."""
+    child = "@" + lane.removesuffix("a")
+    about, ran = d.field(child) or d.field(child.partition(".")[0]), d.field("ran")
+    if not about or d.run is None:
+        return
+    d.run.setdefault("ran", about)
+    if ran and ran.partition("=")[2] != about.partition("=")[2] and "mixed" not in d.run:
+        d.run["mixed"] = about
+        d.add_event(("versions", f"{RUN} {ran} {about}"))
+
+
 def end_attempt(d: Draft, task: int, record: Record, code: str, spent: str) -> None:
     ended = d.now - d.submitted
     d.tasks[task] = record._replace(code=code, spent=spent, ended=ended)

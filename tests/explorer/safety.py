@@ -88,14 +88,17 @@ def versions_are_noted(setup: Setup, keys: Keys) -> str | None:
     """A run names the version of each worker that runs some of it, and tells if there are two."""
     if not setup.versions or keys.run is None:
         return None
-    versions = {text.partition("=")[2] for name, text in keys.run if name.startswith("@")}
+    noted = {text.partition("=")[2] for name, text in keys.run if name.startswith("@")}
     for task, record in keys.tasks:
         if record.code == "R" and not keys.field(f"@{record.lane.partition('.')[0]}"):
             return f"task {task} runs on lane {record.lane}, of which no version is noted"
-    if bool(versions) != bool(keys.field("ran")) or (len(versions) > 1) != bool(
-        keys.field("mixed")
-    ):
-        return f"workers of {sorted(versions)} ran it, and the run says {keys.run}"
+    has_ended = any(record.code in "SKW" and record.lane for _, record in keys.tasks)
+    ran, mixed = (keys.field(name).partition("=")[2] for name in ("ran", "mixed"))
+    said = {ran, mixed} - {""}
+    if not said <= noted or (mixed and ran in ("", mixed)):
+        return f"workers of {sorted(noted)} claimed some, and the run says {keys.run}"
+    if has_ended and not ran:
+        return f"an attempt has ended, and the run names no version that ran: {keys.run}"
     return None
 
 

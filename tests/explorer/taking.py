@@ -203,11 +203,6 @@ def _note_version(d: Draft, claimer: Claimer) -> None:
     """Note what the worker runs, unless that is noted already."""
     assert d.run is not None
     about, worker = f"{claimer.app}={d.versions[claimer.app]}", "@" + claimer.lane.partition(".")[0]
-    noted, ran = d.field(worker), d.field("ran")
-    if noted.startswith(claimer.app):
-        return
-    d.run["@" + claimer.lane.removesuffix("a") if noted else worker] = about
-    d.run["ran"] = ran or about
-    if ran and ran.partition("=")[2] != d.versions[claimer.app] and "mixed" not in d.run:
-        d.run["mixed"] = about
-        d.add_event(("versions", f"{RUN} {ran} {about}"))
+    noted = d.field(worker)
+    if not noted.startswith(claimer.app):
+        d.run["@" + claimer.lane.removesuffix("a") if noted else worker] = about

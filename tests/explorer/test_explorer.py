@@ -284,16 +284,19 @@ def test_an_attempt_that_is_lost_when_it_is_handed_on_is_found(
     assert "release" in last
 
 
-def test_a_version_that_a_claim_does_not_note_is_found(plant: Callable[[str, Any], None]) -> None:
-    def claim(d: Draft, *args: Any) -> Reply:
+@pytest.mark.parametrize(("name", "field"), [("claim", "@A0"), ("complete", "ran")])
+def test_a_version_that_is_not_noted_is_found(
+    plant: Callable[[str, Any], None], name: str, field: str
+) -> None:
+    def noting(d: Draft, *args: Any) -> Reply:
         reply = before(d, *args)
         if d.run is not None:
-            d.run.pop("ran", None)
+            d.run.pop(field, None)
         return reply
 
-    before = scripts.claim
-    plant("claim", claim)
+    before = getattr(scripts, name)
+    plant(name, noting)
     which = setup("one", pairs=1, apps=(1,), versions=("1",))
     wrong, last = found(which)
     assert wrong == "versions_are_noted"
-    assert "claim" in last
+    assert name in last

@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from .model import OVER, RUN, Claim, Draft, Record
-from .pieces import Deaths, Reply, end_attempt, leads, queue_again, running_on, stopped
+from .pieces import Deaths, Reply, end_attempt, leads, note_ran, queue_again, running_on, stopped
 from .taking import take_once
 
 
@@ -102,6 +102,8 @@ def _record_outcomes(d: Draft, lane: str, outcomes: tuple[tuple[str, str], ...])
             ended.setdefault(written, []).append(told)
             if stop:
                 d.stops.get(lane, set()).discard((task, attempt))
+    if ended:
+        note_ran(d, lane)
     d.dead.update((int(task), d.now) for task in ended.get("F", ()))
     if ended:
         d.add_event(*((kind, " ".join([RUN, *tasks])) for kind, tasks in ended.items()))
@@ -197,6 +199,8 @@ def reap(d: Draft, lane: str, deaths: Deaths) -> Reply:
         if record is None:
             continue
         fate, spent, error = _fate(task, record.spent, d.field("stop"), deaths, len(held))
+        if fate not in "QC":
+            note_ran(d, lane)
         if fate in OVER:
             end_attempt(d, task, record, fate, spent)
             if error:

@@ -32,6 +32,12 @@ def claim(env: Environment, lane: str, app: str, limit: int = 1) -> list[int]:
     return [claim.task for claim in reply.claims]
 
 
+def run_one(env: Environment, lane: str, app: str) -> None:
+    """Claim an attempt and let it succeed."""
+    (task,) = claim(env, lane, app)
+    env.worker.complete(lane, [done(task)], env.next_call(), 0, 1, [LIST], app)
+
+
 def started(env: Environment, *tasks: int) -> None:
     env.submit(total=8)
     env.acquire_lease()
@@ -51,28 +57,61 @@ def test_a_run_notes_the_version_of_each_worker_once(env: Environment) -> None:
     started(env, *range(4))
     lane = worker(env, "A", ONE, "v1")
     claim(env, lane, ONE)
-    assert notes(env) == {"@A": f"{ONE}=v1", "ran": f"{ONE}=v1"}
+    assert notes(env) == {"@A": f"{ONE}=v1"}
     changed = env.changed_by(lambda: claim(env, "A.0a", ONE))
     assert "run:r1" not in changed
-    claim(env, worker(env, "B", ONE, "v1"), ONE)
-    assert notes(env)["@B"] == f"{ONE}=v1"
+    run_one(env, lane, ONE)
+    run_one(env, worker(env, "B", ONE, "v1"), ONE)
+    assert notes(env) == {"@A": f"{ONE}=v1", "@B": f"{ONE}=v1", "ran": f"{ONE}=v1"}
     assert told(env) == []
 
 
 def test_the_scheduler_is_told_once_of_a_second_version(env: Environment) -> None:
     started(env, *range(6))
     for name, app, version in (("A", ONE, "v1"), ("B", TWO, "v2"), ("C", TWO, "v2")):
-        claim(env, worker(env, name, app, version), app)
-    claim(env, "A.0", ONE)
+        run_one(env, worker(env, name, app, version), app)
+    run_one(env, "A.0", ONE)
     assert notes(env)["mixed"] == f"{TWO}=v2"
     assert told(env) == [f"r1 {ONE}=v1 {TWO}=v2"]
 
 
+def test_a_worker_that_hands_on_what_it_claims_does_not_mix_versions(env: Environment) -> None:
+    """It runs nothing, whether it claims before the one that does, or behind it."""
+    started(env, *range(3))
+    early, late = worker(env, "A", TWO, "v2"), worker(env, "C", TWO, "v2")
+    (task,) = claim(env, early, TWO)
+    run_one(env, worker(env, "B", ONE, "v1"), ONE)
+    env.worker.release(early, [f"r1,{task}@{FUNCTION}"])
+    (task,) = claim(env, late, TWO)
+    env.worker.release(late, [f"r1,{task}@{FUNCTION}"])
+    assert {"ran": f"{ONE}=v1"}.items() <= notes(env).items()
+    assert "mixed" not in notes(env)
+    assert told(env) == []
+
+
+def test_an_attempt_that_dies_with_its_child_has_run(env: Environment) -> None:
+    started(env, *range(3))
+    run_one(env, worker(env, "A", ONE, "v1"), ONE)
+    lane = worker(env, "B", TWO, "v2")
+    (task,) = claim(env, lane, TWO)
+    env.worker.reap_child(lane, [f"r1,{task}"], 3, b"error")
+    assert told(env) == [f"r1 {ONE}=v1 {TWO}=v2"]
+
+
+def test_attempts_that_had_not_started_when_their_child_died_have_not_run(env: Environment) -> None:
+    started(env, *range(3))
+    run_one(env, worker(env, "A", ONE, "v1"), ONE)
+    lane = worker(env, "B", TWO, "v2")
+    assert len(claim(env, lane, TWO, 2)) == 2
+    env.worker.reap_child(lane, [], 3, b"error")
+    assert told(env) == []
+
+
 def test_a_child_that_loaded_another_version_later_is_noted_by_itself(env: Environment) -> None:
     started(env, *range(4))
-    claim(env, worker(env, "A", ONE, "v1"), ONE)
+    run_one(env, worker(env, "A", ONE, "v1"), ONE)
     env.worker.register_app(TWO, [FUNCTION, V2], "v2", lease_ms=HOUR_MS)
-    claim(env, "A.1", TWO)
+    run_one(env, "A.1", TWO)
     assert notes(env) == {
         "@A": f"{ONE}=v1", "@A.1": f"{TWO}=v2", "ran": f"{ONE}=v1", "mixed": f"{TWO}=v2",
     }  # fmt: skip
@@ -97,7 +136,7 @@ def test_a_note_that_another_wrote_does_no_harm(env: Environment) -> None:
     started(env, *range(4))
     lane = worker(env, "A", ONE, "v1")
     env.link.call("HSET", env.keys.run("r1"), "ran", "x" * 10_000, "@A", "\n")
-    assert claim(env, lane, ONE) == [0]
+    run_one(env, lane, ONE)
     assert told(env) == []
     assert env.client.read_versions("r1", ["ran", "@A", "@A.0"]) == {"@A.0": "v1"}
 

@@ -1,6 +1,6 @@
 -- complete: records a batch of outcomes, notifies the scheduler, and claims the next batch.
 -- USES   base border spent guarded batch suspects versions functions places take_run take_turns take take_once outcome_codes results dead history graph children waiting record
--- RARE   note_more keep_inputs note_dead call_runs wait_for_next come_again replaced taken_before take_turns note_version forget_empty places_of_functions may_look
+-- RARE   note_more keep_inputs note_dead call_runs wait_for_next come_again replaced taken_before take_turns note_version note_ran forget_empty places_of_functions may_look
 -- KEYS   1 prefix
 -- ARGV   1 now (ms)   2 lane   3 call number   4 limit   5 share   6 app, as in claim
 --        7 number of ready lists

@@ -1,6 +1,6 @@
 -- reap: takes back the attempts that a dead lane held.
--- USES   base border since spent guarded wake ready fence dead history give_back
--- RARE   remember note_dead
+-- USES   base border since spent guarded wake ready fence dead history give_back versions
+-- RARE   remember note_dead note_ran
 -- KEYS   1 prefix
 -- ARGV   1 now (ms)   2 lane   3 reporter: '' for the lane's own parent, else scheduler id
 --        4 term   5 most deaths of a task   6 error of a task that died too often
@@ -58,6 +58,7 @@ for i = 1, #held, 2 do
   if attempt then
     local meta = fields_of(run_key(run), 'submitted', 'stop') or {}
     local code, left, error = fate(held[i], spent, meta[2])
+    if code ~= 'Q' and code ~= 'C' then note_ran(lane, run) end
     if code == 'C' or code == 'F' then
       end_attempt(run, task, code, attempt, lane, left, started, queued, meta[1])
       if error then try('HSET', errors_key(run), task, error) end

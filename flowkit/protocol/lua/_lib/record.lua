@@ -18,7 +18,7 @@ end
 
 -- Outcomes are in ARGV from `first`: token, payload, token, payload …
 local function record_outcomes(lane, run, first, count, stale)
-  local meta = fields_of(run_key(run), 'submitted', 'stop') or {}
+  local meta = fields_of(run_key(run), 'submitted', 'stop', 'ran') or {}
   local now, stop = now_ms(), meta[2]
   local submitted = read_time(meta[1]) or now
   local tasks, fields, freed = {}, {tasks_key(run)}, {'HDEL', claims_key(lane)}
@@ -69,7 +69,7 @@ local function record_outcomes(lane, run, first, count, stale)
       stale[#stale + 1] = run .. ',' .. task
     end
   end
-  if #writes > 2 then call(unpack(writes)) end
+  if #writes > 2 then call(unpack(writes)) if lacks_version(meta[3]) then note_ran(lane, run) end end
   if #results > 2 then keep_results(run, results) end
   if #errors > 2 then try(unpack(errors)) end
   if #labels > 2 then keep_inputs(run, labels) end

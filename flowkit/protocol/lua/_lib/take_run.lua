@@ -10,7 +10,7 @@ local POP_BOUND = 1000 -- entries and turns that one claim looks at
 local function take_run(claimer, run, entries, reply)
   if not is_run(run) then return nil end
   local lane, worker = claimer.lane, claimer.worker
-  local meta = fields_of(run_key(run), 'state', 'stop', 'submitted', 'graph', 'params', 'resumes', 'ran', worker)
+  local meta = fields_of(run_key(run), 'state', 'stop', 'submitted', 'graph', 'params', 'resumes', worker)
   if not meta or meta[1] ~= 'running' then return nil end
   if not (meta[4] and is_digest(meta[4]) and read_time(meta[3])) then return nil end
   local fields = {tasks_key(run)}
@@ -35,8 +35,8 @@ local function take_run(claimer, run, entries, reply)
   call(unpack(writes))
   call(unpack(claims))
   claimer.is_numbered = true
-  if claimer.app ~= '' and string.sub(meta[8] or '', 1, #claimer.app) ~= claimer.app then
-    note_version(claimer, run, worker, meta[7], meta[8])
+  if claimer.app ~= '' and string.sub(meta[7] or '', 1, #claimer.app) ~= claimer.app then
+    note_version(claimer, run, worker, meta[7])
   end
   describe(run, meta[4], life_of(meta[3], meta[6]), meta[5], taken, reply)
   return #taken
