@@ -75,9 +75,13 @@ class Lane:
         self.inputs.prefetch(claims)
         self.mailbox.inbox.clear()
         for claim in claims:
-            contextvars.copy_context().run(self._run, claim)
+            self.run(claim)
         self.mailbox.flush()
         return len(claims)
+
+    def run(self, claim: Any) -> None:
+        """Run one claim. Nothing of it stays in the context of the test."""
+        contextvars.copy_context().run(self._run, claim)
 
     def _run(self, claim: Any) -> None:
         prepared = self.executor.prepare(claim)

@@ -49,7 +49,7 @@ _COMMANDS = {
     "ls": ("listing", "List runs, newest first."),
     "purge": ("purge", "Delete many runs that are over, by age, state and DAG."),
     "delete": ("delete", "Delete runs that are over, with all their data."),
-    "stats": ("stats", "Show how many runs of each DAG fail, and how long its tasks take."),
+    "dags": ("dags", "Show how many runs of each DAG fail, and how long its tasks take."),
     "usage": ("usage", "Show how much memory of Redis the runs take, by DAG."),
     "workers": ("workers", "List live workers."),
     "queues": ("queues", "Show what waits in each queue, since when, and who serves it."),

@@ -88,17 +88,10 @@ class ParentStore(FactStore):
         """Start the TTL of those of these listed runs that are held although their parent is over
         or gone; return of how many.
 
-        One round trip, and one more per 500 that are held. The mark may be of any size, so it is
-        not read.
+        A round trip per 500. The script looks for the mark, which may be of any size.
         """
-        names = [name for name in map(text_of, runs) if is_run_id(name)]
-        sizes = self.link.batch_each([("HSTRLEN", self.keys.run(name), "held") for name in names])
-        held = (
-            name
-            for name, size in zip(names, sizes, strict=True)
-            if isinstance(size, int) and size > 0
-        )
-        return sum(map(self.expire_children, _parts_of_children(held)))
+        names = (name for name in map(text_of, runs) if is_run_id(name))
+        return sum(map(self.expire_children, _parts_of_children(names)))
 
     def waiting_tasks(self, cursor: str, count: int) -> WaitingPart:
         """Return some of the tasks that wait for runs."""

@@ -30,7 +30,7 @@ SCHEMAS = {
     "ls": "flowkit/runs/1",
     "delete": "flowkit/deleted/1",
     "purge": "flowkit/purge/1",  # test_cli_purge
-    "stats": "flowkit/dags/1",
+    "dags": "flowkit/dags/1",
     "usage": "flowkit/usage/1",
     "workers": "flowkit/workers/1",
     "queues": "flowkit/queues/1",
@@ -79,7 +79,7 @@ def test_lists_and_states(talk: Run, failed: str) -> None:
         ["ls"],
         ["workers"],
         ["queues"],
-        ["stats"],
+        ["dags"],
         ["usage"],
         ["dead", "ls"],
         ["status", failed],
@@ -88,7 +88,7 @@ def test_lists_and_states(talk: Run, failed: str) -> None:
         document = valid_document(talk(*words, "--json").stdout, SCHEMAS[name])
         assert document.get("items", document.get("tasks")), name
     valid_document(talk("status", failed, "--no-tasks", "--json").stdout, SCHEMAS["status"])
-    tasks = talk("stats", "failing", "--json")
+    tasks = talk("dags", "failing", "--json")
     assert valid_document(tasks.stdout, "flowkit/task-activity/1")["items"]
     shown = talk("dead", "show", failed, "breaks", "--json")
     assert valid_document(shown.stdout, SCHEMAS["dead show"])["task"] == "breaks"

@@ -197,7 +197,7 @@ def test_no_mapped_task_is_left_pending(server_url: str, namespace: str, held: i
         run.client.cancel(run.run)
         run.resolver.run_once(1)
         for claim in running:
-            run.lane._run(claim)
+            run.lane.run(claim)
             run.lane.mailbox.flush()
             run.resolver.run_once(1)
         assert run.finish() == "cancelled"

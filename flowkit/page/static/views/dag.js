@@ -84,7 +84,7 @@ export async function open(place) {
       h("h2", {}, "Tasks, in the newest 20 runs"),
       h("section", { "aria-label": "Tasks" }, tasks(place, activity)),
       activity.cut_short ? h("p", { class: "note" }, "Some runs were not counted.") : null,
-      h("p", {}, copied(`flowkit stats -- ${quoted(name)}`)),
+      h("p", {}, copied(`flowkit dags -- ${quoted(name)}`)),
     ],
     damagedItems(activity.damaged),
   );

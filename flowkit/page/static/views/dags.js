@@ -49,7 +49,7 @@ export async function open(place) {
   fill(
     list,
     shown.length > 0 ? table("DAGs", HEADS, shown.map(entry)) : none,
-    dags.cut_short ? h("p", { class: "note" }, `Of the newest ${counted(RUNS, "run")}. To count more: flowkit stats --runs N`) : null,
+    dags.cut_short ? h("p", { class: "note" }, `Of the newest ${counted(RUNS, "run")}. To count more: flowkit dags --runs N`) : null,
     damagedItems(dags.damaged),
   );
 }

@@ -1,4 +1,4 @@
-"""``flowkit stats``: how the runs of each DAG go, and how the tasks of one DAG go."""
+"""``flowkit dags``: how the runs of each DAG go, and how the tasks of one DAG go."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 @json_option
 @redis_options
 @click.pass_context
-def stats(
+def dags(
     ctx: click.Context,
     /,
     dag: str | None,
