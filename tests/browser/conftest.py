@@ -31,7 +31,9 @@ OPTIONS = [
 EXECUTABLES = ("chromium", "chromium-browser", "google-chrome")
 
 
-@pytest.fixture(scope="session")
+# Playwright keeps an event loop running in this thread, in which no other one can run. So it ends
+# with the module, before tests of others begin.
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     api = pytest.importorskip(
         "playwright.sync_api", reason="no Playwright: pip install 'flowkit[browser]'"
