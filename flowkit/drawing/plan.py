@@ -1,7 +1,7 @@
 """Where the boxes of a drawing are, for those who draw it themselves: the page of the dashboard.
 
-The states of tasks are not considered. So a plan stays as it is while its run goes on, and whoever
-draws it colours each box by the states of its tasks.
+The states of tasks are not considered. So a plan stays as it is while its run continues; the page
+colours each box by the states of its tasks.
 """
 
 from __future__ import annotations
@@ -12,10 +12,9 @@ from dataclasses import dataclass
 from .layers import layers_of
 from .picture import Picture
 from .places import Places, place
-from .stacks import Stacks, stacked, title_of, unstacked
+from .stacks import Stacks, boxes_of, is_too_large, title_of
 
 EASY_BOXES = 300  # in a larger DAG, similar tasks share a box unless the caller objects
-MOST_BOXES, MOST_EDGES = 2_000, 10_000
 LONGEST_TITLE = 30
 _CELL_PX, _LEAST_WIDTH, _PADDING, _HEIGHT = 7.6, 92.0, 40.0, 44.0
 
@@ -34,22 +33,13 @@ def plan_of(picture: Picture, collapse: bool | None = None) -> Plan | None:
 
     ``collapse``: whether similar tasks share a box; None: if there are more than ``EASY_BOXES``.
     """
-    boxes = unstacked(picture)
-    if collapse or (collapse is None and len(picture.names) > EASY_BOXES):
-        layers = layers_of(len(picture.names), boxes.edges)
-        boxes = stacked(picture, layers, by_name=True)
-        if _too_large(boxes):
-            boxes = stacked(picture, layers, by_name=False)
-    if _too_large(boxes):
+    boxes = boxes_of(picture, collapse, EASY_BOXES)
+    if is_too_large(boxes):
         return None
     titles = [_cut(title_of(picture, members)) for members in boxes.members]
     sizes = [(max(_LEAST_WIDTH, len(title) * _CELL_PX + _PADDING), _HEIGHT) for title in titles]
     layers = layers_of(len(boxes.members), boxes.edges)
     return Plan(boxes, titles, place(sizes, layers, boxes.edges))
-
-
-def _too_large(boxes: Stacks) -> bool:
-    return len(boxes.members) > MOST_BOXES or len(boxes.edges) > MOST_EDGES
 
 
 def _cut(title: str) -> str:

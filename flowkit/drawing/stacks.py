@@ -14,10 +14,11 @@ from collections import Counter
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 
-from .layers import Layers
+from .layers import Layers, layers_of
 from .marks import duration_text
 from .picture import Picture
 
+MOST_BOXES, MOST_EDGES = 2_000, 10_000
 _ROUNDS = 6
 _LEAST = 4
 # A match begins at the first of several separators only. Otherwise a name of n underscores is read
@@ -42,6 +43,25 @@ def unstacked(picture: Picture) -> Stacks:
     """Return one box per task."""
     edges = [*picture.edges, *picture.order]
     return Stacks([(task,) for task in range(len(picture.names))], edges, len(picture.edges))
+
+
+def is_too_large(boxes: Stacks) -> bool:
+    """Return whether there are more boxes or edges than are placed."""
+    return len(boxes.members) > MOST_BOXES or len(boxes.edges) > MOST_EDGES
+
+
+def boxes_of(picture: Picture, collapse: bool | None, easy: int) -> Stacks:
+    """Return the boxes of a drawing, which may be too large.
+
+    ``collapse``: whether similar tasks share a box; None: if there are more than ``easy`` tasks.
+    """
+    boxes = unstacked(picture)
+    if collapse or (collapse is None and len(picture.names) > easy):
+        layers = layers_of(len(picture.names), boxes.edges)
+        boxes = stacked(picture, layers, by_name=True)
+        if is_too_large(boxes):
+            boxes = stacked(picture, layers, by_name=False)
+    return boxes
 
 
 def stacked(picture: Picture, layers: Layers, *, by_name: bool) -> Stacks:

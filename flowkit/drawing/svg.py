@@ -23,11 +23,19 @@ from .layers import Layers, layers_of
 from .marks import Mark
 from .picture import EMPTY, Picture
 from .places import Places, Point, place
-from .stacks import Stacks, shown_names, stacked, subtitle_of, title_of, unstacked
+from .stacks import (
+    MOST_BOXES,
+    MOST_EDGES,
+    Stacks,
+    boxes_of,
+    is_too_large,
+    shown_names,
+    subtitle_of,
+    title_of,
+)
 from .style import LOOKS, style_sheet
 
 EASY_TASKS = 100  # in a larger DAG, similar tasks are stacked unless the caller objects
-MOST_BOXES, MOST_EDGES = 2_000, 10_000
 
 LONGEST_NAME, LONGEST_LINE = 30, 240
 _MONO_PX, _SANS_PX, _NARROW_PX, _WIDE_PX, _TITLE_PX = 7.55, 7.1, 4.2, 10.2, 9.0
@@ -67,13 +75,8 @@ def as_svg(picture: Picture, collapse: bool | None = None) -> str:
 
 def _boxes(picture: Picture, collapse: bool | None) -> Stacks:
     """Return the boxes. Raises DAGError if there are too many boxes or edges."""
-    boxes = unstacked(picture)
-    if collapse or (collapse is None and len(picture.names) > EASY_TASKS):
-        layers = layers_of(len(picture.names), boxes.edges)
-        boxes = stacked(picture, layers, by_name=True)
-        if _too_large(boxes):
-            boxes = stacked(picture, layers, by_name=False)
-    if _too_large(boxes):
+    boxes = boxes_of(picture, collapse, EASY_TASKS)
+    if is_too_large(boxes):
         hint = "" if collapse is not False else "It may fit without collapse=False. "
         raise DAGError(
             f"DAG {picture.name!r} is too large for an SVG: {len(boxes.members):,} boxes and "
@@ -81,10 +84,6 @@ def _boxes(picture: Picture, collapse: bool | None) -> Stacks:
             "Use to_dot() with Graphviz, or visualize() for a list."
         )
     return boxes
-
-
-def _too_large(boxes: Stacks) -> bool:
-    return len(boxes.members) > MOST_BOXES or len(boxes.edges) > MOST_EDGES
 
 
 # -- header -----------------------------------------------------------------------------------
