@@ -11,7 +11,7 @@ the caller chose is looked up in its former shards before it counts as new.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
 
 from ..arguments import check_limit, check_patience, check_run_ttl, check_since
@@ -44,7 +44,7 @@ from .runs_from_tasks import child_ids, continue_child
 from .sending import send
 from .shard import ShardConnection
 from .shards import gather, reach_one
-from .submission import submissions_of
+from .submission import Given, submissions_of
 from .submitting_again import SubmittingAgain
 from .waiting import wait_all
 
@@ -166,20 +166,23 @@ class Client(SubmittingAgain, RunListing, SystemOverview, RunDetails, Purging):
         children = [None] if run_id is not None else child_ids(self.settings, compiled, given)
         ids = children if run_id is None else [run_id]
         runs = list(zip(ids, given, strict=True))
-        submissions = submissions_of(compiled, runs, self.settings, ttl=ttl)
-        homes = [
-            shard_for(self.shards, submission.run, chosen=run is not None)
-            for submission, run in zip(submissions, ids, strict=True)
-        ]
-        sent = send(submissions, homes, self.provenance)
-        handles = [
-            self._handle(submission.run, shard, existed=not is_new, graph=compiled)
-            for submission, shard, is_new in zip(submissions, homes, sent, strict=True)
-        ]
+        handles = self._send(compiled, runs, ttl)
         for handle, child in zip(handles, children, strict=True):
             if handle.existed and child is not None:
                 continue_child(handle)
         return handles
+
+    def _send(self, compiled: CompiledDAG, runs: Sequence[Given], ttl: int) -> list[RunHandle]:
+        submissions = submissions_of(compiled, runs, self.settings, ttl=ttl)
+        homes = [
+            shard_for(self.shards, submission.run, chosen=run is not None)
+            for submission, (run, _) in zip(submissions, runs, strict=True)
+        ]
+        sent = send(submissions, homes, self.provenance)
+        return [
+            self._handle(submission.run, shard, existed=not is_new, graph=compiled)
+            for submission, shard, is_new in zip(submissions, homes, sent, strict=True)
+        ]
 
     def _handle(
         self,

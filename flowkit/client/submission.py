@@ -15,15 +15,18 @@ from ..settings import Settings
 from .caller import caller
 from .run_ids import check_run_id, new_run_id
 
+# The id that was chosen for a run, None for a new one, and its parameters.
+Given = tuple[str | None, Mapping[str, object] | None]
+
 
 def submissions_of(
     compiled: CompiledDAG,
-    runs: Iterable[tuple[str | None, Mapping[str, object] | None]],
+    runs: Iterable[Given],
     settings: Settings,
     *,
     ttl: int,
 ) -> list[Submission]:
-    """Return a submission for each run: its id, None for a new one, and its parameters.
+    """Return a submission for each run.
 
     ``settings``: they bound the packed parameters of a run, and may have the version of the app.
     ``ttl``: seconds. Raises ValueError for an invalid id, DAGError for a DAG or parameters that

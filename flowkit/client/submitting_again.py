@@ -7,42 +7,31 @@ their graph, and reading a graph checks that it has this digest, so no other gra
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ..arguments import check_mapping, check_run_ttl
-from ..codec.provenance import Provenance
 from ..settings import Settings
-from .placement import shard_for
-from .sending import send
-from .shard import ShardConnection
-from .submission import submissions_of
 
 if TYPE_CHECKING:
     from ..core.compiled import CompiledDAG
     from .run_handle import RunHandle
+    from .submission import Given
 
 
 class SubmittingAgain:
     """The part of ``Client`` that submits the graph of a run again."""
 
-    shards: tuple[ShardConnection, ...]
     settings: Settings
-    provenance: Provenance
 
     if TYPE_CHECKING:
 
         def run(self, run_id: str) -> RunHandle:
             """Return the handle of a run."""
 
-        def _handle(
-            self,
-            run_id: str,
-            shard: ShardConnection,
-            *,
-            existed: bool = True,
-            graph: CompiledDAG | None = None,
-        ) -> RunHandle: ...
+        def _send(
+            self, compiled: CompiledDAG, runs: Sequence[Given], ttl: int
+        ) -> list[RunHandle]: ...
 
     def submit_again(
         self,
@@ -66,7 +55,5 @@ class SubmittingAgain:
         old = self.run(run_id)
         dag = old.graph(old.record())
         given = {**old.params(), **(params or {})}
-        (submission,) = submissions_of(dag, [(None, given)], self.settings, ttl=seconds)
-        shard = shard_for(self.shards, submission.run, chosen=False)
-        send([submission], [shard], self.provenance)
-        return self._handle(submission.run, shard, existed=False, graph=dag)
+        (handle,) = self._send(dag, [(None, given)], seconds)
+        return handle
