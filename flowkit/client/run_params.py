@@ -24,10 +24,14 @@ def read_params(
     lenient: bool = False,
 ) -> Mapping[str, object]:
     """Return the parameters of a run, {} for none. See ``RunHandle.params``."""
-    stored = store.read_params(run.run)
-    purpose = params_purpose(store.keys.namespace, run.run, run.digest)
-    packed = provenance.open(stored, purpose, "their record")
+    packed = open_params(store, run, store.read_params(run.run), provenance)
     params = unpack(packed, max_bytes=max_bytes, lenient=lenient) if packed else {}
     if not isinstance(params, dict):
         raise BrokenValue("they are not a dict")
     return params
+
+
+def open_params(store: ClientStore, run: RunRecord, stored: bytes, provenance: Provenance) -> bytes:
+    """Return the packed parameters of what is stored. Raises UntrustedValue."""
+    purpose = params_purpose(store.keys.namespace, run.run, run.digest)
+    return provenance.open(stored, purpose, "their record")

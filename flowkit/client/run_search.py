@@ -14,13 +14,14 @@ from dataclasses import dataclass, field, replace
 
 from ..codec.packing import BrokenValue, unpack
 from ..codec.plain import plain
-from ..codec.provenance import Provenance, params_purpose
+from ..codec.provenance import Provenance
 from ..core.run_record import RunRecord
 from ..core.states import RunState
 from ..exceptions import UntrustedValue
 from ..protocol.client_store import ClientStore
 from ..protocol.listings import Listing
 from ..protocol.run_filter import Cursor, RunFilter
+from .run_params import open_params
 from .shard import ShardConnection
 from .shards import count_runs, gather
 
@@ -141,8 +142,7 @@ def _has_params(
     provenance: Provenance,
 ) -> bool:
     try:
-        purpose = params_purpose(store.keys.namespace, run.run, run.digest)
-        packed = provenance.open(stored, purpose, "their record")
+        packed = open_params(store, run, stored, provenance)
         params = unpack(packed, max_bytes=LONGEST_PARAMS, lenient=True) if packed else {}
     except (BrokenValue, UntrustedValue):
         return False

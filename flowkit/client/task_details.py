@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from ..codec.provenance import Provenance, params_purpose
+from ..codec.provenance import Provenance
 from ..core.compiled import CompiledDAG
 from ..core.map_spec import MapSpec
 from ..core.numbering import NODE
@@ -19,6 +19,7 @@ from ..protocol.decoding import PART
 from .history import HistoryEvent
 from .previews import LARGE, SMALL, Preview, preview_of, read_previews, read_result_preview
 from .run_history import read_history
+from .run_params import open_params
 from .run_shape import RunShape, read_shape, stored_inputs
 from .status import TaskStatus
 from .status_reader import read_statuses
@@ -120,9 +121,8 @@ def params_preview(store: ClientStore, provenance: Provenance, run: RunRecord) -
     stored = store.read_params(run.run)
     if not stored:
         return None
-    purpose = params_purpose(store.keys.namespace, run.run, run.digest)
     try:
-        return preview_of(provenance.open(stored, purpose, "their record"), SMALL)
+        return preview_of(open_params(store, run, stored, provenance), SMALL)
     except UntrustedValue as error:
         return Preview("", len(stored), None, problem=str(error))
 
