@@ -20,6 +20,7 @@ class Numbers:
     """A source that is a number, and tells changes as differences."""
 
     seconds = 0.001
+    rest = 20.0
 
     def __init__(self) -> None:
         self.number = 1

@@ -16,7 +16,7 @@ from ...client.documents.api import QueueDepths
 from ...client.documents.document import to_mapping
 from ...client.documents.queues import Queues
 from ...clock import SYSTEM_CLOCK, Clock
-from .source import Told
+from .source import SHARE, Told
 
 POINT_S = 5.0
 KEPT = 360  # half an hour
@@ -33,6 +33,7 @@ class QueueSource:
     """The queues of a system, and their depths."""
 
     seconds = 2.0
+    rest = SHARE
 
     def __init__(self, make: Callable[[], Queues], clock: Clock = SYSTEM_CLOCK) -> None:
         self._make = make

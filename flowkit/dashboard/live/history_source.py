@@ -12,7 +12,7 @@ from typing import Any
 from ...client.documents.document import to_mapping
 from ...client.documents.make_history import history_document
 from ...client.run_handle import RunHandle
-from .source import Told
+from .source import SHARE, Told
 
 MOST = 500
 
@@ -23,6 +23,7 @@ class HistorySource:
     """The latest events of a run, or of one task. ``open_run``: returns it, or raises."""
 
     seconds = 2.0
+    rest = SHARE
 
     def __init__(self, open_run: Callable[[], RunHandle], task: str | None = None) -> None:
         self._open, self._task = open_run, task

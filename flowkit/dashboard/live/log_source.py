@@ -16,7 +16,7 @@ from ...client.documents.document import to_mapping
 from ...client.documents.make_logs import line_document
 from ...client.run_handle import RunHandle
 from ...client.run_logs import LogCursor, log_query
-from .source import Told
+from .source import SHARE, Told
 
 KEPT = 1_000  # the lines that a page gets when it comes
 MOST_TOLD = 500
@@ -40,6 +40,7 @@ class LogSource:
     """The lines of a run. ``open_run``: returns it, and raises if it cannot."""
 
     seconds = 1.0
+    rest = SHARE
 
     def __init__(
         self,

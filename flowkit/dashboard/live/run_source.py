@@ -21,11 +21,10 @@ from ...client.documents.make_header import Headers
 from ...client.run_handle import RunHandle
 from ...core.run_record import RunRecord
 from ...core.states import RunState
-from .source import Told
+from .source import SHARE, Told
 
 PER_TASK = ("states", "attempts", "queued", "waited", "took", "lanes")
 WHOLE = ("workers", "cached", "errors", "progress", "items")
-SHARE = 20.0  # the next reading of all tasks waits this many times the time of a core it took
 _MOVING = frozenset("qrw")  # a worker or the time may change these, and the record stays as it is
 
 
@@ -44,10 +43,13 @@ class Reading:
 
 
 class RunSource:
-    """A run. ``handle``: returns it, and raises if it cannot; it is called in a reading."""
+    """A run. ``handle``: returns it, and raises if it cannot; it is called in a reading.
+
+    ``share``: the next reading of all tasks waits this many times the time of a core it took.
+    """
 
     seconds = 1.0
-    paces_itself = True
+    rest = 0.0
 
     def __init__(self, handle: Callable[[], RunHandle], share: float = SHARE) -> None:
         self._open = handle

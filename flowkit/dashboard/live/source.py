@@ -8,16 +8,18 @@ from typing import Any, Protocol
 from ...client.documents.document import Document, to_mapping
 
 Told = dict[str, Any]
+SHARE = 20.0  # a reading may take one part in so many of a core
 
 
 class Source(Protocol):
     """Something that is read again and again. ``seconds``: the least time between two readings.
 
-    A source may have ``paces_itself = True``: it bounds what its readings cost, and is read every
-    ``seconds``.
+    ``rest``: the next reading waits this many times as long as the last one took; 0 for a source
+    that bounds what its readings cost itself.
     """
 
     seconds: float
+    rest: float
 
     def read(self, before: Any) -> Any:
         """Return the state now, ``before`` itself if nothing has changed. It blocks."""
@@ -31,6 +33,8 @@ class Source(Protocol):
 
 class DocumentSource:
     """A document, which is told as a whole whenever it has changed. For lists."""
+
+    rest = SHARE
 
     def __init__(self, make: Callable[[], Document], seconds: float = 2.0) -> None:
         self._make = make

@@ -37,8 +37,8 @@ class Streaming:
             return refusal("TooManyStreams", "Too many pages are open. Close some of them.", 503)
         except Exception as error:
             return refusal_of(error)
-        cursor = request.headers.get("last-event-id") or query.pop("cursor") or ""
-        query.pop("cursor", None)
+        given = query.pop("cursor")
+        cursor = request.headers.get("last-event-id") or given or ""
         asked = Asked(self._answering.reader, dict(request.path_params), query)
         key = (stream.path, *sorted(asked.path.items()), repr(sorted(query.items(), key=repr)))
         events = self.hub.events(key, partial(stream.source, asked), cursor)

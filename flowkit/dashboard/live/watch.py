@@ -4,8 +4,7 @@ A watch reads its source while there are pages, and numbers each change. A page 
 after the number that it has. The watch keeps the last ``KEPT`` changes; for an older number, and
 for a page that is too slow, it tells everything. So nothing is stored for a page but its number.
 
-A watch takes at most a ``SHARE`` of a core, and of Redis: the next reading waits that many times
-as long as the last one took.
+A watch takes at most a part of a core, and of Redis: see ``rest`` of its source.
 """
 
 from __future__ import annotations
@@ -23,7 +22,6 @@ from .source import Source, Told
 
 GONE = (RunNotFound, TaskNotFoundError)
 KEPT = 256
-SHARE = 20.0
 PING_S = 15.0  # so that a proxy does not end a quiet stream, and a page that is gone is noticed
 
 InThread = Callable[[Callable[[], Any]], Awaitable[Any]]
@@ -116,5 +114,4 @@ class Watch:
                     await self._tell(tell or self._source.change(before, state))
                 in_trouble = False
             took = time.monotonic() - began
-            share = 0.0 if getattr(self._source, "paces_itself", False) else SHARE
-            await asyncio.sleep(max(self._source.seconds, share * took))
+            await asyncio.sleep(max(self._source.seconds, self._source.rest * took))
