@@ -29,6 +29,7 @@ class Parameter:
     """One parameter of the query.
 
     ``least``, ``most``: bounds of a number. ``choices``: the texts that are allowed, all if empty.
+    ``required``: a request without it is refused.
     """
 
     name: str
@@ -38,9 +39,13 @@ class Parameter:
     least: float = 0
     most: float = 1_000_000
     choices: tuple[str, ...] = ()
+    required: bool = False
 
     def read(self, given: list[str]) -> object:
         """Return the value of what a request gives for it. Raises BadParameter."""
+        if not given and self.required:
+            about = self.about[0].lower() + self.about[1:].rstrip(".")
+            raise BadParameter(f"the parameter {self.name!r} is missing: {about}")
         if not given:
             return self.default
         if any(len(text) > MOST_TEXT for text in given):

@@ -127,6 +127,7 @@ def _query_parameter(parameter: Parameter) -> dict[str, Any]:
     return {
         "name": parameter.name,
         "in": "query",
+        "required": parameter.required,
         "description": parameter.about,
         "schema": schema,
     }

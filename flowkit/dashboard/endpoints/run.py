@@ -11,7 +11,7 @@ from ...client.run_handle import RunHandle
 from ...client.run_ids import is_run_id
 from ...core.states import TaskState
 from ...exceptions import RunNotFound
-from ..endpoint import Asked, BadParameter, Endpoint, Parameter, Stream
+from ..endpoint import Asked, Endpoint, Parameter, Stream
 from ..live.run_source import RunSource
 
 PART = 1_000
@@ -41,8 +41,6 @@ def _columns(asked: Asked) -> RunColumns:
 
 def _items(asked: Asked) -> Items:
     handle, query = run_of(asked), asked.query
-    if query["task"] is None:
-        raise BadParameter("the parameter 'task' is missing: the name of a mapped task")
     states = None if query["state"] is None else [query["state"]]
     found = handle.items(query["task"], states=states, limit=query["limit"], start=query["start"])
     items = [task_entry(item) for item in found]
@@ -63,7 +61,7 @@ ENDPOINTS = (
         Items,
         _items,
         (
-            Parameter("task", "The name of the mapped task."),
+            Parameter("task", "The name of a mapped task.", required=True),
             Parameter("start", "The index of the first item.", "number", 0, most=10**7),
             Parameter("limit", "How many items.", "number", PART, least=1, most=PART),
             Parameter(

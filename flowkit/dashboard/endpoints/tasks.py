@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...client.documents.make_tasks import result_document, task_document
 from ...client.documents.tasks import ResultDocument, TaskDocument
-from ..endpoint import Asked, BadParameter, Endpoint, Parameter, Stream
+from ..endpoint import Asked, Endpoint, Parameter, Stream
 from ..live.source import DocumentSource
 from .run import run_id_of
 
@@ -15,8 +15,6 @@ def _task(asked: Asked) -> TaskDocument:
 
 def _result(asked: Asked) -> ResultDocument:
     run_id, task = run_id_of(asked), asked.query["task"]
-    if task is None:
-        raise BadParameter("the parameter 'task' is missing: the name of a task or an item")
     preview = asked.client.preview(run_id, task, whole=asked.query["download"])
     return result_document(run_id, task, preview)
 
@@ -29,7 +27,7 @@ ENDPOINTS = (
         ResultDocument,
         _result,
         (
-            Parameter("task", "The name of the task or item."),
+            Parameter("task", "The name of a task or an item.", required=True),
             Parameter("download", "Whether to answer with a file.", "flag", default=False),
         ),
         file="result.json",
