@@ -37,6 +37,7 @@ from ..exceptions import (
 )
 from .access import Access, may_act
 from .endpoint import ROOT, Asked, BadParameter, Endpoint, read_query
+from .live.watch import BUG
 
 THREADS = 8
 STATUS: Mapping[type[Exception], int] = {
@@ -82,8 +83,7 @@ def refusal_of(error: Exception) -> Response:
         if kind in STATUS:
             return refusal(type(error).__name__, str(error), STATUS[kind])
     _log.error("The dashboard could not answer a request", exc_info=error)
-    text = "This is a bug of flowkit. The log of the dashboard has its details."
-    return refusal("InternalError", text, 500)
+    return refusal("InternalError", BUG, 500)
 
 
 class Answering:

@@ -134,6 +134,19 @@ async def test_what_never_was_there_says_why() -> None:
     assert [event async for event in page] == []
 
 
+async def test_a_bug_in_a_reading_ends_the_stream_and_is_logged(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Its pages waited for ever, and heard that the server is still there."""
+    hub, source = Hub(in_thread), Numbers()
+    page = hub.events("key", lambda: source, "")
+    await take(page)
+    source.error = ZeroDivisionError("secret detail")
+    assert (await take(page))[1] == {"trouble": module.BUG}
+    assert [event async for event in page] == []
+    assert "secret detail" in caplog.text
+
+
 async def test_there_is_a_bound_of_streams() -> None:
     hub = Hub(in_thread)
     hub.streams = MOST_STREAMS

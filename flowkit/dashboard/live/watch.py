@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import secrets
 import time
 from collections import deque
@@ -20,6 +21,8 @@ from typing import Any
 from ...exceptions import FlowkitError, RedisUnavailable, RunNotFound, TaskNotFoundError
 from .source import Source, Told
 
+_log = logging.getLogger("flowkit.dashboard")
+BUG = "This is a bug of flowkit. The log of the dashboard has its details."
 GONE = (RunNotFound, TaskNotFoundError)
 KEPT = 256
 PING_S = 15.0  # so that a proxy does not end a quiet stream, and a page that is gone is noticed
@@ -106,6 +109,10 @@ class Watch:
                     kind = "gone" if isinstance(error, GONE) else "trouble"
                     await self._tell({kind: str(error)})
                 in_trouble = True
+            except Exception as error:  # a bug: no page may wait for ever because of it
+                _log.error("The dashboard could not read what a page watches", exc_info=error)
+                self._gone = True
+                await self._tell({"trouble": BUG})
             else:
                 if state is not before or in_trouble:
                     is_first = before is None or in_trouble
