@@ -22,7 +22,7 @@ from ..codec.packing import CodecError, pack, unpack
 from ..codec.parts import is_builtin
 from ..codec.provenance import Provenance, takes_purpose, without_signatures
 from ..core.taken_parameter import TakenParameter
-from ..exceptions import ParameterError
+from ..exceptions import ParameterError, UntrustedValue
 from ..protocol.client_store import ClientStore
 from ..protocol.decoding import CorruptData
 from ..protocol.takes import unpack_takes
@@ -117,7 +117,7 @@ class Taken:
 
 
 def read_taken(store: ClientStore, digest: str, dag_name: str, provenance: Provenance) -> Taken:
-    """Return what a DAG takes. Raises UntrustedValue if this is not signed as it must be."""
+    """Return what a DAG takes: nothing is told by what is damaged, or not signed as it must be."""
     owner = f"DAG {dag_name!r}"
     try:
         stored = store.read_takes(digest)
@@ -126,8 +126,8 @@ def read_taken(store: ClientStore, digest: str, dag_name: str, provenance: Prove
         purpose = takes_purpose(store.keys.namespace, digest)
         packed = provenance.open(stored, purpose, "the list of the run parameters of this DAG")
         declared = unpack_takes(packed if provenance else without_signatures(packed))
-    except CorruptData as error:
-        return Taken(owner, None, problem=f"{NOT_TOLD} {error}.")
+    except (CorruptData, UntrustedValue) as error:
+        return Taken(owner, None, problem=f"{NOT_TOLD} {str(error).rstrip('.')}.")
     return Taken(
         owner,
         {item.name: _parameter(item) for item in declared},

@@ -5,8 +5,8 @@ true: the parameters of the old run are opened with the signature that binds the
 their graph, and reading a graph checks that it has this digest, so no other graph is signed. What
 the DAG takes is signed for this digest too, so nobody else decides as what a text is read.
 
-Values of the old run that stay are copied as they are packed. No class of theirs is needed here, and
-no code of theirs runs.
+Values of the old run that stay are copied as they are packed. No class of theirs is needed here,
+and no code of theirs runs.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ..arguments import check_mapping, check_run_ttl
-from ..codec.packing import BrokenValue, pack, unpack
+from ..codec.packing import BrokenValue, unpack
 from ..codec.parts import is_divisible, join, split
-from ..codec.provenance import Provenance, without_signatures
+from ..codec.provenance import without_signatures
 from ..core.run_record import RunRecord
 from ..exceptions import ParameterError, RunNotFound
 from ..parameters.conversion import GivenJSON, GivenText
-from ..protocol.listings import Listing
 from ..settings import Settings
 from .checks import check_dag_name
 from .run_form import RunForm, Taken, form_parameters, read_taken, typed_as
 from .run_ids import check_run_id
+from .run_listing import RunListing
 from .run_params import open_params, read_packed_params
 from .submission import PackedParams, packed_params
 
@@ -37,21 +37,15 @@ if TYPE_CHECKING:
 Texts = Mapping[str, str | GivenText | GivenJSON]
 
 
-class SubmittingAgain:
+class SubmittingAgain(RunListing):
     """The part of ``Client`` that submits the graph of a run again."""
 
     settings: Settings
-    provenance: Provenance
 
     if TYPE_CHECKING:
 
         def run(self, run_id: str) -> RunHandle:
             """Return the handle of a run."""
-
-        def runs(
-            self, limit: int = 20, state: str | None = None, *, dag: str | None = None
-        ) -> Listing[RunRecord]:
-            """Return the newest runs."""
 
         def _send(
             self, compiled: CompiledDAG, runs: Sequence[Given], ttl: int
@@ -75,10 +69,10 @@ class SubmittingAgain:
         app stays pinned to it.
 
         Raises RunNotFound, RunDamaged, RedisUnavailable, ParameterError for parameters with which
-        the DAG cannot start (``run_form`` tells whether it is known what it takes; otherwise
-        workers check them), RunExists, DAGError for parameters that cannot be stored, BrokenValue if
-        those of that run are damaged, or must be decoded and cannot, and UntrustedValue if they are
-        not signed as the settings demand.
+        the DAG cannot start (workers check them if ``run_form`` cannot tell what it takes),
+        RunExists, DAGError for parameters that cannot be stored, BrokenValue if those of that run
+        are damaged, or must be decoded and cannot, and UntrustedValue if they are not signed as the
+        settings demand.
         """
         check_mapping(params)
         seconds = self.settings.result_ttl if ttl is None else check_run_ttl(ttl)
@@ -121,7 +115,8 @@ class SubmittingAgain:
         newest = self.runs(1, dag=name)
         if not newest:
             raise RunNotFound(
-                name, f"no run of a DAG {name!r} is stored; submit one with `flowkit submit FILE.py`"
+                name,
+                f"no run of a DAG {name!r} is stored; submit one with `flowkit submit FILE.py`",
             )
         return self.run_form(newest[0].run)
 
@@ -195,7 +190,7 @@ def _check_without(
         if name not in given:
             names = ", ".join(map(repr, list(given)[:20])) or "none"
             raise ParameterError(
-                f"{taken.owner}: parameter {name[:100]!r} cannot be left out, since the earlier run "
-                f"has no value for it. Those that it has: {names}.",
+                f"{taken.owner}: parameter {name[:100]!r} cannot be left out, since the earlier "
+                f"run has no value for it. Those that it has: {names}.",
                 name,
             )

@@ -24,6 +24,7 @@ from ..client.documents.document import Document, to_mapping
 from ..exceptions import (
     FlowkitError,
     NotPermitted,
+    ParameterError,
     RedisUnavailable,
     RunAlreadyOver,
     RunDamaged,
@@ -67,9 +68,9 @@ def answer(document: Document, status: int = 200) -> Response:
     )
 
 
-def refusal(kind: str, message: str, status: int) -> Response:
-    """Return an error as an answer."""
-    return answer(ErrorAnswer(type=kind, message=message), status)
+def refusal(kind: str, message: str, status: int, parameter: str | None = None) -> Response:
+    """Return an error as an answer. ``parameter``: the run parameter that it is about."""
+    return answer(ErrorAnswer(type=kind, message=message, parameter=parameter), status)
 
 
 def not_logged_in() -> Response:
@@ -81,7 +82,8 @@ def refusal_of(error: Exception) -> Response:
     """Return the answer for an error, with the status of the nearest class that has one."""
     for kind in type(error).__mro__:
         if kind in STATUS:
-            return refusal(type(error).__name__, str(error), STATUS[kind])
+            parameter = error.parameter if isinstance(error, ParameterError) else None
+            return refusal(type(error).__name__, str(error), STATUS[kind], parameter)
     _log.error("The dashboard could not answer a request", exc_info=error)
     return refusal("InternalError", BUG, 500)
 
