@@ -271,7 +271,7 @@ def test_a_run_is_submitted_again_without_its_file(talk: Run, tmp_path: Path) ->
     assert [line.split()[:4] for line in listed.stdout.splitlines()] == [
         ["NAME", "TYPE", "DEFAULT", "VALUE"],
         ["size", "int", "1", "2"],
-        ["word", "'x'", "y"],
+        ["word", "str", "'x'", "y"],
     ]
     document = valid_document(talk("params", "--again", run, "--json").stdout, "flowkit/form/1")
     assert [item["text"] for item in document["parameters"]] == ["2", "y"]
