@@ -14,6 +14,7 @@ const SECTIONS = [
 ];
 
 let close = () => {};
+let turn = 0;
 
 function header() {
   const path = here();
@@ -36,19 +37,28 @@ async function show(found, placeOf) {
   const main = document.getElementById("main");
   close();
   close = () => {};
+  turn += 1;
+  const mine = turn;
   header();
   if (found === null) {
     fill(main, h("h1", {}, "Not found"), h("p", {}, "There is nothing at this address."));
     return;
   }
-  const place = placeOf(found.names);
+  // Each view gets its own element, so nothing of a view that the reader has left is seen.
+  const element = h("div", {});
   try {
     const view = await import(`./views/${found.view}.js`);
-    close = (await view.open(place)) ?? (() => {});
+    if (mine !== turn) return;
+    fill(main, element);
+    const end = (await view.open(placeOf(found.names, element))) ?? (() => {});
+    if (mine === turn) close = end;
+    else end();
   } catch (error) {
-    fill(main, h("h1", {}, "This did not work"), h("p", { class: "problem", role: "alert" }, error.message));
+    if (mine !== turn) return;
+    fill(main, element);
+    fill(element, h("h1", {}, "This did not work"), h("p", { class: "problem", role: "alert" }, error.message));
   }
 }
 
 listen();
-start(document.getElementById("main"), show);
+start(show);

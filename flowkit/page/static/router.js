@@ -64,8 +64,8 @@ export class Place {
 }
 
 /** Open views as the address says, now and when it changes. `show(view, place)` opens one. */
-export function start(main, show) {
-  const open = () => show(viewOf(here()), (names) => new Place(names, main, open));
+export function start(show) {
+  const open = () => show(viewOf(here()), (names, element) => new Place(names, element, open));
   addEventListener("popstate", open);
   document.addEventListener("click", (event) => {
     const link = event.target.closest?.("a[href]");
