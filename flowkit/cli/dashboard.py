@@ -59,6 +59,7 @@ def dashboard(
     """
     require_extra()
     from ..dashboard.server import listen, serve
+    from .awaiting import signals_raise
     from .output import note, say
 
     names = options.pop("names")
@@ -70,7 +71,7 @@ def dashboard(
     address = address_of(host, port, access)
     say(address)
     note(_words(host, names, has_password=access.has_password))
-    with opened(address, wanted=not no_open):
+    with signals_raise(), opened(address, wanted=not no_open):
         serve(_app(client, access, (name_of(host), *names), read_only=read_only), socket)
 
 

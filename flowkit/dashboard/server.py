@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import socket
 import threading
@@ -14,8 +15,8 @@ from ..exceptions import FlowkitError
 
 BACKLOG = 64
 MOST_CONNECTIONS = 256
-GRACE_S = 1  # streams do not end by themselves
-MARGIN_S = 1.0  # uvicorn looks for the end every 0.1 s
+GRACE_S = 0.5  # for requests; then connections are closed, since streams do not end by themselves
+MARGIN_S = 2  # for what follows when they are closed
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -44,8 +45,13 @@ def _remedy(error: OSError) -> str:
 
 
 def serve(app: ASGIApp, listening: socket.socket) -> None:
-    """Serve until SIGINT or SIGTERM."""
-    uvicorn.Server(_config(app)).run(sockets=[listening])
+    """Serve until SIGINT or SIGTERM. uvicorn raises the signal again when it has ended."""
+    server = _Server(_config(app))
+    try:
+        server.run(sockets=[listening])
+    except (KeyboardInterrupt, SystemExit):
+        if not server.should_exit:  # no signal: the app did not start
+            raise
 
 
 class BackgroundServer:
@@ -57,7 +63,7 @@ class BackgroundServer:
     def __init__(
         self, app: ASGIApp, listening: socket.socket, report: Callable[[str], None]
     ) -> None:
-        self._server = uvicorn.Server(_config(app))
+        self._server = _Server(_config(app))
         self._listening = listening
         self._report = report
         # A daemon, so that a request that does not end cannot hold up the end of the process.
@@ -68,9 +74,9 @@ class BackgroundServer:
         return self
 
     def __exit__(self, *raised: object) -> None:
-        """Stop the server. Requests and streams get ``GRACE_S`` to end."""
+        """Stop the server. Requests get ``GRACE_S`` to end; then their connections are closed."""
         self._server.should_exit = True
-        self._thread.join(GRACE_S + MARGIN_S)
+        self._thread.join(GRACE_S + 2 * MARGIN_S)
 
     def _run(self) -> None:
         try:
@@ -82,6 +88,20 @@ class BackgroundServer:
             self._report("The dashboard has ended.")
 
 
+class _Server(uvicorn.Server):
+    """Ends streams as if their browsers had left: uvicorn would log each as an error."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        asyncio.get_running_loop().call_later(GRACE_S, self._close_connections)
+        await super().shutdown(sockets)
+
+    def _close_connections(self) -> None:
+        for connection in list(self.server_state.connections):
+            transport = getattr(connection, "transport", None)
+            if transport is not None:
+                transport.close()  # what was sent is still delivered
+
+
 def _config(app: ASGIApp) -> uvicorn.Config:
     return uvicorn.Config(
         app,
@@ -91,5 +111,5 @@ def _config(app: ASGIApp) -> uvicorn.Config:
         proxy_headers=False,
         ws="none",
         limit_concurrency=MOST_CONNECTIONS,
-        timeout_graceful_shutdown=GRACE_S,
+        timeout_graceful_shutdown=MARGIN_S,
     )
