@@ -1,6 +1,7 @@
 // The frame of all views: the header, the view of the address, and what every view has.
 
 import { fill, h } from "./dom.js";
+import { freshen } from "./parts.js";
 import { href, here, start } from "./router.js";
 import { listen } from "./keys.js";
 
@@ -13,6 +14,7 @@ const SECTIONS = [
   ["/system", "System"],
 ];
 
+const FRESH_MS = 5_000; // between two changes of "3 min ago"
 let close = () => {};
 
 function header() {
@@ -51,4 +53,5 @@ async function show(found, placeOf) {
 }
 
 listen();
+setInterval(() => document.hidden || freshen(), FRESH_MS);
 start(document.getElementById("main"), show);

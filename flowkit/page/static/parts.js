@@ -15,7 +15,15 @@ export function time(text, now = Date.now()) {
   if (!text) return h("span", {}, "");
   const date = new Date(text);
   const title = `${date.toLocaleString()}\n${date.toISOString()}`;
-  return h("time", { datetime: text, title }, ago(date.getTime(), now));
+  return h("time", { datetime: text, title, "data-ago": true }, ago(date.getTime(), now));
+}
+
+/** Show in all times on the page how long ago they are by now. */
+export function freshen(now = Date.now()) {
+  for (const element of document.querySelectorAll("time[data-ago]")) {
+    const text = ago(Date.parse(element.dateTime), now);
+    if (element.textContent !== text) element.textContent = text;
+  }
 }
 
 /** Return an id with a button that copies it. `to`: where the id leads. */
