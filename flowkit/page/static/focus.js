@@ -8,15 +8,16 @@ export function isSelected(element) {
   return !selection.isCollapsed && element.contains(selection.anchorNode);
 }
 
+const nameOf = (details) => details.dataset.name ?? details.querySelector("summary")?.textContent;
+
 /** Change an element. The focus stays in the same place, and what was unfolded stays so. */
 export function changed(element, change) {
-  const names = (details) => details.dataset.name ?? details.querySelector("summary")?.textContent;
-  const known = new Map([...element.querySelectorAll("details")].map((details) => [names(details), details.open]));
+  const known = new Map([...element.querySelectorAll("details")].map((details) => [nameOf(details), details.open]));
   const receivers = () => [...element.querySelectorAll(RECEIVERS)];
   const active = document.activeElement;
   const at = element.contains(active) ? receivers().indexOf(active) : -1;
   change();
-  for (const details of element.querySelectorAll("details")) details.open = known.get(names(details)) ?? details.open;
+  for (const details of element.querySelectorAll("details")) details.open = known.get(nameOf(details)) ?? details.open;
   if (at < 0) return;
   const now = receivers();
   (now.find((other) => other.textContent === active.textContent && other.ariaLabel === active.ariaLabel) ?? now[at])?.focus();
