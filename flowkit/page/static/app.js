@@ -3,6 +3,7 @@
 import { fill, h } from "./dom.js";
 import { href, here, start } from "./router.js";
 import { listen } from "./keys.js";
+import { tick } from "./parts.js";
 
 const SECTIONS = [
   ["/", "Runs"],
@@ -61,4 +62,5 @@ async function show(found, placeOf) {
 }
 
 listen();
+setInterval(() => document.hidden || tick(), 1000);
 start(show);
