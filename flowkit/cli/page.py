@@ -34,7 +34,7 @@ _LEADS_TO = """<!doctype html>
 
 def require_extra() -> None:
     """Raise UsageError if a package is missing that the page needs."""
-    from ..dashboard import missing_packages
+    from ..dashboard.packages import missing_packages
 
     if missing := missing_packages():
         raise click.UsageError(

@@ -11,10 +11,10 @@ import pytest
 from click.testing import CliRunner
 from console import Run
 
-from flowkit import dashboard
 from flowkit.cli import main
 from flowkit.cli.page import address_of, name_of, opened
 from flowkit.cli.page_password import read_password
+from flowkit.dashboard import packages
 from flowkit.dashboard.access import TokenAccess
 
 ADDRESS = "http://127.0.0.1:8420/?token=a-secret"
@@ -81,7 +81,7 @@ def test_names_are_those_of_a_host_header() -> None:
 def test_without_the_extra_the_command_says_what_to_install(
     words: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(dashboard, "missing_packages", lambda: "uvicorn, jinja2")
+    monkeypatch.setattr(packages, "missing_packages", lambda: "uvicorn, jinja2")
     done = CliRunner().invoke(main, words)
     assert done.exit_code == 2
     assert (
