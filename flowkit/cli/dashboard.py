@@ -37,7 +37,7 @@ SHORTEST_PASSWORD = 12
 )
 @click.option(
     "--password-file",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=click.Path(dir_okay=False, path_type=Path),  # _password says why it cannot be read
     help="A file with the password of the page. Without it, a token in the address lets in.",
 )
 @click.option("--read-only", is_flag=True, help="Offer no action: no cancel, no retry, no submit.")

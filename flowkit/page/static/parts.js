@@ -30,8 +30,7 @@ export function copied(text, to = null) {
       click: async (event) => {
         event.preventDefault();
         event.stopPropagation();
-        await navigator.clipboard?.writeText(text);
-        say(`Copied ${text}`);
+        say((await copy(text)) ? `Copied ${text}` : "The browser did not copy it: select the text instead.");
       },
     },
     h(
@@ -41,6 +40,23 @@ export function copied(text, to = null) {
     ),
   );
   return h("span", { class: "id" }, h("code", {}, to ? h("a", { href: to }, text) : text), button);
+}
+
+// Browsers have no clipboard for pages that came over plain HTTP from another machine.
+async function copy(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch {
+    const field = h("textarea", { class: "unseen", "aria-hidden": "true", tabindex: -1 }, text);
+    const active = document.activeElement;
+    (document.querySelector("dialog[open]") ?? document.body).append(field);
+    field.select();
+    const isCopied = document.execCommand("copy");
+    field.remove();
+    active?.focus();
+    return isCopied;
+  }
 }
 
 /** Tell something to people and to screen readers, for a moment. */

@@ -1,6 +1,6 @@
 // The tasks of a run as a table: filters, sorting, and items of mapped tasks in parts.
 
-import { get, part } from "../api.js";
+import { get, now, part } from "../api.js";
 import { matching } from "../columns.js";
 import { fill, h } from "../dom.js";
 import { counted, number, span } from "../format.js";
@@ -179,7 +179,7 @@ class Tasks {
     if (item === null) return h("tr", { class: "item" }, h("td", { colspan: HEADS.length }, `${name}[${index}] …`));
     const started = item.started === null ? null : Date.parse(item.started);
     const isRunning = item.state === "running" && started !== null;
-    const took = isRunning ? Date.now() - started : item.duration === null ? null : item.duration * 1000;
+    const took = isRunning ? now() - started : item.duration === null ? null : item.duration * 1000;
     return this.cells({
       name: item.name,
       label: item.label,

@@ -4,7 +4,7 @@
 // it is shown, `place`, the address, and `run`: {id, header, columns, now(), listen(hear)}. `now()` is in
 // milliseconds after the submission; `listen` calls after each change, and returns what ends that.
 
-import { follow, part, whoAmI } from "../api.js";
+import { follow, now, part, whoAmI } from "../api.js";
 import { Columns } from "../columns.js";
 import { fill, h } from "../dom.js";
 import { empty } from "../parts.js";
@@ -29,7 +29,7 @@ class Run {
 
   now() {
     const { submitted, finished } = this.header.status;
-    return (finished ? Date.parse(finished) : Date.now()) - Date.parse(submitted);
+    return (finished ? Date.parse(finished) : now()) - Date.parse(submitted);
   }
 
   listen(hear) {

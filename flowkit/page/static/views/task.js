@@ -1,6 +1,6 @@
 // One task of a run, or an item: its state and why, its attempts, inputs, result and lines.
 
-import { address, follow, part, whoAmI } from "../api.js";
+import { fileAddress, follow, part, whoAmI } from "../api.js";
 import { quoted } from "../commands.js";
 import { carryOut } from "../dialog.js";
 import { fill, h } from "../dom.js";
@@ -111,7 +111,7 @@ function inputs(task) {
 function result(task) {
   if (task.result === null) return null;
   const { name } = task.task;
-  const file = href(`/api/v1${address(`/runs/${part(task.run_id)}/result`, { task: name, download: true })}`);
+  const file = fileAddress(`/runs/${part(task.run_id)}/result`, { task: name });
   const command = `flowkit result ${task.run_id} ${quoted(name)} --json`;
   return h("section", { "aria-label": "Result" }, h("h2", {}, "Result"), valuePart(task.result, { file, command }));
 }
