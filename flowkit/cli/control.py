@@ -84,7 +84,6 @@ def resume(
     /,
     run_id: str | None,
     from_task: tuple[str, ...],
-    state: str | None,
     wait: bool,
     timeout: float | None,
     as_json: bool,
@@ -100,7 +99,7 @@ def resume(
     called are resumed with the run of that task.
     """
     refuse_timeout_alone(timeout, wait=wait)
-    which = take_which(options, run_id, state=state)
+    which = take_which(options, run_id, state=options.pop("state"))
     if run_id is None:
         _refuse_for_many(wait=wait, from_task=from_task)
         ctx.exit(change_many(ctx, options, "resume", which, as_json=as_json))

@@ -17,8 +17,7 @@ from ..core.states import RUN_OVER, RunState
 from ..protocol.client_store import ClientStore
 from ..protocol.listings import Listing
 from .families import delete_below, runs_below
-from .run_listing import query_of
-from .run_search import MOST_DECODED, RunQuery, filter_of, having_params
+from .run_search import MOST_DECODED, RunQuery, filter_of, having_params, query_of
 from .shard import ShardConnection
 
 PART = 100  # runs deleted, or asked for their size, in one round trip

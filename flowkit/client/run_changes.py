@@ -22,12 +22,11 @@ from ..exceptions import RunAlreadyOver, RunError, RunNotFound, RunNotOver
 from ..protocol.client_store import ClientStore
 from ..protocol.listings import Listing
 from .caller import caller
-from .checks import check_run_state
 from .families import delete_family, resume_family
+from .filter_checks import check_run_state
 from .placement import shard_with
 from .run_ids import check_run_id
-from .run_listing import query_of
-from .run_search import RunQuery, count_matching, cursor_of, search_runs
+from .run_search import RunQuery, count_matching, cursor_of, query_of, search_runs
 from .shard import ShardConnection
 
 MOST = 10_000

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 
-from ..arguments import check_limit, check_mapping, check_since, check_until
+from ..arguments import check_limit
 from ..codec.provenance import Provenance
 from ..core.run_record import RunRecord
-from ..core.states import RunState
 from ..protocol.listings import Listing
-from .checks import check_dag_name, check_run_state
-from .run_search import RunCounts, RunQuery, count_by_state, cursor_of, search_runs
+from .filter_checks import check_run_state
+from .run_search import RunCounts, count_by_state, cursor_of, query_of, search_runs
 from .shard import ShardConnection
-
-LONGEST_TEXT = 200
 
 
 class RunListing:
@@ -72,40 +69,3 @@ class RunListing:
         """
         query = query_of((), dag, since, until, text, children=children)
         return count_by_state(self.shards, query)
-
-
-def query_of(
-    states: Collection[RunState],
-    dag: object,
-    since: object,
-    until: object,
-    text: object,
-    params: Mapping[str, object] | None = None,
-    *,
-    children: bool,
-) -> RunQuery:
-    """Return which runs are wanted, with the arguments of ``Client.runs``.
-
-    Raises TypeError, ValueError for invalid ones.
-    """
-    check_mapping(params)
-    return RunQuery(
-        states,
-        check_dag_name(dag),
-        check_since(since),
-        check_until(until),
-        _checked_text(text),
-        dict(params or {}),
-        children,
-    )
-
-
-def _checked_text(text: object) -> str:
-    """Return a text to search for, "" for None. Raises TypeError, ValueError."""
-    if text is None:
-        return ""
-    if not isinstance(text, str):
-        raise TypeError(f"text must be a text to search for, or None, not {text!r}.")
-    if len(text) > LONGEST_TEXT:
-        raise ValueError(f"text must have at most {LONGEST_TEXT} characters, not {len(text):,}.")
-    return text

@@ -12,6 +12,7 @@ import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from ..arguments import check_mapping, check_since, check_until
 from ..codec.packing import BrokenValue, unpack
 from ..codec.plain import plain
 from ..codec.provenance import Provenance
@@ -22,6 +23,7 @@ from ..protocol.client_store import ClientStore
 from ..protocol.listings import Listing
 from ..protocol.run_filter import Cursor, RunFilter
 from ..protocol.run_reads import MOST_SEARCHED
+from .filter_checks import check_dag_name
 from .run_params import open_params
 from .shard import ShardConnection
 from .shards import count_runs, gather
@@ -30,6 +32,7 @@ DECODED_PART = 100
 MOST_DECODED = 5_000
 MOST_COUNTED = 10_000
 LONGEST_PARAMS = 64 * 1024
+LONGEST_TEXT = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,43 @@ class RunCounts:
 
     states: dict[str, int]
     cut_short: bool
+
+
+def query_of(
+    states: Collection[RunState],
+    dag: object,
+    since: object,
+    until: object,
+    text: object,
+    params: Mapping[str, object] | None = None,
+    *,
+    children: bool,
+) -> RunQuery:
+    """Return which runs are wanted, with the arguments of ``Client.runs``.
+
+    Raises TypeError, ValueError for invalid ones.
+    """
+    check_mapping(params)
+    return RunQuery(
+        states,
+        check_dag_name(dag),
+        check_since(since),
+        check_until(until),
+        _checked_text(text),
+        dict(params or {}),
+        children,
+    )
+
+
+def _checked_text(text: object) -> str:
+    """Return a text to search for, "" for None. Raises TypeError, ValueError."""
+    if text is None:
+        return ""
+    if not isinstance(text, str):
+        raise TypeError(f"text must be a text to search for, or None, not {text!r}.")
+    if len(text) > LONGEST_TEXT:
+        raise ValueError(f"text must have at most {LONGEST_TEXT} characters, not {len(text):,}.")
+    return text
 
 
 def cursor_of(text: object) -> Cursor | None:
