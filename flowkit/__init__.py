@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING
 
 from .basics.again import Again, again
 from .basics.log_level import LogLevel
+from .basics.version import VERSION as __version__  # noqa: N811 - its name in public
 from .context import current_attempt
 from .dag import DAG
 from .exceptions import DAGCycleError, FlowkitError, TaskExecutionError, TaskNotFoundError
@@ -42,8 +43,6 @@ if TYPE_CHECKING:
     from .definition.hooks import HookEvent, Hooks
     from .state.manager import StateManager
     from .state.task_cache import TaskCache
-
-__version__ = "0.1.0"
 
 __all__ = [
     "DAG",

@@ -20,9 +20,6 @@ FACES = {"flowkit", "flowkit.task", "flowkit.state"}
 MAY_USE_FACES = {
     "flowkit",  # hands names on itself
     "flowkit.testing.plugin",  # lies outside of the package once it is installed
-    "flowkit.cli",  # __version__ is defined there
-    "flowkit.dashboard.app",
-    "flowkit.worker.lease_keeper",
 }
 
 

@@ -15,7 +15,7 @@ from os import getpid
 
 import msgpack
 
-from flowkit import __version__
+from flowkit.basics.version import VERSION
 from flowkit.daemon.outage import OutageLog
 from flowkit.exceptions import (
     BadRedisURL,
@@ -129,7 +129,7 @@ class LeaseKeeper:
             "concurrency": config.concurrency,
             "ready": self.counts.ready,
             "waiting": self.counts.waiting,
-            "version": __version__,
+            "version": VERSION,
             "turns": True,
             "functions": next(iter(self.counts.apps), ""),
             "app_version": next(iter(self.counts.versions), ""),

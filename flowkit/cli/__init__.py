@@ -24,10 +24,10 @@ from typing import Any
 
 import click
 
-from .. import __version__
 from ..basics.display_text import escape_lines
 from ..basics.suggestions import unknown_name
 from ..basics.terminal import show_traceback
+from ..basics.version import VERSION
 from ..client.caller import calling_through
 from ..daemon.exit_codes import ExitCode, code_of, epilog
 from ..exceptions import FlowkitError
@@ -175,7 +175,7 @@ def _drop_output() -> None:
     epilog=epilog(),
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-@click.version_option(__version__, prog_name="flowkit")
+@click.version_option(VERSION, prog_name="flowkit")
 def main() -> None:
     """Run DAGs of Python functions, on this machine or on a system of workers.
 

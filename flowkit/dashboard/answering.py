@@ -37,7 +37,7 @@ from ..exceptions import (
     UnknownDAGError,
 )
 from .access import Access, may_act
-from .endpoint import ROOT, Asked, BadParameter, Endpoint, read_query
+from .endpoint import ROOT, Asked, BadParameter, Endpoint, read_body, read_query
 from .live.watch import BUG
 
 THREADS = 8
@@ -121,7 +121,7 @@ class Answering:
         if endpoint.acts and not may_act(request, session):
             return refusal("NotOurPage", "The request does not come from the page.", 403)
         try:
-            body = await _body(request) if endpoint.acts else {}
+            body = read_body(endpoint.body, await _body(request)) if endpoint.acts else {}
             query = read_query(endpoint.parameters, lists_of(request))
             asked = Asked(client, dict(request.path_params), query, body)
             response = answer(await self.in_thread(partial(endpoint.do, asked)))

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from .. import __version__
+from ..basics.version import VERSION
 from ..client.client import Client
 from ..client.documents.api import SessionAnswer
 from .access import Access
@@ -70,7 +70,7 @@ def build_app(
             *(answering.route(endpoint) for endpoint in ENDPOINTS),
             *(streaming.route(stream) for stream in STREAMS),
             *_self_routes(access, acts=actor is not None),
-            *Pages(access, __version__).routes(),
+            *Pages(access, VERSION).routes(),
         ],
         middleware=[
             Middleware(HostGuard, hosts=hosts),
@@ -86,7 +86,7 @@ def _self_routes(access: Access, *, acts: bool) -> list[Route]:
     async def describe(request: Request) -> Response:
         if access.session_of(request) is None:
             return not_logged_in()
-        return JSONResponse(openapi_document(ENDPOINTS, __version__))
+        return JSONResponse(openapi_document(ENDPOINTS, VERSION))
 
     async def who(request: Request) -> Response:
         session = access.session_of(request)

@@ -1,14 +1,15 @@
 """What an endpoint of the API is: a path, its parameters, what it answers, and what does it.
 
-Everything that a request says is text. ``read`` turns it into values of the declared types, within
-the declared bounds, and refuses the rest with a sentence; an endpoint gets nothing else.
-The OpenAPI document is made from the same declarations (``openapi.py``).
+The query of a request is text, and its body is JSON. ``read`` turns both into values of the
+declared types, within the declared bounds, and refuses the rest with a sentence; an endpoint gets
+nothing else. The OpenAPI document is made from the same declarations (``openapi.py``).
 """
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from ..client.client import Client
@@ -17,7 +18,10 @@ from .live.source import Source
 
 MOST_TEXT = 1_000  # characters of one parameter
 ROOT = "/api/v1"
+MOST_BODY_TEXT = 100_000  # characters of one text of a body
+MOST_NAMES = 10_000  # items of one field of a body
 Kind = Literal["text", "number", "seconds", "flag", "texts"]
+FieldKind = Literal["text", "number", "seconds", "flag", "texts", "text by name", "texts by name"]
 
 
 class BadParameter(ValueError):
@@ -81,13 +85,99 @@ class Parameter:
 
 
 @dataclass(frozen=True, slots=True)
+class Field:
+    """One field of the JSON object in the body of an action.
+
+    ``kind``: "texts" is a list of texts, "text by name" an object whose values are texts, and
+    "texts by name" one whose values are lists of texts. ``least``, ``most``: bounds of a number, or
+    of the count of items; a text has at most ``most`` characters. ``choices``: the texts that are
+    allowed, all if empty. ``required``: a body without it is refused. ``null`` is the same as not
+    given.
+    """
+
+    name: str
+    about: str
+    kind: FieldKind = "text"
+    default: object = None
+    least: float = 0
+    most: float = MOST_NAMES
+    choices: tuple[str, ...] = ()
+    required: bool = False
+
+    def read(self, given: object) -> object:
+        """Return the value of what a body gives for it, None for nothing. Raises BadParameter."""
+        if given is None and self.required:
+            about = self.about[0].lower() + self.about[1:].rstrip(".")
+            raise BadParameter(f"the body lacks {self.name!r}: {about}")
+        if given is None:
+            return self.default
+        if not self._fits(given):
+            raise BadParameter(f"{self.name!r} in the body must be {self._wanted()}")
+        return given
+
+    def _fits(self, given: object) -> bool:
+        if self.kind == "flag":
+            return isinstance(given, bool)
+        if self.kind in ("number", "seconds"):
+            types = int if self.kind == "number" else (int, float)
+            is_number = isinstance(given, types) and not isinstance(given, bool)
+            return is_number and self._is_within(given)
+        if self.kind == "text":
+            return self._is_text(given) and self._is_within(len(str(given)))
+        if self.kind == "texts":
+            return (
+                isinstance(given, list) and self._is_within(len(given)) and self._are_texts(given)
+            )
+        if not isinstance(given, dict) or not self._is_within(len(given)):
+            return False
+        fits = self._are_texts if self.kind == "texts by name" else self._is_text
+        return all(_is_clean(name) and fits(value) for name, value in given.items())
+
+    def _is_within(self, number: Any) -> bool:
+        return bool(self.least <= number <= self.most)
+
+    def _are_texts(self, given: object) -> bool:
+        return isinstance(given, list) and all(self._is_text(text) for text in given)
+
+    def _is_text(self, given: object) -> bool:
+        return _is_clean(given) and (not self.choices or given in self.choices)
+
+    def _wanted(self) -> str:
+        bounds = f"{self.least:,} to {self.most:,}"
+        one_of = "one of " + ", ".join(self.choices)
+        if self.choices and self.kind == "text":
+            return one_of
+        wanted = {
+            "text": f"a text of at most {self.most:,} characters",
+            "flag": "true or false",
+            "number": f"a whole number from {bounds}",
+            "seconds": f"a number from {bounds}",
+            "texts": f"a list of {bounds} texts",
+            "text by name": f"an object of {bounds} texts by name",
+            "texts by name": f"an object of {bounds} lists of texts by name",
+        }[self.kind]
+        return f"{wanted}, each {one_of}" if self.choices else wanted
+
+
+def _is_clean(given: object) -> bool:
+    """Return whether this is a text that any store takes: JSON can name half a surrogate pair."""
+    if not isinstance(given, str) or len(given) > MOST_BODY_TEXT:
+        return False
+    return not any("\ud800" <= letter <= "\udfff" for letter in given)
+
+
+@dataclass(frozen=True, slots=True)
 class Asked:
-    """A request that was read. ``path``: the parts of its path. ``body``: a JSON object."""
+    """A request that was read. ``path``: the parts of its path.
+
+    ``query`` and ``body`` have each declared parameter and field, with its default if it was not
+    given.
+    """
 
     client: Client
     path: Mapping[str, str]
     query: Mapping[str, Any]
-    body: Mapping[str, Any] = field(default_factory=dict)
+    body: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +185,14 @@ class Endpoint:
     """One path of the API. ``acts``: it changes something, so it needs the right to act.
 
     ``file``: the name of the file that it answers with if the parameter ``download`` is true.
+    ``body``: the fields of the JSON object that an action takes; without any, its body is empty.
+    ``Asked.body`` has the values, checked, and the OpenAPI document has the same form:
+
+        Endpoint(
+            "/runs/{run}/retry", "Start tasks again at once.", Retry, _retry,
+            method="POST", acts=True,
+            body=(Field("tasks", "Their names, by default all that can be.", "texts"),),
+        )
     """
 
     path: str
@@ -105,6 +203,7 @@ class Endpoint:
     method: str = "GET"
     acts: bool = False
     file: str = ""
+    body: tuple[Field, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,3 +226,13 @@ def read_query(parameters: Iterable[Parameter], given: Mapping[str, list[str]]) 
                 f"there is no parameter {name[:40]!r}; those that there are: {names}"
             )
     return {name: parameter.read(given.get(name, [])) for name, parameter in known.items()}
+
+
+def read_body(fields: Iterable[Field], given: Mapping[str, object]) -> dict[str, Any]:
+    """Return the values of all fields. Raises BadParameter, also for one that is unknown."""
+    known = {field.name: field for field in fields}
+    for name in given:
+        if name not in known:
+            names = ", ".join(sorted(known)) or "none"
+            raise BadParameter(f"the body has {name[:40]!r}; the fields that it may have: {names}")
+    return {name: field.read(given.get(name)) for name, field in known.items()}

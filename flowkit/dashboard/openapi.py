@@ -9,7 +9,7 @@ from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
 from ..client.documents.api import ErrorAnswer
 from ..client.documents.document import Document
-from .endpoint import ROOT, Endpoint, Parameter
+from .endpoint import MOST_BODY_TEXT, ROOT, Endpoint, Field, Parameter
 
 REFUSALS = {
     "400": "A parameter does not fit.",
@@ -104,8 +104,10 @@ def _operation(endpoint: Endpoint, schemas: _Schemas) -> dict[str, Any]:
     for status, about in REFUSALS.items():
         answers[status] = {"description": about, "content": content(ErrorAnswer)}
     in_path = [part[1:-1] for part in endpoint.path.split("/") if part.startswith("{")]
+    body = {"requestBody": _body(endpoint.body)} if endpoint.acts else {}
     return {
         "summary": endpoint.about,
+        **body,
         "parameters": [_path_parameter(name.partition(":")[0]) for name in in_path]
         + [_query_parameter(parameter) for parameter in endpoint.parameters],
         "responses": answers,
@@ -131,3 +133,38 @@ def _query_parameter(parameter: Parameter) -> dict[str, Any]:
         "description": parameter.about,
         "schema": schema,
     }
+
+
+def _body(fields: Iterable[Field]) -> dict[str, Any]:
+    known = {field.name: field for field in fields}
+    required = [name for name, field in known.items() if field.required]
+    schema = {
+        "type": "object",
+        "properties": {name: _field(field) for name, field in known.items()},
+        "required": required,
+        "additionalProperties": False,
+    }
+    return {"required": bool(required), "content": {"application/json": {"schema": schema}}}
+
+
+def _field(field: Field) -> dict[str, Any]:
+    bounds = {"minimum": field.least, "maximum": field.most}
+    text: dict[str, Any] = {"type": "string", "maxLength": MOST_BODY_TEXT}
+    if field.choices:
+        text["enum"] = list(field.choices)
+    names = {"type": "object", "minProperties": field.least, "maxProperties": field.most}
+    schemas: dict[str, dict[str, Any]] = {
+        "flag": {"type": "boolean"},
+        "number": {"type": "integer", **bounds},
+        "seconds": {"type": "number", **bounds},
+        "text": {**text, "minLength": field.least, "maxLength": field.most},
+        "texts": {"type": "array", "items": text, "minItems": field.least, "maxItems": field.most},
+        "text by name": {**names, "additionalProperties": text},
+        "texts by name": {**names, "additionalProperties": {"type": "array", "items": text}},
+    }
+    schema = schemas[field.kind]
+    if not field.required:
+        schema = {"anyOf": [schema, {"type": "null"}]}
+    if field.default is not None:
+        schema["default"] = field.default
+    return {"description": field.about, **schema}

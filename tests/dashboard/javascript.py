@@ -15,7 +15,7 @@ import quickjs
 from flowkit.dashboard.pages import page_folder
 
 _IMPORT = re.compile(r'^import (?:\{[^}]*\} from )?"\./([\w/.-]+)";\n', re.MULTILINE)
-_EXPORT = re.compile(r"^export (?=(?:async )?function|const|class)", re.MULTILINE)
+_EXPORT = re.compile(r"^export (?:(?=(?:async )?function|const|class)|\{[^}]*\};\n)", re.MULTILINE)
 # What modules read when they are loaded, and what pure functions use of a browser.
 BROWSER = """
 var documentElement = { dataset: { root: "/root" } };

@@ -9,7 +9,7 @@ from starlette.testclient import TestClient
 from flowkit import DAG, Client, __version__, task
 from flowkit.client.documents.runs import Runs
 from flowkit.dashboard.app import ENDPOINTS
-from flowkit.dashboard.endpoint import ROOT, BadParameter, Parameter, read_query
+from flowkit.dashboard.endpoint import ROOT, BadParameter, Field, Parameter, read_body, read_query
 from flowkit.dashboard.openapi import openapi_document
 
 
@@ -89,7 +89,70 @@ def test_a_parameter_may_be_a_list() -> None:
         read_query([parameter], {"task": ["a" * 2000]})
 
 
-def test_the_description_has_every_endpoint_and_every_field(browser: TestClient) -> None:
+FIELDS = (
+    Field("dag", "A name.", most=5),
+    Field("state", "States.", "texts", most=2, choices=("failed", "cancelled")),
+    Field("since", "Seconds.", "seconds", least=0, most=10),
+    Field("limit", "How many.", "number", 7, least=1, most=10),
+    Field("dry_run", "Only tell.", "flag", default=False),
+    Field("params", "Texts.", "text by name", most=2),
+    Field("runs", "Tasks by run.", "texts by name", most=2),
+)
+
+
+def test_a_body_is_read_field_by_field() -> None:
+    none = dict.fromkeys(("dag", "state", "since", "params", "runs"))
+    assert read_body(FIELDS, {"dag": None}) == {**none, "limit": 7, "dry_run": False}
+    whole = {
+        "dag": "etl", "state": ["failed"], "since": 0.5, "limit": 1, "dry_run": True,
+        "params": {"n": "1"}, "runs": {"r": ["t"], "s": []},
+    }  # fmt: skip
+    assert read_body(FIELDS, whole) == whole
+    with pytest.raises(BadParameter, match="the body lacks 'run': the id"):
+        read_body([Field("run", "The id.", required=True)], {"run": None})
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ({"DAG": "etl"}, "the body has 'DAG'; the fields that it may have: dag, dry_run"),
+        ({"dag": "longer"}, "'dag' in the body must be a text of at most 5 characters"),
+        ({"dag": "\ud800"}, "must be a text"),
+        ({"dag": ["etl"]}, "must be a text"),
+        ({"state": "failed"}, "a list of 0 to 2 texts, each one of failed, cancelled"),
+        ({"state": ["failed"] * 3}, "a list of 0 to 2 texts"),
+        ({"state": ["lost"]}, "one of failed, cancelled"),
+        ({"since": True}, "must be a number from 0 to 10"),
+        ({"since": float("nan")}, "must be a number from 0 to 10"),
+        ({"limit": 1.5}, "must be a whole number from 1 to 10"),
+        ({"limit": 10**400}, "must be a whole number"),
+        ({"dry_run": 0}, "must be true or false"),
+        ({"params": {"n": 1}}, "an object of 0 to 2 texts by name"),
+        ({"params": {"\udfff": "1"}}, "an object of 0 to 2 texts by name"),
+        ({"runs": {"r": "t"}}, "an object of 0 to 2 lists of texts by name"),
+        ({"runs": {"a": [], "b": [], "c": []}}, "an object of 0 to 2 lists"),
+    ],
+)
+def test_a_field_that_does_not_fit_is_refused(body: dict[str, object], words: str) -> None:
+    with pytest.raises(BadParameter) as refused:
+        read_body(FIELDS, body)
+    assert words in str(refused.value)
+
+
+def test_the_description_has_the_bodies_of_actions(browser: TestClient) -> None:
+    paths = browser.get(ROOT + "/openapi.json").json()["paths"]
+    body = paths["/dead/retry"]["post"]["requestBody"]
+    schema = body["content"]["application/json"]["schema"]
+    assert (body["required"], schema["required"]) == (True, ["runs"])
+    assert schema["properties"]["runs"]["maxProperties"] == 500
+    empty = paths["/runs/{run}/cancel"]["post"]["requestBody"]["content"]["application/json"]
+    assert empty["schema"]["properties"] == {}
+    assert "requestBody" not in paths["/runs"]["get"]
+
+
+def test_the_description_has_every_endpoint_and_every_endpoint_and_every_field(
+    browser: TestClient,
+) -> None:
     description = browser.get(ROOT + "/openapi.json").json()
     assert description == openapi_document(ENDPOINTS, __version__)
     assert set(description["paths"]) == {
@@ -100,3 +163,12 @@ def test_the_description_has_every_endpoint_and_every_field(browser: TestClient)
     assert set(schemas["RunEntry"]["required"]) >= {"run_id", "state", "counts"}
     for schema in schemas.values():
         assert schema["properties"], schema
+
+
+@pytest.mark.parametrize("accepted", ["gzip", "identity"])
+def test_a_stream_is_compressed_for_who_accepts_it(browser: TestClient, accepted: str) -> None:
+    address = f"{ROOT}/live/runs/nothing"
+    answer = browser.get(address, headers={"Accept-Encoding": accepted})
+    assert answer.headers.get("content-encoding", "identity") == accepted
+    assert answer.headers["vary"] == "Accept-Encoding"
+    assert '"gone":' in answer.text, "the stream of a run that does not exist ends"

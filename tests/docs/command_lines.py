@@ -8,11 +8,16 @@ import shlex
 import tomllib
 from collections.abc import Callable, Iterator, Sequence
 from importlib.util import find_spec
+from urllib.parse import urlsplit
 
 import click
 from pages import ROOT
+from starlette.routing import compile_path
 
 from flowkit.cli import main as flowkit
+from flowkit.dashboard.app import ENDPOINTS
+from flowkit.dashboard.endpoint import ROOT as API
+from flowkit.dashboard.pages import VIEWS
 from flowkit.scheduler.__main__ import main as scheduler
 from flowkit.worker.__main__ import main as worker
 
@@ -111,6 +116,15 @@ def _docker(words: list[str]) -> None:
         parse(flowkit, rest)
 
 
+def _curl(words: list[str]) -> None:
+    """The last word must be the address of a view, or of an endpoint of the API."""
+    method = words[words.index("-X") + 1] if "-X" in words else "GET"
+    path = urlsplit(words[-1]).path
+    known = [API + endpoint.path for endpoint in ENDPOINTS if endpoint.method == method]
+    known += [API + "/session", API + "/openapi.json", *VIEWS] if method == "GET" else []
+    assert any(compile_path(route)[0].match(path) for route in known), f"nothing is at {path}"
+
+
 CHECKS: dict[str, Callable[[list[str]], None]] = {
     "flowkit": lambda words: parse(flowkit, words),
     "flowkit-scheduler": lambda words: parse(scheduler, words),
@@ -124,5 +138,8 @@ CHECKS: dict[str, Callable[[list[str]], None]] = {
     "touch": lambda words: None,
     "chmod": lambda words: None,
     "echo": lambda words: None,
+    "openssl": lambda words: None,
+    "ssh": lambda words: None,
+    "curl": _curl,
     "redis-server": lambda words: None,  # its own options, checked by the tests that start one
 }

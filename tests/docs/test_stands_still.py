@@ -34,9 +34,14 @@ with DAG("orders") as orders:
 SHOWN = (
     (r"\bfor \d+ s\b", "for 4 s"),
     (r"\bfor \d+ min \d+ s\b", "for 4 s"),
-    (r"\bin (59 min \d+ s|1 h \d min)", "in 1 h 2 min"),
-    (r"\bended \d+ s ago\b", "ended 3 s ago"),
-    (r"\b(succeeded|failed) \d+ s ago\b", r"\1 2 s ago"),
+    (r"\bin (5\d min \d+ s|1 h \d min)", "in 1 h 2 min"),
+    (r"\bended (\d+ min )?\d+ s ago\b", "ended 3 s ago"),
+    (r"\b(succeeded|failed) (\d+ min )?\d+ s ago\b", r"\1 2 s ago"),
+    # A busy machine takes longer than a second to look twice, and Redis frees memory meanwhile.
+    (
+        r"\b(It hardly grew|At the growth) .*?(?=See what takes)",
+        "It hardly grew in 1 s, so it is unknown when it is full. ",
+    ),
     (r"\b[0-9a-f]{12}\b", "5d1c7a90be24"),
     (r"127\.0\.0\.1:\d+", "redis:6379"),
     (r"\d[\d.]* MB of its limit of 1.0 MB \(\d+%\)", "1.9 MB of its limit of 1.0 MB (190%)"),

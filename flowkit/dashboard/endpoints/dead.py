@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-
 from ...client.documents.api import Acted
 from ...client.documents.document import Damaged
 from ...client.documents.make_dead import letters_document
 from ...client.documents.system import Letters
 from ...exceptions import FlowkitError, RedisUnavailable
-from ..endpoint import Asked, BadParameter, Endpoint, Parameter, Stream
+from ..endpoint import Asked, Endpoint, Field, Parameter, Stream
 from ..live.source import DocumentSource
 
 MOST_RETRIED = 500  # runs at once
@@ -27,7 +25,7 @@ def _letters(asked: Asked) -> Letters:
 def _retry(asked: Asked) -> Acted:
     done: list[str] = []
     refused: list[Damaged] = []
-    for run, tasks in _wanted(asked.body).items():
+    for run, tasks in asked.body["runs"].items():
         try:
             asked.client.retry_dead(run, *tasks)
         except RedisUnavailable:
@@ -37,21 +35,6 @@ def _retry(asked: Asked) -> Acted:
         else:
             done.append(run)
     return Acted(runs=done, refused=refused)
-
-
-def _wanted(body: Mapping[str, object]) -> Mapping[str, Sequence[str]]:
-    """Return the tasks to retry, by run. Raises BadParameter."""
-    runs = body.get("runs")
-    if not isinstance(runs, dict) or not runs or set(body) != {"runs"}:
-        raise BadParameter(
-            'the body must be {"runs": {RUN: [TASK, …]}}; without tasks, all that failed are meant'
-        )
-    if len(runs) > MOST_RETRIED:
-        raise BadParameter(f"at most {MOST_RETRIED:,} runs can be retried at once")
-    for tasks in runs.values():
-        if not isinstance(tasks, list) or not all(isinstance(task, str) for task in tasks):
-            raise BadParameter("the tasks of a run must be a list of names")
-    return runs
 
 
 _FILTERS = (
@@ -69,7 +52,22 @@ ENDPOINTS = (
         _FILTERS,
     ),
     Endpoint(
-        "/dead/retry", "Retry tasks that failed for good.", Acted, _retry, method="POST", acts=True
+        "/dead/retry",
+        "Retry tasks that failed for good.",
+        Acted,
+        _retry,
+        method="POST",
+        acts=True,
+        body=(
+            Field(
+                "runs",
+                "Names of tasks by run. Without names, all tasks of the run that failed are meant.",
+                "texts by name",
+                least=1,
+                most=MOST_RETRIED,
+                required=True,
+            ),
+        ),
     ),
 )
 STREAMS = (

@@ -1,32 +1,15 @@
 // Talking to the API: reading, acting, and the one live stream of a page.
+//
+// All answers come through here. The file of an exported run has `recorded/api.js` instead, which
+// exports the same names and answers from the data of the file.
+
+import { Refused, address, part } from "./addresses.js";
+
+export { Refused, address, part };
 
 const root = document.documentElement.dataset.root;
 const API = `${root}/api/v1`;
 let session = null;
-
-/** An answer that is not the document that was asked for. */
-export class Refused extends Error {
-  constructor(status, type, message) {
-    super(message);
-    this.status = status;
-    this.type = type;
-  }
-}
-
-/** Return the address of a path with its query, without what is empty. */
-export function address(path, query = {}) {
-  const parameters = new URLSearchParams();
-  for (const [name, value] of Object.entries(query)) {
-    for (const part of [value].flat()) {
-      if (part !== null && part !== undefined && part !== "") parameters.append(name, part);
-    }
-  }
-  const text = parameters.toString();
-  return text ? `${path}?${text}` : path;
-}
-
-/** Return the part of a path for a name that anybody may have chosen. */
-export const part = (name) => encodeURIComponent(name);
 
 async function documentOf(response) {
   const text = await response.text();
@@ -44,6 +27,12 @@ async function documentOf(response) {
 export async function get(path, query, signal) {
   return documentOf(await fetch(API + address(path, query), { signal }));
 }
+
+/** Return the time that the answers are of: milliseconds since 1970. */
+export const now = () => Date.now();
+
+/** Return the address of an answer that is saved as a file; null if there are no files. */
+export const fileAddress = (path, query) => API + address(path, { ...query, download: true });
 
 /** Carry out an action. */
 export async function act(path, body = {}, method = "POST", query = {}) {

@@ -1,8 +1,8 @@
-// The frame of all views: the header, the view of the address, and what every view has.
+// The page of a dashboard: the header of all views.
 
 import { fill, h } from "./dom.js";
-import { href, here, start } from "./router.js";
-import { listen } from "./keys.js";
+import { begin } from "./frame.js";
+import { href, here } from "./router.js";
 
 const SECTIONS = [
   ["/", "Runs"],
@@ -12,8 +12,6 @@ const SECTIONS = [
   ["/dead", "Dead letters"],
   ["/system", "System"],
 ];
-
-let close = () => {};
 
 function header() {
   const path = here();
@@ -32,23 +30,4 @@ function header() {
   );
 }
 
-async function show(found, placeOf) {
-  const main = document.getElementById("main");
-  close();
-  close = () => {};
-  header();
-  if (found === null) {
-    fill(main, h("h1", {}, "Not found"), h("p", {}, "There is nothing at this address."));
-    return;
-  }
-  const place = placeOf(found.names);
-  try {
-    const view = await import(`./views/${found.view}.js`);
-    close = (await view.open(place)) ?? (() => {});
-  } catch (error) {
-    fill(main, h("h1", {}, "This did not work"), h("p", { class: "problem", role: "alert" }, error.message));
-  }
-}
-
-listen();
-start(document.getElementById("main"), show);
+begin(header);

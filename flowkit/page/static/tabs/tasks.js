@@ -1,12 +1,13 @@
 // The tasks of a run as a table: filters, sorting, and items of mapped tasks in parts.
 
-import { get, part } from "../api.js";
+import { get, now, part } from "../api.js";
 import { matching } from "../columns.js";
 import { fill, h } from "../dom.js";
 import { counted, number, span } from "../format.js";
 import { bar, empty, state } from "../parts.js";
 import { href } from "../router.js";
 import { STATES, looks } from "../states.js";
+import { taskPath } from "../task_paths.js";
 import { virtual } from "../virtual.js";
 
 const ROW = 34;
@@ -179,7 +180,7 @@ class Tasks {
     if (item === null) return h("tr", { class: "item" }, h("td", { colspan: HEADS.length }, `${name}[${index}] …`));
     const started = item.started === null ? null : Date.parse(item.started);
     const isRunning = item.state === "running" && started !== null;
-    const took = isRunning ? Date.now() - started : item.duration === null ? null : item.duration * 1000;
+    const took = isRunning ? now() - started : item.duration === null ? null : item.duration * 1000;
     return this.cells({
       name: item.name,
       label: item.label,
@@ -194,7 +195,7 @@ class Tasks {
   }
 
   cells({ name, label, opener, isItem, state: known, attempt, waited, took, worker, notes }) {
-    const to = href(`/runs/${part(this.run.id)}/tasks/${part(name)}`);
+    const to = href(taskPath(this.run.id, name));
     return h(
       "tr",
       { class: isItem ? "item" : null, "data-row": true, "data-state": known, tabindex: 0, keydown: enter },
