@@ -22,7 +22,7 @@ from ..core.run_record import RunRecord
 from ..exceptions import ParameterError, RunNotFound
 from ..parameters.conversion import GivenJSON, GivenText
 from ..settings import Settings
-from .checks import check_dag_name
+from .filter_checks import check_dag_name
 from .run_form import RunForm, Taken, form_parameters, read_taken, typed_as
 from .run_ids import check_run_id
 from .run_listing import RunListing
@@ -112,7 +112,8 @@ class SubmittingAgain(RunListing):
         raises.
         """
         name = check_dag_name(dag) or ""
-        newest = self.runs(1, dag=name)
+        # The runs that tasks have called come last: the store may not tell what they take.
+        newest = self.runs(1, dag=name, children=False) or self.runs(1, dag=name)
         if not newest:
             raise RunNotFound(
                 name,

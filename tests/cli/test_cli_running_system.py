@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from console import Run
 from helpers import free_port, wait_until
+from json_schema import valid_document
 from real_redis import RealRedis
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from here import BASE
 from json_schema import all_documents, misfits
 from starlette.testclient import TestClient
 
@@ -12,7 +13,6 @@ from flowkit import DAG, Client, Task
 from flowkit.dashboard.access import TokenAccess
 from flowkit.dashboard.app import build_app
 from flowkit.dashboard.endpoint import ROOT
-from here import BASE
 
 NAME = "etl/<b>"
 
@@ -62,8 +62,8 @@ def test_a_form_of_a_run_and_of_a_dag(browser: TestClient, run: str) -> None:
         "given": True,
         "text": "7",
     }
-    assert checked(browser.get(f"{ROOT}/dag-form/{NAME}")) == form
-    assert checked(browser.get(f"{ROOT}/dag-form/none"), 404)["type"] == "RunNotFound"
+    assert checked(browser.get(ROOT + "/dag-form", params={"dag": NAME})) == form
+    assert checked(browser.get(ROOT + "/dag-form?dag=none"), 404)["type"] == "RunNotFound"
     assert checked(browser.get(f"{ROOT}/runs/none/form"), 404)["type"] == "RunNotFound"
 
 
