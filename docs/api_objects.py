@@ -107,7 +107,13 @@ MORE = {
     "flowkit.testing.systems": ("RunningSystem",),
 }
 WIDTH = 88
-_PARTS_ARE_IN = ("flowkit.definition.", "flowkit.client.overview", "flowkit.client.families")
+_PARTS_ARE_IN = (
+    "flowkit.definition.",
+    "flowkit.client.async_submitting_again",
+    "flowkit.client.families",
+    "flowkit.client.overview",
+    "flowkit.client.submitting_again",
+)
 
 
 class Entry(NamedTuple):

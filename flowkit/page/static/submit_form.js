@@ -51,7 +51,7 @@ class Row {
   leaveOut(id) {
     if (this.out === null) return null;
     const { default: value } = this.field.parameter;
-    return h("span", { class: "leave-out" }, this.out, " ", h("label", { for: `${id}-out` }, "leave out", value ? [": ", h("code", {}, value)] : null));
+    return h("span", { class: "leave-out" }, this.out, " ", h("label", { for: `${id}-out` }, value ? ["use the default: ", h("code", {}, value)] : "leave out"));
   }
 
   typed() {
