@@ -12,11 +12,6 @@ from ..daemon.options import redis_options
 from .connect import connect
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from starlette.types import ASGIApp
-
-    from ..client.client import Client
     from ..dashboard.access import TokenAccess
 
 PORT = 8420
@@ -40,6 +35,11 @@ SHORTEST_PASSWORD = 12
     type=click.Path(dir_okay=False, path_type=Path),  # _password says why it cannot be read
     help="A file with the password of the page. Without it, a token in the address lets in.",
 )
+@click.option(
+    "--behind-https",
+    is_flag=True,
+    help="Browsers reach the page through a proxy that speaks HTTPS. Cookies are for HTTPS only.",
+)
 @click.option("--read-only", is_flag=True, help="Offer no action: no cancel, no retry, no submit.")
 @click.option("--no-open", is_flag=True, help="Do not open a browser.")
 @redis_options
@@ -57,6 +57,7 @@ def dashboard(
         raise click.UsageError(
             f"The dashboard needs {missing}. Install them: pip install 'flowkit[dashboard]'"
         )
+    from ..dashboard.app import LOOPBACK, build_app
     from ..dashboard.server import listen, serve
     from .output import note, say
 
@@ -70,19 +71,15 @@ def dashboard(
     note("Ctrl-C stops the dashboard. The address lets its reader in: do not pass it on.")
     if not no_open:
         click.launch(address)
-    serve(_app(client, access, (host, *names), read_only=read_only), socket)
+    hosts, is_https = (*LOOPBACK, host, *names), options.pop("behind_https")
+    actor = None if read_only else client
+    serve(build_app(client, actor, access, hosts, behind_https=is_https), socket)
 
 
 def _access(port: int, password: str | None) -> TokenAccess:
     from ..dashboard.access import TokenAccess
 
     return TokenAccess(f"flowkit-{port}", password)
-
-
-def _app(client: Client, access: TokenAccess, hosts: Sequence[str], *, read_only: bool) -> ASGIApp:
-    from ..dashboard.app import LOOPBACK, build_app
-
-    return build_app(client, None if read_only else client, access, (*LOOPBACK, *hosts))
 
 
 def _address(host: str, port: int, access: TokenAccess) -> str:

@@ -11,15 +11,18 @@ from functools import cache
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlencode
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from .access import Access, TokenAccess
+from .access import Access, NoEntry, TokenAccess
+from .sessions import Session
 
+MOST_FORM = 4_000  # bytes
 VIEWS = (
     "/",
     "/runs/{run}",
@@ -74,36 +77,61 @@ class Pages:
     def routes(self) -> list[BaseRoute]:
         """Return all routes that are not of the API."""
         static = _Files(directory=page_folder() / "static", follow_symlink=False)
-        entry = [Route("/login", self._login, methods=["POST"])]
         return [
             Mount(f"/static/{_digest()}", static),
-            *entry,
             *(Route(path, self._shell) for path in VIEWS),
+            *(Route(path, self._log_in, methods=["POST"]) for path in VIEWS),
         ]
 
     async def _shell(self, request: Request) -> Response:
         access = self._access
-        if access.session_of(request) is not None:
+        if access.may_see(request):
             return self._page("shell.html", request)
-        if not isinstance(access, TokenAccess):
-            return self._page("no_entry.html", request, 401, has_password=False, wrong=False)
-        if access.is_token(request.query_params.get("token", "")):
+        if isinstance(access, TokenAccess) and access.is_token(
+            request.query_params.get("token", "")
+        ):
             # Not a redirect: the cookie is sent only with requests that a page of ours makes.
-            return _let_in(access, self._page("entry.html", request))
-        return self._page(
-            "no_entry.html", request, 401, has_password=access.has_password, wrong=False
-        )
+            return self._let_in(access, request)
+        return self._no_entry(request)
 
-    async def _login(self, request: Request) -> Response:
+    async def _log_in(self, request: Request) -> Response:
+        """Answer the form of a page, which is sent to the address of this page."""
         access = self._access
         if not isinstance(access, TokenAccess) or not access.has_password:
-            return self._page("no_entry.html", request, 401, has_password=False, wrong=False)
-        async with request.form(max_files=0, max_fields=1) as form:
-            given = form.get("password", "")
-        if isinstance(given, str) and access.is_password(given):
-            root = request.scope.get("root_path", "") + "/"
-            return _let_in(access, RedirectResponse(root, 303))
-        return self._page("no_entry.html", request, 401, has_password=True, wrong=True)
+            return self._no_entry(request)
+        if request.headers.get("sec-fetch-site", "same-origin") != "same-origin":
+            return self._no_entry(request, 403, "Type the password on this page.")
+        try:
+            if access.is_password(await _password_in(request)):
+                return self._let_in(access, request)
+        except NoEntry as error:
+            return self._no_entry(request, error.status, str(error), error.wait)
+        return self._no_entry(request, 401, "This is not the password.")
+
+    def _let_in(self, access: TokenAccess, request: Request) -> Response:
+        session = access.sessions.open()
+        response = self._page("entry.html", request, private=access.private)
+        set_cookies(access, request, response, session)
+        return response
+
+    def _no_entry(
+        self, request: Request, status: int = 401, problem: str = "", wait: int = 0
+    ) -> Response:
+        query = [
+            (key, value) for key, value in request.query_params.multi_items() if key != "token"
+        ]
+        response = self._page(
+            "no_entry.html",
+            request,
+            status,
+            is_own=not isinstance(self._access, TokenAccess),
+            has_password=isinstance(self._access, TokenAccess) and self._access.has_password,
+            problem=problem,
+            here="?" + urlencode(query),
+        )
+        if wait:
+            response.headers["Retry-After"] = str(wait)
+        return response
 
     def _page(self, name: str, request: Request, status: int = 200, **values: object) -> Response:
         root = request.scope.get("root_path", "")
@@ -111,7 +139,35 @@ class Pages:
         return HTMLResponse(_templates().get_template(name).render(**values), status)
 
 
-def _let_in(access: TokenAccess, response: Response) -> Response:
-    key = access.open_session()
-    response.set_cookie(access.cookie, key, httponly=True, samesite="strict", path="/")
-    return response
+async def _password_in(request: Request) -> str:
+    """Return the password in the form of a request, "" if it has none. Strangers send it."""
+    data = b""
+    async for part in request.stream():
+        data += part
+        if len(data) > MOST_FORM:
+            raise NoEntry(413, "TooLarge", f"The form is larger than {MOST_FORM:,} bytes.")
+    try:
+        fields = parse_qs(data.decode("ascii"), max_num_fields=8)
+    except ValueError:
+        return ""
+    return fields.get("password", [""])[0].strip()
+
+
+def set_cookies(
+    access: TokenAccess, request: Request, response: Response, session: Session | None
+) -> None:
+    """Give a browser the two cookies of a session; take them back if there is none."""
+    root = request.scope.get("root_path", "").removesuffix(access.private)
+    for name, value, path in (
+        (access.view_cookie, session and session.view, f"{root}/"),
+        (access.cookie, session and session.key, f"{root}{access.private}/"),
+    ):
+        response.set_cookie(
+            name,
+            value or "",
+            max_age=None if session else 0,
+            path=path,
+            httponly=True,
+            samesite="strict",
+            secure=request.url.scheme == "https",
+        )

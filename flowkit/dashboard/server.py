@@ -8,6 +8,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from ..exceptions import FlowkitError
+from .connections import MOST_HEAD, BoundedProtocol
 
 BACKLOG = 64
 MOST_CONNECTIONS = 256
@@ -33,9 +34,16 @@ def listen(host: str, port: int) -> socket.socket:
 
 def serve(app: ASGIApp, listening: socket.socket) -> None:
     """Serve until SIGINT or SIGTERM."""
-    config = uvicorn.Config(
+    uvicorn.Server(config_of(app)).run(sockets=[listening])
+
+
+def config_of(app: ASGIApp) -> uvicorn.Config:
+    """Return how uvicorn serves the app."""
+    return uvicorn.Config(
         app,
-        log_level="warning",
+        log_level="error",  # strangers could fill a log with warnings of bad requests
+        http=BoundedProtocol,
+        h11_max_incomplete_event_size=MOST_HEAD,
         access_log=False,  # addresses may have the token
         server_header=False,
         proxy_headers=False,
@@ -43,4 +51,3 @@ def serve(app: ASGIApp, listening: socket.socket) -> None:
         limit_concurrency=MOST_CONNECTIONS,
         timeout_graceful_shutdown=GRACE_S,
     )
-    uvicorn.Server(config).run(sockets=[listening])

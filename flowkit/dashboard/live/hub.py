@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Hashable
+from collections.abc import AsyncGenerator, Callable, Hashable
 
 from .source import Source
 from .watch import InThread, Watch
@@ -29,7 +29,7 @@ class Hub:
 
     async def events(
         self, key: Hashable, source: Callable[[], Source], cursor: str
-    ) -> AsyncIterator[str]:
+    ) -> AsyncGenerator[str]:
         """Yield the events of a stream. ``source``: makes what is watched, for a new watch."""
         self.streams += 1
         watch = self._watches.get(key)

@@ -1,17 +1,23 @@
-"""The streams of the API: server-sent events."""
+"""The streams of the API: server-sent events. They end with the session that has opened them."""
 
 from __future__ import annotations
 
+import time
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 from functools import partial
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from ..answering import Answering, lists_of, not_logged_in, refusal, refusal_of
+from ..answering import Answering, lists_of, refusal_of
 from ..endpoint import ROOT, Asked, Parameter, Stream, read_query
+from ..replies import refusal
+from ..sessions import Session
 from .hub import Hub, TooManyStreams
 
+ASKED_S = 10.0  # how often a stream asks whether its session has ended
 CURSOR = Parameter("cursor", "The id of the last event that the page has.")
 
 
@@ -28,9 +34,8 @@ class Streaming:
 
     async def handle(self, request: Request, *, stream: Stream) -> Response:
         """Answer one request with a stream."""
-        if self._answering.access.session_of(request) is None:
-            return not_logged_in()
         try:
+            session = self._answering.access.session_of(request)
             query = read_query((*stream.parameters, CURSOR), lists_of(request))
             self.hub.check()
         except TooManyStreams:
@@ -42,4 +47,19 @@ class Streaming:
         asked = Asked(self._answering.reader, dict(request.path_params), query)
         key = (stream.path, *sorted(asked.path.items()), repr(sorted(query.items(), key=repr)))
         events = self.hub.events(key, partial(stream.source, asked), cursor)
-        return StreamingResponse(events, media_type="text/event-stream")
+        return StreamingResponse(
+            self._while_in(request, session, events), media_type="text/event-stream"
+        )
+
+    async def _while_in(
+        self, request: Request, session: Session, events: AsyncGenerator[str]
+    ) -> AsyncIterator[str]:
+        """Yield the events until the session ends. A quiet stream is asked at its next ping."""
+        access, asked = self._answering.access, time.monotonic()
+        async with aclosing(events) as open_events:
+            async for event in open_events:
+                if time.monotonic() - asked > ASKED_S:
+                    asked = time.monotonic()
+                    if not access.is_still_in(request, session):
+                        return
+                yield event
