@@ -26,6 +26,7 @@ MOST_FORM = 4_000  # bytes
 VIEWS = (
     "/",
     "/runs/{run}",
+    "/runs/{run}/task",
     "/runs/{run}/tasks/{task:path}",
     "/dags",
     "/dags/{name:path}",

@@ -1,9 +1,12 @@
-"""The streams of the API: server-sent events. They end with the session that has opened them."""
+"""The streams of the API: server-sent events, compressed for who accepts that.
+
+A stream ends with the session that has opened it.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from functools import partial
 
@@ -15,9 +18,14 @@ from ..answering import Answering, lists_of, refusal_of
 from ..endpoint import ROOT, Asked, Parameter, Stream, read_query
 from ..replies import refusal
 from ..sessions import Session
-from .hub import Hub, TooManyStreams
+from .hub import MOST_STREAMS, Hub, TooManyStreams
+from .packed import GzipStream, Packed, PlainStream
 
 ASKED_S = 10.0  # how often a stream asks whether its session has ended
+TOO_MANY = (
+    f"{MOST_STREAMS} pages are open, which is the most that this dashboard serves. Close some of "
+    "them: in other tabs, or of other people."
+)
 CURSOR = Parameter("cursor", "The id of the last event that the page has.")
 
 
@@ -39,7 +47,7 @@ class Streaming:
             query = read_query((*stream.parameters, CURSOR), lists_of(request))
             self.hub.check()
         except TooManyStreams:
-            return refusal("TooManyStreams", "Too many pages are open. Close some of them.", 503)
+            return refusal("TooManyStreams", TOO_MANY, 503)
         except Exception as error:
             return refusal_of(error)
         given = query.pop("cursor")
@@ -47,19 +55,33 @@ class Streaming:
         asked = Asked(self._answering.reader, dict(request.path_params), query)
         key = (stream.path, *sorted(asked.path.items()), repr(sorted(query.items(), key=repr)))
         events = self.hub.events(key, partial(stream.source, asked), cursor)
-        return StreamingResponse(
-            self._while_in(request, session, events), media_type="text/event-stream"
-        )
+        open_events = self._while_in(request, session, events)
+        is_gzip = "gzip" in request.headers.get("accept-encoding", "")
+        headers = {"Vary": "Accept-Encoding"} | ({"Content-Encoding": "gzip"} if is_gzip else {})
+        body = _sent(open_events, GzipStream() if is_gzip else PlainStream())
+        return StreamingResponse(body, media_type="text/event-stream", headers=headers)
 
     async def _while_in(
-        self, request: Request, session: Session, events: AsyncGenerator[str]
-    ) -> AsyncIterator[str]:
+        self, request: Request, session: Session, events: AsyncGenerator[Packed, None]
+    ) -> AsyncGenerator[Packed, None]:
         """Yield the events until the session ends. A quiet stream is asked at its next ping."""
         access, asked = self._answering.access, time.monotonic()
-        async with aclosing(events) as open_events:
-            async for event in open_events:
+        async with aclosing(events):
+            async for event in events:
                 if time.monotonic() - asked > ASKED_S:
                     asked = time.monotonic()
                     if not access.is_still_in(request, session):
                         return
                 yield event
+
+
+async def _sent(
+    events: AsyncGenerator[Packed, None], how: GzipStream | PlainStream
+) -> AsyncGenerator[bytes, None]:
+    async with aclosing(events):
+        if how.head:
+            yield how.head
+        async for event in events:
+            yield how.send(event)
+    if how.tail:
+        yield how.tail
