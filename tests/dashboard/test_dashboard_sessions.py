@@ -7,12 +7,17 @@ from collections.abc import Iterator
 
 import pytest
 from here import BASE, Browser
+from starlette.requests import Request
 
 from flowkit import Client
+from flowkit.client.documents.api import ErrorAnswer
 from flowkit.clock import FakeClock
 from flowkit.dashboard.access import TokenAccess
+from flowkit.dashboard.answering import Answering
 from flowkit.dashboard.app import build_app
-from flowkit.dashboard.endpoint import ROOT
+from flowkit.dashboard.endpoint import ROOT, Stream
+from flowkit.dashboard.live import streams, watch
+from flowkit.dashboard.live.source import DocumentSource
 from flowkit.dashboard.sessions import IDLE_S, LIFE_S, MOST_SESSIONS, Sessions
 from flowkit.dashboard.throttle import GUESS_S, MOST_GUESSES, Throttle
 
@@ -232,3 +237,27 @@ def test_another_header_opens_nothing(stranger: Browser, header: str) -> None:
 def test_a_cookie_and_a_token_together_are_refused(browser: Browser, access: TokenAccess) -> None:
     answer = browser.post(ROOT + "/runs/x/cancel", headers=bearer(access.token))
     assert (answer.status_code, answer.json()["type"]) == (400, "TwoLogins")
+
+
+# -- streams --------------------------------------------------------------------------------------
+
+
+@pytest.mark.anyio
+async def test_a_stream_ends_with_its_session(
+    system: Client, access: TokenAccess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streams, "ASKED_S", -1.0)
+    session = access.sessions.open()
+    cookie = f"{access.cookie}={session.key}".encode()
+    scope = {"type": "http", "method": "GET", "path": "/", "headers": [(b"cookie", cookie)]}
+    request = Request({**scope, "query_string": b"", "path_params": {}})
+    streaming = streams.Streaming(Answering(access, system, None))
+    told = ErrorAnswer(type="A", message="first")
+    stream = Stream("/x", "A document.", lambda asked: DocumentSource(lambda: told, 60.0))
+    body = (await streaming.handle(request, stream=stream)).body_iterator
+    assert b"first" in await anext(body)
+    access.sessions.close(session.key)
+    monkeypatch.setattr(watch, "PING_S", 0.01)
+    with pytest.raises(StopAsyncIteration):
+        await anext(body)
+    assert streaming.hub.streams == 0
