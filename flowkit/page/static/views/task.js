@@ -8,6 +8,7 @@ import { lookOf } from "../events.js";
 import { counted, span } from "../format.js";
 import { showItems } from "../items.js";
 import { refill } from "../lists.js";
+import { notice } from "../notice.js";
 import { bar, copied, empty, state, time } from "../parts.js";
 import { href } from "../router.js";
 import { looks } from "../states.js";
@@ -188,8 +189,7 @@ export async function open(place) {
     if (shown === "" && task.task.items) showItems(items, place, run, name);
     shown = now;
   };
-  const lost = (isLost) => place.main.classList.toggle("lost", isLost);
-  stop = follow(`/live/runs/${part(run)}/tasks/${part(name)}`, {}, hear, lost);
+  stop = follow(`/live/runs/${part(run)}/tasks/${part(name)}`, {}, hear, notice(place.main));
   stopLogs = openLogs({ element: logs, place, run: { id: run }, task: name });
   return end;
 }
