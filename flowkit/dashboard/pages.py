@@ -20,6 +20,7 @@ from .static_files import digest, modules_of, page_folder, serve_static, static_
 VIEWS = {
     "/": "runs",
     "/runs/{run}": "run",
+    "/runs/{run}/task": "task",
     "/runs/{run}/tasks/{task:path}": "task",
     "/dags": "dags",
     "/dags/{name:path}": "dag",

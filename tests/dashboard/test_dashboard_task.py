@@ -96,6 +96,7 @@ def test_a_task_that_failed_has_all_that_explains_it(browser: TestClient, whole:
     assert len(json.dumps(value)) < 10_000
     assert document["params"]["value"] == {"count": 3}
     assert document["result"] is None
+    assert asked(browser, "/task", task="merge/all") == document
 
 
 def test_a_mapped_task_shows_its_first_items_and_an_item_its_own(

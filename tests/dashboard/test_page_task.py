@@ -121,3 +121,4 @@ def test_a_value_is_shown_whole_and_in_lines(value: object) -> None:
         return
     assert json.loads(shown) == value
     assert ("\n" in shown) == (len(json.dumps(value)) > 110)
+    assert len(shown.splitlines()) < 20

@@ -7,12 +7,13 @@ import { number } from "../format.js";
 import { Lines, clock, fits, source } from "../log_lines.js";
 import { copied, empty } from "../parts.js";
 import { href } from "../router.js";
+import { taskPath } from "../task_paths.js";
 
 const LEVELS = ["DEBUG", "INFO", "WARNING", "ERROR"];
 const NEAR = 30; // pixels from the end that count as the end
 
 function lineRow(line, { runId, task }) {
-  const to = href(`/runs/${part(runId)}/tasks/${part(line.task)}`);
+  const to = href(taskPath(runId, line.task));
   const loud = ["WARNING", "ERROR", "CRITICAL"].includes(line.level);
   const level = line.stream === "log" || line.level !== "INFO" ? line.level : line.stream === "stderr" ? "stderr" : "";
   return [
