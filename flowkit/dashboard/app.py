@@ -20,6 +20,7 @@ from .answering import Answering
 from .endpoint import Endpoint, Stream
 from .endpoints import dags, dead, run, run_actions, run_reading, runs, system, tasks
 from .guards import BehindHTTPS, BodyLimit, HostGuard, SafeHeaders
+from .live.packed import LEVEL
 from .live.streams import Streaming
 from .pages import Pages
 from .replies import no_entry, refusal
@@ -77,7 +78,7 @@ def build_app(
             Middleware(HostGuard, hosts=hosts),
             *([Middleware(BehindHTTPS)] if behind_https else []),
             Middleware(BodyLimit),
-            Middleware(GZipMiddleware, minimum_size=1_000),
+            Middleware(GZipMiddleware, minimum_size=1_000, compresslevel=LEVEL),
         ],
         exception_handlers={HTTPException: _refused},
     )
