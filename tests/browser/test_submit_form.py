@@ -47,7 +47,10 @@ def test_a_run_is_submitted_again_with_keys_alone(page: Any, system: Client) -> 
     assert dialog.get_by_label("text str required").input_value() == MARKUP
     assert dialog.get_by_label("use the default: 100").is_checked()
     point = dialog.get_by_label("point Point | None")
-    assert (point.input_value(), point.get_attribute("placeholder")) == ("", "as in the earlier run")
+    assert (point.input_value(), point.get_attribute("placeholder")) == (
+        "",
+        "as in the earlier run",
+    )
 
     page.keyboard.press("Control+A")
     page.keyboard.type("2026-11-29")
