@@ -86,17 +86,10 @@ def submit(
     from .print_json import print_document
 
     refuse_timeout_alone(timeout, wait=wait)
-    again, without = options.pop("again"), options.pop("without")
-    refuse_both(options["spec"], again)
-    if without and again is None:
-        raise click.UsageError("--without leaves out parameters of an earlier run: give --again.")
+    _refuse_mixed(options)
     given = read_params(options)
     client = connect(ctx, options, waits=wait, timeout=timeout)
-    if again is None:
-        loaded = load_dag(options["spec"], given)
-        handle = client.submit(loaded.dag, run_id=run_id, params=loaded.params)
-    else:
-        handle = _submit_again(client, again, given, without, run_id)
+    handle = _submitted(client, options, given, run_id)
     name = handle.graph().name
     if run_id is not None and handle.existed:
         note_existing(handle)
@@ -112,12 +105,22 @@ def submit(
         say(handle.run_id)
 
 
-def _submit_again(
-    client: Client, again: str, given: Given, without: tuple[str, ...], run_id: str | None
+def _refuse_mixed(options: dict[str, Any]) -> None:
+    """Raise UsageError unless there is one source of the DAG, and options that fit it."""
+    refuse_both(options["spec"], options["again"])
+    if options["without"] and options["again"] is None:
+        raise click.UsageError("--without leaves out parameters of an earlier run: give --again.")
+
+
+def _submitted(
+    client: Client, options: dict[str, Any], given: Given, run_id: str | None
 ) -> RunHandle:
-    """Submit the DAG of a run again. ``again``: the run, as a user names it."""
+    """Submit a DAG, or that of an earlier run again, which is named as users name runs."""
+    if options["again"] is None:
+        loaded = load_dag(options["spec"], given)
+        return client.submit(loaded.dag, run_id=run_id, params=loaded.params)
     from ..client.run_names import find_run
 
-    earlier = find_run(client, again).run_id
+    earlier = find_run(client, options["again"]).run_id
     params = client.params_from_text(earlier, given) if given else {}
-    return client.submit_again(earlier, params, without=without, new_id=run_id)
+    return client.submit_again(earlier, params, without=options["without"], new_id=run_id)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from ..arguments import check_mapping, check_run_ttl
 from ..codec.packing import BrokenValue, unpack
 from ..codec.parts import is_divisible, join, split
-from ..codec.provenance import without_signatures
+from ..codec.provenance import Provenance, without_signatures
 from ..core.run_record import RunRecord
 from ..exceptions import ParameterError, RunNotFound
 from ..parameters.conversion import GivenJSON, GivenText
@@ -25,27 +25,43 @@ from ..settings import Settings
 from .filter_checks import check_dag_name
 from .run_form import RunForm, Taken, form_parameters, read_taken, typed_as
 from .run_ids import check_run_id
-from .run_listing import RunListing
 from .run_params import open_params, read_packed_params
 from .submission import PackedParams, packed_params
 
 if TYPE_CHECKING:
     from ..core.compiled import CompiledDAG
+    from ..protocol.listings import Listing
     from .run_handle import RunHandle
     from .submission import Given
 
 Texts = Mapping[str, str | GivenText | GivenJSON]
 
 
-class SubmittingAgain(RunListing):
+class SubmittingAgain:
     """The part of ``Client`` that submits the graph of a run again."""
 
     settings: Settings
+    provenance: Provenance
 
     if TYPE_CHECKING:
 
         def run(self, run_id: str) -> RunHandle:
             """Return the handle of a run."""
+
+        def runs(
+            self,
+            limit: int = 20,
+            state: str | None = None,
+            *,
+            dag: str | None = None,
+            since: float | None = None,
+            until: float | None = None,
+            text: str | None = None,
+            params: Mapping[str, object] | None = None,
+            children: bool = True,
+            before: str | None = None,
+        ) -> Listing[RunRecord]:
+            """Return the newest runs."""
 
         def _send(
             self, compiled: CompiledDAG, runs: Sequence[Given], ttl: int

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from here import BASE
+from here import BASE, Browser
 from json_schema import all_documents, misfits
 from starlette.testclient import TestClient
 
@@ -128,7 +128,7 @@ def test_who_may_not_act_submits_nothing(
     browser: TestClient, system: Client, access: TokenAccess, run: str
 ) -> None:
     assert browser.post(ROOT + "/runs", json={"again": run}).status_code == 403
-    with TestClient(build_app(system, None, access), base_url=BASE) as looking:
+    with Browser(build_app(system, None, access), access, base_url=BASE) as looking:
         looking.get("/", params={"token": access.token})
         checked(looking.get(f"{ROOT}/runs/{run}/form"))
         csrf = {"X-Flowkit-CSRF": looking.get(ROOT + "/session").json()["csrf"]}
