@@ -20,6 +20,7 @@ DOCUMENT: dict[str, Any] = {
     "errors": {"1": "ValueError: bad"},
     "progress": {},
     "items": {"3": {"failed": 1, "succeeded": 4}},
+    "retried": {"3": 2},
     "edges": [0, 1, 0, 1, 1, 1],
     "order": [0, 3],
 }
@@ -48,7 +49,7 @@ def test_edges_are_sums_of_steps(columns: Modules) -> None:
         ({"state": "running"}, [2]),
         ({"state": "failed"}, [1, 3]),  # the last one has a failed item
         ({"text": "CLEAN"}, [1, 2]),
-        ({"retried": True}, [1]),
+        ({"retried": True}, [1, 3]),  # items of the last one were retried
         ({"sort": "name"}, [3, 1, 2, 0]),
         ({"sort": "state"}, [1, 2, 3, 0]),
         ({"sort": "-attempts"}, [1, 0, 2, 3]),

@@ -1,8 +1,9 @@
 // One run: what it is and does, what can be done with it, and its tabs.
 //
 // A tab is a module of `tabs/` with `open(tab)`, which returns what ends it. `tab` has `element`, where
-// it is shown, `place`, the address, and `run`: {id, header, columns, now(), listen(hear)}. `now()` is in
-// milliseconds after the submission; `listen` calls after each change, and returns what ends that.
+// it is shown, `place`, the address, `acts`, whether the reader may act, and `run`: {id, header, columns,
+// now(), listen(hear)}. `now()` is in milliseconds after the submission; `listen` calls after each change,
+// and returns what ends that.
 
 import { follow, now, part, whoAmI } from "../api.js";
 import { Columns } from "../columns.js";
@@ -89,6 +90,7 @@ class RunView {
     this.element = h("section", { id: "tab", role: "tabpanel" });
     this.acts = false;
     this.offered = "";
+    this.isOld = false; // the head
     this.turn = 0;
     this.endTab = () => {};
   }
@@ -100,7 +102,12 @@ class RunView {
     this.acts = (await whoAmI()).acts;
     const lost = (isLost) => place.main.classList.toggle("lost", isLost);
     this.stop = follow(`/live/runs/${part(run.id)}`, {}, (told) => this.hear(told), lost);
-    this.clock = setInterval(() => run.header && !run.header.status.finished && outcome(run), 1000);
+    this.clock = setInterval(() => this.tick(), 1000);
+  }
+
+  tick() {
+    if (this.isOld) this.showHead();
+    if (this.run.header && !this.run.header.status.finished) outcome(this.run);
   }
 
   end() {
@@ -126,7 +133,8 @@ class RunView {
 
   showHead() {
     const { run, place } = this;
-    if (isSelected(this.head)) return; // the next change shows it
+    this.isOld = isSelected(this.head);
+    if (this.isOld) return; // the clock shows it later
     document.title = `${run.header.status.dag} ${run.id} · flowkit`;
     changed(this.head, () => fill(this.head, facts(run, place)));
     const fitting = this.acts ? actions(run).filter(Boolean) : [];
@@ -155,7 +163,7 @@ class RunView {
     if (!TABS.some(([other]) => other === name)) return;
     try {
       const tab = await import(`../tabs/${name}.js`);
-      if (mine === this.turn) this.endTab = (await tab.open({ element, place, run })) ?? (() => {});
+      if (mine === this.turn) this.endTab = (await tab.open({ element, place, run, acts: this.acts })) ?? (() => {});
     } catch (error) {
       fill(element, h("p", { class: "problem", role: "alert" }, error.message));
     }
