@@ -15,6 +15,7 @@ from .connect import connect_to_run
 from .inputs import json_option, run_argument
 from .status_items import (
     ALL_STATES,
+    check_items,
     command_for_all,
     find_items,
     item_states,
@@ -111,10 +112,8 @@ def status(
     states, patterns, limit, of_items, retried = (options.pop(name) for name in words)
     if limit is not None and show_all:
         raise click.UsageError("--limit and --all contradict each other: give one.")
-    if of_items is not None and (states or not tasks):
-        raise click.UsageError("--items takes the states of items: omit --state and --no-tasks.")
-    if retried and of_items is not None and len(of_items) < len(TaskState):
-        raise click.UsageError("--retried shows items in all states: omit those after --items.")
+    if of_items is not None:
+        check_items(of_items, states or not tasks, retried=retried)
     handle = connect_to_run(ctx, options, run_id)
     run_status = handle.status()
     matching = _matching(run_status.tasks if tasks else (), states, patterns, retried=retried)

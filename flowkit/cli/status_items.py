@@ -57,6 +57,17 @@ def item_states(
     return list(TaskState) if ALL_STATES in names else [TaskState(name) for name in names]
 
 
+def check_items(states: Collection[TaskState], of_tasks: object, *, retried: bool) -> None:
+    """Check options that go with ``--items``. ``of_tasks``: some are about tasks.
+
+    Raises UsageError.
+    """
+    if of_tasks:
+        raise click.UsageError("--items takes the states of items: omit --state and --no-tasks.")
+    if retried and len(states) < len(TaskState):
+        raise click.UsageError("--retried shows items in all states: omit those after --items.")
+
+
 def shown_state(task: TaskStatus) -> str:
     """Return the state of a task as people see it."""
     from ..client import status
