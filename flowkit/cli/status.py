@@ -112,8 +112,7 @@ def status(
     states, patterns, limit, of_items, retried = (options.pop(name) for name in words)
     if limit is not None and show_all:
         raise click.UsageError("--limit and --all contradict each other: give one.")
-    if of_items is not None:
-        check_items(of_items, states or not tasks, retried=retried)
+    check_items(of_items, states or not tasks, retried=retried)
     handle = connect_to_run(ctx, options, run_id)
     run_status = handle.status()
     matching = _matching(run_status.tasks if tasks else (), states, patterns, retried=retried)
@@ -127,8 +126,8 @@ def status(
         return
     _show_run(run_status)
     if items is not None:
-        more = command_for_all(handle.run_id, of_items, patterns, retried=retried)
-        show_items(run_status, *items, more, matching)
+        all_items = command_for_all(handle.run_id, of_items, patterns, retried=retried)
+        show_items(run_status, *items, all_items, matching)
     elif matching:
         _show_tasks(matching[:most], len(matching))
     elif tasks and (states or patterns or retried):

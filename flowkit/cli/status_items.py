@@ -57,11 +57,13 @@ def item_states(
     return list(TaskState) if ALL_STATES in names else [TaskState(name) for name in names]
 
 
-def check_items(states: Collection[TaskState], of_tasks: object, *, retried: bool) -> None:
+def check_items(states: Collection[TaskState] | None, of_tasks: object, *, retried: bool) -> None:
     """Check options that go with ``--items``. ``of_tasks``: some are about tasks.
 
     Raises UsageError.
     """
+    if states is None:
+        return
     if of_tasks:
         raise click.UsageError("--items takes the states of items: omit --state and --no-tasks.")
     if retried and len(states) < len(TaskState):
