@@ -19,6 +19,7 @@ from .answering import Answering, answer, not_logged_in, refusal
 from .endpoint import ROOT, Endpoint, Stream
 from .endpoints import dags, dead, run, run_actions, run_reading, runs, system, tasks
 from .guards import BodyLimit, HostGuard, SafeHeaders
+from .live.packed import LEVEL
 from .live.streams import Streaming
 from .openapi import openapi_document
 from .pages import Pages
@@ -65,7 +66,7 @@ def build_app(
             Middleware(HostGuard, hosts=hosts),
             Middleware(SafeHeaders),
             Middleware(BodyLimit),
-            Middleware(GZipMiddleware, minimum_size=1_000),
+            Middleware(GZipMiddleware, minimum_size=1_000, compresslevel=LEVEL),
         ],
         exception_handlers={404: _nothing},
     )

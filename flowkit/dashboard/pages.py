@@ -6,63 +6,36 @@ the same for each path, and has nothing in it that anybody else has written.
 
 from __future__ import annotations
 
-import hashlib
-from functools import cache
-from importlib.resources import as_file, files
-from pathlib import Path
-from typing import Any
+from functools import cache, partial
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
-from starlette.routing import BaseRoute, Mount, Route
-from starlette.staticfiles import StaticFiles
+from starlette.routing import BaseRoute, Route
 
 from .access import Access, TokenAccess
+from .static_files import digest, modules_of, page_folder, serve_static, static_files
 
-VIEWS = (
-    "/",
-    "/runs/{run}",
-    "/runs/{run}/task",
-    "/runs/{run}/tasks/{task:path}",
-    "/dags",
-    "/dags/{name:path}",
-    "/workers",
-    "/queues",
-    "/dead",
-    "/system",
-)
-
-
-@cache
-def page_folder() -> Path:
-    """Return the folder of ``flowkit/page``."""
-    with as_file(files("flowkit.page")) as folder:
-        return folder
+# The module of each view, as router.js has them.
+VIEWS = {
+    "/": "runs",
+    "/runs/{run}": "run",
+    "/runs/{run}/task": "task",
+    "/runs/{run}/tasks/{task:path}": "task",
+    "/dags": "dags",
+    "/dags/{name:path}": "dag",
+    "/workers": "workers",
+    "/queues": "queues",
+    "/dead": "dead",
+    "/system": "system",
+}
+FIRST_TAB = "tasks"
 
 
 @cache
 def _templates() -> Environment:
     loader = FileSystemLoader(page_folder() / "templates")
     return Environment(loader=loader, autoescape=True, undefined=StrictUndefined)
-
-
-@cache
-def _digest() -> str:
-    """Return a digest of all static files, which is part of their addresses."""
-    digest = hashlib.sha256()
-    for file in sorted((page_folder() / "static").rglob("*.*")):
-        digest.update(file.name.encode() + b"\0" + file.read_bytes())
-    return digest.hexdigest()[:16]
-
-
-class _Files(StaticFiles):
-    """Files that browsers keep: another content has another address."""
-
-    def file_response(self, *args: Any, **options: Any) -> Response:
-        response = super().file_response(*args, **options)
-        response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
-        return response
 
 
 class Pages:
@@ -74,18 +47,18 @@ class Pages:
 
     def routes(self) -> list[BaseRoute]:
         """Return all routes that are not of the API."""
-        static = _Files(directory=page_folder() / "static", follow_symlink=False)
         entry = [Route("/login", self._login, methods=["POST"])]
         return [
-            Mount(f"/static/{_digest()}", static),
+            Route(f"/static/{digest()}/{{path:path}}", serve_static),
             *entry,
-            *(Route(path, self._shell) for path in VIEWS),
+            *(Route(path, partial(self._shell, view=view)) for path, view in VIEWS.items()),
         ]
 
-    async def _shell(self, request: Request) -> Response:
+    async def _shell(self, request: Request, *, view: str) -> Response:
         access = self._access
         if access.session_of(request) is not None:
-            return self._page("shell.html", request)
+            modules = _modules(view, request.query_params.get("tab", FIRST_TAB))
+            return self._page("shell.html", request, modules=modules)
         if not isinstance(access, TokenAccess):
             return self._page("no_entry.html", request, 401, has_password=False, wrong=False)
         if access.is_token(request.query_params.get("token", "")):
@@ -108,8 +81,15 @@ class Pages:
 
     def _page(self, name: str, request: Request, status: int = 200, **values: object) -> Response:
         root = request.scope.get("root_path", "")
-        values |= {"root": root, "static": f"{root}/static/{_digest()}", "version": self._version}
+        values |= {"root": root, "static": f"{root}/static/{digest()}", "version": self._version}
         return HTMLResponse(_templates().get_template(name).render(**values), status)
+
+
+def _modules(view: str, tab: str) -> tuple[str, ...]:
+    """Return what a browser will ask for to show a view."""
+    of_tab = f"tabs/{tab}.js"
+    tabs = [of_tab] if view == "run" and of_tab in static_files() else []
+    return modules_of("app.js", f"views/{view}.js", *tabs)
 
 
 def _let_in(access: TokenAccess, response: Response) -> Response:

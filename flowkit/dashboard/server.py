@@ -22,7 +22,9 @@ MARGIN_S = 2  # for what follows when they are closed
 def listen(host: str, port: int) -> socket.socket:
     """Return a socket that listens. Raises FlowkitError if it cannot."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listening = socket.socket(family)
+    # asyncio switches Nagle's algorithm off only if the socket says that it is one of TCP. With it,
+    # an answer in two parts takes 40 ms: the second waits for a delayed acknowledgement.
+    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind((host, port))

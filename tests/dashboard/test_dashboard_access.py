@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import socket
+from pathlib import Path
 
 import pytest
 from here import BASE
@@ -16,6 +18,8 @@ from flowkit.dashboard.app import ENDPOINTS, STREAMS, build_app
 from flowkit.dashboard.endpoint import ROOT
 from flowkit.dashboard.guards import HEADERS, MOST_BODY, name_of
 from flowkit.dashboard.pages import VIEWS
+from flowkit.dashboard.server import listen
+from flowkit.dashboard.static_files import static_files
 
 PLACES = [
     *((endpoint.method, ROOT + endpoint.path) for endpoint in ENDPOINTS),
@@ -155,3 +159,37 @@ def test_a_bug_is_an_answer_without_details(system: Client, access: TokenAccess)
         answer = browser.get(ROOT + "/runs")
     assert answer.status_code == 500
     assert "secret" not in answer.text
+
+
+def test_small_answers_are_sent_at_once() -> None:
+    """Each took 40 ms: asyncio did not know that the socket is one of TCP."""
+    with listen("127.0.0.1", 0) as listening:
+        assert listening.proto == socket.IPPROTO_TCP
+
+
+def test_the_shell_names_all_modules_of_its_view_once(browser: TestClient) -> None:
+    """Each import that is found later costs a round trip."""
+    for path, view in VIEWS.items():
+        page = browser.get(path.replace("{run}", "r1").replace("{task:path}", "t")).text
+        named = re.findall(r'modulepreload" href="/static/\w+/([\w/]+\.js)"', page)
+        assert len(named) == len(set(named))
+        assert {"app.js", "dom.js", f"views/{view}.js"} <= set(named)
+        assert ("tabs/tasks.js" in named) == (view == "run")
+        for name in named:
+            text = static_files()[name].data.decode()
+            inner = re.findall(r'from "([./\w]+)"|^import "([./\w]+)"', text, re.MULTILINE)
+            assert {Path(first or second).name for first, second in inner} <= {
+                Path(name).name for name in named
+            }
+    assert "tabs/graph.js" in browser.get("/runs/r1?tab=graph").text
+    assert "/evil" not in browser.get("/runs/r1?tab=../evil").text
+
+
+def test_a_file_is_compressed_for_who_accepts_it(browser: TestClient) -> None:
+    address = address_of("app.js", browser)
+    plain = browser.get(address, headers={"Accept-Encoding": "identity"})
+    packed = browser.get(address)
+    assert "content-encoding" not in plain.headers
+    assert packed.headers["content-encoding"] == "gzip"
+    assert plain.text == packed.text == static_files()["app.js"].data.decode()
+    assert plain.headers["content-type"].startswith("text/javascript")

@@ -9,6 +9,7 @@ import { follow, now, part, whoAmI } from "../api.js";
 import { Columns } from "../columns.js";
 import { fill, h } from "../dom.js";
 import { changed, isSelected } from "../focus.js";
+import { notice } from "../notice.js";
 import { empty } from "../parts.js";
 import { actions, facts, outcome } from "../run_header.js";
 
@@ -99,10 +100,11 @@ class RunView {
     const { place, run } = this;
     document.title = `${run.id} · flowkit`;
     fill(place.main, this.head, this.buttons, this.tabs, this.element);
-    this.acts = (await whoAmI()).acts;
-    const lost = (isLost) => place.main.classList.toggle("lost", isLost);
-    this.stop = follow(`/live/runs/${part(run.id)}`, {}, (told) => this.hear(told), lost);
+    this.who = whoAmI().then((who) => who.acts, () => false); // the stream says what is wrong
+    this.stop = follow(`/live/runs/${part(run.id)}`, {}, (told) => this.hear(told), notice(place.main));
     this.clock = setInterval(() => this.tick(), 1000);
+    this.acts = await this.who;
+    if (run.header !== null) this.showHead(); // it came first
   }
 
   tick() {
@@ -162,8 +164,8 @@ class RunView {
     fill(element);
     if (!TABS.some(([other]) => other === name)) return;
     try {
-      const tab = await import(`../tabs/${name}.js`);
-      if (mine === this.turn) this.endTab = (await tab.open({ element, place, run, acts: this.acts })) ?? (() => {});
+      const [tab, acts] = await Promise.all([import(`../tabs/${name}.js`), this.who]);
+      if (mine === this.turn) this.endTab = (await tab.open({ element, place, run, acts })) ?? (() => {});
     } catch (error) {
       fill(element, h("p", { class: "problem", role: "alert" }, error.message));
     }
