@@ -6,7 +6,7 @@ from typing import Any
 
 import ended_runs
 import pytest
-from here import BASE
+from here import BASE, Browser
 from json_schema import misfits
 from starlette.testclient import TestClient
 
@@ -102,7 +102,7 @@ def test_what_does_not_say_which_runs_is_refused(
 
 def test_a_page_that_only_looks_cannot_even_ask(system: Client, access: TokenAccess) -> None:
     run = submit(system)
-    with TestClient(build_app(system, None, access), base_url=BASE) as browser:
+    with Browser(build_app(system, None, access), access, base_url=BASE) as browser:
         browser.get("/", params={"token": access.token})
         for action in ("cancel", "resume", "purge"):
             act(browser, action, 403, everything=True)
