@@ -21,6 +21,7 @@ from .endpoint import Endpoint, Stream
 from .endpoints import (
     dags,
     dead,
+    many_runs,
     run,
     run_actions,
     run_reading,
@@ -38,6 +39,7 @@ from .self_routes import SelfRoutes
 
 ENDPOINTS: tuple[Endpoint, ...] = (
     *runs.ENDPOINTS,
+    *many_runs.ENDPOINTS,
     *run.ENDPOINTS,
     *run_actions.ENDPOINTS,
     *run_reading.ENDPOINTS,
