@@ -8,6 +8,7 @@ from itertools import accumulate
 from typing import Any
 
 import pytest
+from here import BASE, Browser
 from json_schema import misfits
 from starlette.testclient import TestClient
 from whole_run import WholeRun
@@ -350,7 +351,7 @@ def test_actions_need_the_right_to_act(
     browser: TestClient, run: WholeRun, system: Client, access: TokenAccess
 ) -> None:
     assert browser.post(RUN + "/cancel").status_code == 403
-    with TestClient(build_app(system, None, access), base_url=str(browser.base_url)) as looker:
+    with Browser(build_app(system, None, access), access, base_url=BASE) as looker:
         looker.get("/", params={"token": access.token})
         csrf = looker.get(ROOT + "/session").json()["csrf"]
         answer = looker.request("DELETE", RUN, headers={"X-Flowkit-CSRF": csrf})

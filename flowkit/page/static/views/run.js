@@ -8,6 +8,7 @@ import { follow, now, part, whoAmI } from "../api.js";
 import { Columns } from "../columns.js";
 import { fill, h } from "../dom.js";
 import { changed, isSelected } from "../focus.js";
+import { notice } from "../notice.js";
 import { empty } from "../parts.js";
 import { actions, facts, outcome } from "../run_header.js";
 
@@ -97,10 +98,10 @@ class RunView {
     const { place, run } = this;
     document.title = `${run.id} · flowkit`;
     fill(place.main, this.head, this.buttons, this.tabs, this.element);
-    this.acts = (await whoAmI()).acts;
-    const lost = (isLost) => place.main.classList.toggle("lost", isLost);
-    this.stop = follow(`/live/runs/${part(run.id)}`, {}, (told) => this.hear(told), lost);
+    this.stop = follow(`/live/runs/${part(run.id)}`, {}, (told) => this.hear(told), notice(place.main));
     this.clock = setInterval(() => run.header && !run.header.status.finished && outcome(run), 1000);
+    this.acts = await whoAmI().then((who) => who.acts, () => false); // the stream says what is wrong
+    if (run.header !== null) this.showHead(); // it came first
   }
 
   end() {
