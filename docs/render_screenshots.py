@@ -37,7 +37,7 @@ SHOPS = Path(tempfile.gettempdir(), "shops")
 APPS = (str(SHOPS / "shops.py"), str(SHOPS / "stdlib_report.py"))
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"]
-QUALITY = 50
+QUALITY = 38
 DEADLINE_S = 120.0
 DAYS = [f"2026-11-{day:02}" for day in (9, 10, 11, 12, 13, 14)]
 
@@ -53,8 +53,8 @@ class Look:
 
 
 LOOKS = (
-    Look("light", 1080, 720, "light"),
-    Look("dark", 1080, 720, "dark"),
+    Look("light", 1080, 780, "light"),
+    Look("dark", 1080, 780, "dark"),
     Look("phone", 400, 820, "light"),
 )
 
@@ -86,26 +86,31 @@ def prepare(client: Client) -> Shown:
     return Shown(ended[DAYS.index("2026-11-13")], running, made)
 
 
-def views(shown: Shown) -> dict[str, str]:
-    """Return the path of each view by its name."""
-    runs = (shown.failed, shown.running, shown.report)
-    failed, running, report = (f"/runs/{run.run_id}" for run in runs)
-    return {
-        "runs": "/",
-        "run": running,
-        "graph": f"{running}?tab=graph",
-        "timeline": f"{report}?tab=timeline",
-        "tasks": f"{failed}?tab=tasks",
-        "logs": f"{failed}?tab=logs",
-        "history": f"{failed}?tab=history",
-        "task": f"{failed}/tasks/fetch_orders%5B5%5D",
-        "dags": "/dags",
-        "dag": "/dags/orders",
-        "workers": "/workers",
-        "queues": "/queues",
-        "dead": "/dead",
-        "system": "/system",
-    }
+# Path of each view; FAILED, RUNNING and REPORT stand for the ids of these runs.
+VIEWS = {
+    "runs": "/",
+    "run": "/runs/RUNNING",
+    "graph": "/runs/RUNNING?tab=graph",
+    "timeline": "/runs/REPORT?tab=timeline",
+    "tasks": "/runs/FAILED?tab=tasks",
+    "logs": "/runs/FAILED?tab=logs",
+    "history": "/runs/FAILED?tab=history",
+    "task": "/runs/FAILED/tasks/fetch_orders%5B5%5D",
+    "dags": "/dags",
+    "dag": "/dags/orders",
+    "workers": "/workers",
+    "queues": "/queues",
+    "dead": "/dead",
+    "system": "/system",
+}
+
+
+def path_of(view: str, shown: Shown) -> str:
+    """Return the path of a view of these runs."""
+    path = VIEWS[view]
+    for name in ("failed", "running", "report"):
+        path = path.replace(name.upper(), getattr(shown, name).run_id)
+    return path
 
 
 @contextmanager
@@ -188,10 +193,10 @@ def main(words: Sequence[str]) -> None:
         watching = started.new_page()
         watching.goto(address)
         watching.get_by_role("link", name="Queues").click()  # depths begin when somebody looks
-        paths = views(prepare(client))
+        shown = prepare(client)
+        paths = {view: path_of(view, shown) for view in chosen or VIEWS}
         for look in LOOKS:
-            wanted = {name: path for name, path in paths.items() if not chosen or name in chosen}
-            look_at(started, address, wanted, look, png)
+            look_at(started, address, paths, look, png)
 
 
 if __name__ == "__main__":
