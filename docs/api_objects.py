@@ -80,6 +80,7 @@ MORE = {
     "flowkit.client.attempt_parts": ("AttemptPart", "EarlierAttempt"),
     "flowkit.client.log_parts": ("LogPart",),
     "flowkit.client.previews": ("Preview",),
+    "flowkit.client.run_form": ("RunForm", "FormParameter"),
     "flowkit.client.task_details": ("TaskDetails", "TaskInput"),
     "flowkit.context": ("attempt_scope",),
     "flowkit.core.called_run": ("CalledRun",),
@@ -107,7 +108,13 @@ MORE = {
     "flowkit.testing.systems": ("RunningSystem",),
 }
 WIDTH = 88
-_PARTS_ARE_IN = ("flowkit.definition.", "flowkit.client.overview", "flowkit.client.families")
+_PARTS_ARE_IN = (
+    "flowkit.definition.",
+    "flowkit.client.async_submitting_again",
+    "flowkit.client.families",
+    "flowkit.client.overview",
+    "flowkit.client.submitting_again",
+)
 
 
 class Entry(NamedTuple):
