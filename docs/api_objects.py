@@ -88,6 +88,7 @@ MORE = {
     "flowkit.client.dead_letters": ("DeadLetter", "OpenedLetter"),
     "flowkit.client.purging": ("Purge",),
     "flowkit.client.retrying": ("Retried",),
+    "flowkit.client.run_changes": ("RunChanges", "RunChange", "Outcome"),
     "flowkit.client.activity": ("SystemActivity",),
     "flowkit.client.scheduler_info": ("SchedulerInfo",),
     "flowkit.client.usage": ("DAGUsage",),
@@ -107,7 +108,7 @@ MORE = {
     "flowkit.testing.systems": ("RunningSystem",),
 }
 WIDTH = 88
-_PARTS_ARE_IN = ("flowkit.definition.", "flowkit.client.overview", "flowkit.client.families")
+_PARTS_ARE_IN = ("flowkit.definition.", "flowkit.client.")
 
 
 class Entry(NamedTuple):
