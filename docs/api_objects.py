@@ -80,6 +80,7 @@ MORE = {
     "flowkit.client.attempt_parts": ("AttemptPart", "EarlierAttempt"),
     "flowkit.client.log_parts": ("LogPart",),
     "flowkit.client.previews": ("Preview",),
+    "flowkit.client.run_form": ("RunForm", "FormParameter"),
     "flowkit.client.task_details": ("TaskDetails", "TaskInput"),
     "flowkit.context": ("attempt_scope",),
     "flowkit.core.called_run": ("CalledRun",),
