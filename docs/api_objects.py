@@ -89,6 +89,7 @@ MORE = {
     "flowkit.client.dead_letters": ("DeadLetter", "OpenedLetter"),
     "flowkit.client.purging": ("Purge",),
     "flowkit.client.retrying": ("Retried",),
+    "flowkit.client.run_changes": ("RunChanges", "RunChange", "Outcome"),
     "flowkit.client.activity": ("SystemActivity",),
     "flowkit.client.scheduler_info": ("SchedulerInfo",),
     "flowkit.client.usage": ("DAGUsage",),
@@ -108,13 +109,7 @@ MORE = {
     "flowkit.testing.systems": ("RunningSystem",),
 }
 WIDTH = 88
-_PARTS_ARE_IN = (
-    "flowkit.definition.",
-    "flowkit.client.async_submitting_again",
-    "flowkit.client.families",
-    "flowkit.client.overview",
-    "flowkit.client.submitting_again",
-)
+_PARTS_ARE_IN = ("flowkit.definition.", "flowkit.client.")
 
 
 class Entry(NamedTuple):

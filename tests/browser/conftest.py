@@ -1,6 +1,6 @@
 """A browser, and a dashboard of a system on a real Redis.
 
-``pip install 'flowkit[browser]'`` and Debian's package chromium: without one of them these tests
+``pip install 'flowkit[slow]'`` and Debian's package chromium: without one of them these tests
 are skipped, and say what to install. The tests fail if a page writes an error to its console.
 """
 
@@ -36,7 +36,7 @@ EXECUTABLES = ("chromium", "chromium-browser", "google-chrome")
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     api = pytest.importorskip(
-        "playwright.sync_api", reason="no Playwright: pip install 'flowkit[browser]'"
+        "playwright.sync_api", reason="no Playwright: pip install 'flowkit[slow]'"
     )
     executable = next(filter(None, map(shutil.which, EXECUTABLES)), None)
     if executable is None:
@@ -54,9 +54,11 @@ def system(redis_server: RealRedis, namespace: str) -> Iterator[Client]:
 
 
 @pytest.fixture
-def address(redis_server: RealRedis, namespace: str) -> Iterator[str]:
-    """The address that ``flowkit dashboard`` prints."""
-    where = ["--redis", redis_server.url, "--namespace", namespace]
+def address(
+    redis_server: RealRedis, namespace: str, request: pytest.FixtureRequest
+) -> Iterator[str]:
+    """The address that ``flowkit dashboard`` prints. An indirect parameter has more options."""
+    where = ["--redis", redis_server.url, "--namespace", namespace, *getattr(request, "param", ())]
     words = [sys.executable, "-m", "flowkit", "dashboard", "--no-open", "--port", "0", *where]
     process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stdout is not None
