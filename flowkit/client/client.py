@@ -75,6 +75,7 @@ class Client(SubmittingAgain, RunListing, SystemOverview, RunDetails, Purging):
                 patience=patience,
                 allow_eviction=evicts,
                 max_value=settings.max_result_bytes,
+                hidden=settings.log_redact,
             )
             for shard in settings.shards
         )
