@@ -36,9 +36,9 @@ def retry(
 ) -> None:
     """Start tasks of RUN again at once: the named ones, or all that can be.
 
-    A task that waits for a retry does not wait any longer. If the run is over, it is resumed from
-    its failed tasks; tasks that succeeded keep their results. This also restarts failed
-    at-most-once tasks: check first whether their work was done.
+    A task that waits for a retry does not wait any longer. If the run is over, it is resumed: tasks
+    that succeeded keep their results, and other failed tasks start again too. Failed at-most-once
+    tasks start again if they are named, or if no task is: check first whether their work was done.
     """
     from ..client.documents.runs import Retry
     from .output import say

@@ -234,6 +234,8 @@ class AsyncRunHandle(AsyncRunExport):
         query = log_query(number, attempt, level, since)
         cursor = self._handle.log_cursor(query, follow=follow)
         stored = Tail(tail)
+        if tail is not None:
+            await self._call(lambda: cursor.skip_to_last(tail))
         while not cursor.is_over:
             lines = await self._call(cursor.next_part)
             for line in stored.of(lines, cursor):

@@ -252,7 +252,8 @@ class RunHandle(RunResults, RunFamily, RunExport):
 
         In a run that is not over, a task that waits for a retry becomes due now. A run that is over
         is resumed from the tasks that failed for good, including at-most-once tasks: retrying them
-        permits another start. Without names, all tasks that wait, or all that failed.
+        permits another start. Other failed tasks start again too, as in each resume, unless they
+        are at-most-once. Without names, all tasks that wait, or all that failed.
 
         Raises RunNotFound, TaskNotFoundError for a name that the DAG does not have, TaskNotFailed
         if a task is in another state, waits for runs that it has called, or none can be retried,

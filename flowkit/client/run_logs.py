@@ -24,11 +24,13 @@ from ..basics.log_line import LogLine
 from ..clock import SYSTEM_CLOCK
 from ..core.compiled import CompiledDAG
 from ..core.states import RUN_OVER
+from ..exceptions import NotPermitted
 from ..protocol.client_store import ClientStore
-from ..protocol.log_chunks import LogChunk, read_chunks
+from ..protocol.log_chunks import LogChunk, id_before, read_chunks, read_chunks_back
 
 SETTLE_S = 1.0
 POLL_S = 0.3
+CHUNK_COST = 256  # bytes that a chunk counts for in addition to its lines
 MOST_PLACES = 100_000  # attempts on lanes whose next line is known
 
 
@@ -86,6 +88,44 @@ class LogCursor:
         self._labels: dict[int, str] = {}
         self.is_over = False
         self.has_moved = False
+
+    def skip_to_last(self, lines: int, most_bytes: int | None = None) -> bool:
+        """Move a cursor that has read nothing to about the last ``lines`` wanted lines.
+
+        The cursor begins at a chunk, so it may return more lines than that. It looks through at
+        most ``most_bytes`` of stored lines, or all if None. Returns whether there may be earlier
+        lines. A user with the access rules of an older release may not read backwards: the cursor
+        stays at the beginning.
+
+        Raises RunNotFound, RunDamaged, RunLost.
+        """
+        self._dag = dag = self._dag or self._read_graph()
+        found, looked, before, first, newest = 0, 0, "", "", ""
+        while found < lines and (most_bytes is None or looked < most_bytes):
+            with self._shard.run_store(self._run_id) as store:
+                try:
+                    chunks, before = read_chunks_back(store, self._run_id, before)
+                except NotPermitted:
+                    return False
+            for chunk in chunks:
+                newest = newest or chunk.id
+                looked += len(chunk.data) + CHUNK_COST
+                wanted = self._count(chunk) if found < lines and self._takes(dag, chunk) else 0
+                found += wanted
+                first = chunk.id if wanted else first
+            if not before:
+                break
+        if found < lines and not before:
+            return False
+        self._after = id_before(first) if first else newest
+        self._is_from_start = not self._after
+        return True
+
+    def _count(self, chunk: LogChunk) -> int:
+        """Return how many records of a chunk have a wanted level and time."""
+        query = self._query
+        records = chunk.records()
+        return sum(r.level >= query.level and r.time_ms >= query.since * 1000 for r in records)
 
     def next_part(self) -> list[LogLine]:
         """Return the next lines, maybe none. ``is_over`` says afterwards whether that was all.
@@ -184,6 +224,8 @@ def read_logs(
 ) -> Iterator[LogLine]:
     """Yield the lines from a cursor. ``tail``: only the last ones of those that are stored now."""
     stored = Tail(tail)
+    if tail is not None:
+        cursor.skip_to_last(tail)
     while True:
         yield from stored.of(cursor.next_part(), cursor)
         if cursor.has_moved:

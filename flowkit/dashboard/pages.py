@@ -23,6 +23,7 @@ from .access import Access, TokenAccess
 VIEWS = (
     "/",
     "/runs/{run}",
+    "/runs/{run}/task",
     "/runs/{run}/tasks/{task:path}",
     "/dags",
     "/dags/{name:path}",

@@ -129,6 +129,28 @@ def read_chunks(store: Store, run: str, after: str = "") -> tuple[list[LogChunk]
     return chunks, _last_id(entries, after)
 
 
+def read_chunks_back(store: Store, run: str, before: str = "") -> tuple[list[LogChunk], str]:
+    """Return earlier chunks of a run, newest first, in one round trip, and the id of the last
+    entry read.
+
+    ``before``: the id that the call before returned, "" for the end of the stream. The id is "" if
+    there are no earlier entries. Damaged entries are left out.
+    """
+    end = f"({before}" if before else "+"
+    key = store.keys.logs(run)
+    entries = store.link.call("XREVRANGE", key, end, "-", "COUNT", LOG_CHUNKS_READ)
+    chunks = [chunk for entry in entries if (chunk := parse_chunk(entry)) is not None]
+    return chunks, _last_id(entries, "") if len(entries) == LOG_CHUNKS_READ else ""
+
+
+def id_before(entry: str) -> str:
+    """Return the greatest id that is smaller than the id of an entry; "" for the first of all."""
+    ms, _, count = entry.partition("-")
+    if int(count) > 0:
+        return f"{ms}-{int(count) - 1}"
+    return f"{int(ms) - 1}-{2**64 - 1}" if int(ms) > 0 else ""
+
+
 def _last_id(entries: Sequence[Any], after: str) -> str:
     for entry in reversed(entries):
         if isinstance(entry, list) and entry and isinstance(entry[0], bytes):

@@ -54,6 +54,13 @@ def test_a_run_appears_while_the_page_is_open(page: Any, system: Client) -> None
     page.locator("td").get_by_text("stopping").wait_for()  # there is no scheduler
 
 
+def test_times_go_forward(page: Any, system: Client) -> None:
+    submit(system, "etl")
+    for _ in range(3):  # what a run that is not over has taken so far
+        shown = page.locator("tbody td.number time").inner_text()
+        page.locator("tbody td.number time").filter(has_not_text=shown).wait_for()
+
+
 def test_a_filter_is_in_the_address_and_back_works(page: Any, system: Client) -> None:
     submit(system, "etl")
     submit(system, "report")

@@ -163,3 +163,12 @@ def test_the_description_has_every_endpoint_and_every_endpoint_and_every_field(
     assert set(schemas["RunEntry"]["required"]) >= {"run_id", "state", "counts"}
     for schema in schemas.values():
         assert schema["properties"], schema
+
+
+@pytest.mark.parametrize("accepted", ["gzip", "identity"])
+def test_a_stream_is_compressed_for_who_accepts_it(browser: TestClient, accepted: str) -> None:
+    address = f"{ROOT}/live/runs/nothing"
+    answer = browser.get(address, headers={"Accept-Encoding": accepted})
+    assert answer.headers.get("content-encoding", "identity") == accepted
+    assert answer.headers["vary"] == "Accept-Encoding"
+    assert '"gone":' in answer.text, "the stream of a run that does not exist ends"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
+import zlib
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -11,6 +13,7 @@ import pytest
 
 from flowkit.dashboard.live import watch as module
 from flowkit.dashboard.live.hub import MOST_STREAMS, Hub, TooManyStreams
+from flowkit.dashboard.live.packed import GzipStream, Packed, packed
 from flowkit.exceptions import RedisUnavailable, RunNotFound, TaskNotFoundError
 
 pytestmark = pytest.mark.anyio
@@ -44,11 +47,11 @@ async def in_thread(function: Callable[[], Any]) -> Any:
     return function()
 
 
-async def take(events: AsyncIterator[str]) -> tuple[str, dict[str, Any]]:
+async def take(events: AsyncIterator[Packed]) -> tuple[str, dict[str, Any]]:
     """Return id and data of the next event."""
     async with asyncio.timeout(5):
         while True:
-            event = await anext(events)
+            event = (await anext(events)).text.decode()
             if event.startswith("id: "):
                 head, data = event.strip().split("\n")
                 return head.removeprefix("id: "), json.loads(data.removeprefix("data: "))
@@ -92,8 +95,11 @@ async def test_another_cursor_gets_everything(cursor: str) -> None:
     await page.aclose()
 
 
-async def test_a_page_that_missed_too_much_gets_everything(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "KEPT", 2)
+@pytest.mark.parametrize(("bound", "most"), [("KEPT", 2), ("MOST_KEPT", 1)])
+async def test_a_page_that_missed_too_much_gets_everything(
+    monkeypatch: pytest.MonkeyPatch, bound: str, most: int
+) -> None:
+    monkeypatch.setattr(module, bound, most)
     hub, source = Hub(in_thread), Numbers()
     other = hub.events("key", lambda: source, "")
     cursor, _ = await take(other)
@@ -115,6 +121,23 @@ async def test_an_outage_is_told_once_and_everything_after_it() -> None:
     source.error, source.number = None, 2
     assert (await take(page))[1] == {"whole": 2}
     await page.aclose()
+
+
+async def test_a_page_that_comes_in_an_outage_hears_of_it() -> None:
+    hub, source = Hub(in_thread), Numbers()
+    first = hub.events("key", lambda: source, "")
+    await take(first)
+    source.error = RedisUnavailable("Redis is away")
+    await take(first)
+    other = hub.events("key", lambda: source, "")
+    assert [(await take(other))[1] for _ in range(2)] == [
+        {"whole": 1},
+        {"trouble": "Redis is away"},
+    ]
+    source.error = None
+    assert [(await take(page))[1] for page in (first, other)] == [{"whole": 1}] * 2
+    for page in (first, other):
+        await page.aclose()
 
 
 async def test_what_is_gone_ends_the_stream() -> None:
@@ -152,3 +175,13 @@ async def test_there_is_a_bound_of_streams() -> None:
     hub.streams = MOST_STREAMS
     with pytest.raises(TooManyStreams):
         hub.check()
+
+
+def test_events_that_were_compressed_apart_are_one_gzip_stream() -> None:
+    texts = ["data: " + "x" * size + "\n\n" for size in (0, 1, 70_000, 9)]
+    for count in range(len(texts) + 1):
+        stream = GzipStream()
+        sent = stream.head + b"".join(stream.send(packed(text)) for text in texts[:count])
+        assert gzip.decompress(sent + stream.tail).decode() == "".join(texts[:count])
+        reader = zlib.decompressobj(wbits=31)
+        assert reader.decompress(sent).decode() == "".join(texts[:count]), "before its end"

@@ -15,8 +15,10 @@ from whole_run import WholeRun
 from flowkit import DAG, Client, RunHandle, task
 from flowkit.client.documents.columns import Items, RunColumns, RunHeader
 from flowkit.client.documents.document import Document
+from flowkit.client.documents.make_header import WHY_S, Headers
 from flowkit.client.documents.plan import GraphPlan
 from flowkit.client.status import RunStatus
+from flowkit.clock import FakeClock
 from flowkit.dashboard.access import TokenAccess
 from flowkit.dashboard.app import build_app
 from flowkit.dashboard.endpoint import ROOT
@@ -137,8 +139,9 @@ def test_a_run_that_has_failed(browser: TestClient, run: WholeRun) -> None:
     assert header["params"] == {"day": "monday"}
     assert header["status"]["state"] == "failed"
     assert header["status"]["tasks"] is None
-    assert "parse[2]" in header["sentence"]
-    assert header["command"] == "flowkit resume r1"
+    assert "parse[2]" in header["why"]["sentence"]
+    assert header["why"]["command"] == "flowkit resume r1"
+    assert header["why"]["failure"]["task"] == "parse[2]"
     assert header["left"] is None
 
 
@@ -241,6 +244,21 @@ def test_only_the_record_is_read_while_nothing_moves(
     over = source.read(queued)
     assert source.read(over) is over
     assert readings == ["unseen", "r1", "r1", "r1"]
+
+
+def test_a_run_that_stands_still_is_explained_again(system: Client) -> None:
+    clock = FakeClock()
+    unseen = system.submit(mapped_dag(), run_id="unseen")
+    headers = Headers(unseen, clock)
+    first = headers.of(unseen.status())
+    assert "cheduler" in first.why.sentence
+    assert headers.of(unseen.status()).why is first.why
+    assert not headers.is_old
+    clock.advance(WHY_S)
+    assert headers.is_old
+    again = headers.of(unseen.status())
+    assert again.why is not first.why
+    assert not headers.is_old
 
 
 def test_the_header_counts_between_two_readings_of_all_tasks(system: Client, run: WholeRun) -> None:

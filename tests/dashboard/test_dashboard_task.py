@@ -14,11 +14,14 @@ from whole_run import WholeRun
 
 from flowkit import DAG, Task
 from flowkit.client.client import Client
+from flowkit.client.run_logs import LogCursor
 from flowkit.dashboard.endpoint import ROOT
+from flowkit.dashboard.live import log_source
 from flowkit.dashboard.live.history_source import HistorySource, common
 from flowkit.dashboard.live.log_source import KEPT, MOST_TOLD, LogSource
 from flowkit.embedded import EmbeddedServer
 from flowkit.exceptions import RedisUnavailable
+from flowkit.protocol.log_chunks import id_before
 from flowkit.protocol.log_store import LogStore, NewChunk
 
 RUN = ROOT + "/runs/r1"
@@ -93,6 +96,7 @@ def test_a_task_that_failed_has_all_that_explains_it(browser: TestClient, whole:
     assert len(json.dumps(value)) < 10_000
     assert document["params"]["value"] == {"count": 3}
     assert document["result"] is None
+    assert asked(browser, "/task", task="merge/all") == document
 
 
 def test_a_mapped_task_shows_its_first_items_and_an_item_its_own(
@@ -212,6 +216,56 @@ def test_the_stream_of_lines_tells_the_last_ones_and_then_new_ones(
     told = lines.change(state, now)
     assert ([line["text"] for line in told["items"]], told["skipped"]) == (["new", "ones"], 0)
     assert len(now.kept) == KEPT
+
+
+def test_a_long_log_is_read_from_its_end(
+    system: Client, whole: WholeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log_source, "KEPT", 10)
+    print_lines(whole, "files", "rare")
+    for at in range(100):
+        print_lines(whole, "parse[0]", f"line {at}", first=2 + at)
+    lines = source(system)
+    state = lines.read(None)
+    told = lines.whole(state)
+    assert [line["text"] for line in told["items"]] == [f"line {at}" for at in range(90, 100)]
+    assert (told["skipped"], told["earlier"]) == (0, True)
+    rare = source(system, task="files")
+    assert [line["text"] for line in rare.whole(rare.read(None))["items"]] == ["rare"]
+    assert not rare.whole(rare.read(None))["earlier"]
+    monkeypatch.setattr(log_source, "MOST_BYTES", 5_000)
+    rare = source(system, task="files")
+    state = rare.read(None)
+    told = rare.whole(state)
+    assert (told["items"], told["earlier"]) == ([], True)
+    print_lines(whole, "files", "new", first=200)
+    assert [line["text"] for line in rare.change(state, rare.read(state))["items"]] == ["new"]
+
+
+@pytest.mark.parametrize("tail", [1, 32, 99, 150])
+def test_the_last_lines_are_read_from_the_end(
+    system: Client, whole: WholeRun, tail: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for at in range(100):
+        print_lines(whole, "files", f"line {at}", first=1 + at)
+    read: list[int] = []
+    part = LogCursor.next_part
+
+    def counted(cursor: LogCursor) -> Any:
+        read.append(len(lines := part(cursor)))
+        return lines
+
+    monkeypatch.setattr(LogCursor, "next_part", counted)
+    found = [line.text for line in system.run("r1").logs(tail=tail)]
+    assert found == [f"line {at}" for at in range(100)][-tail:]
+    assert sum(read) == min(tail, 100)
+
+
+@pytest.mark.parametrize(
+    ("entry", "before"), [("5-3", "5-2"), ("5-0", f"4-{2**64 - 1}"), ("0-0", ""), ("0-1", "0-0")]
+)
+def test_the_id_before_another(entry: str, before: str) -> None:
+    assert id_before(entry) == before
 
 
 def test_an_event_of_lines_is_bounded(system: Client, whole: WholeRun) -> None:

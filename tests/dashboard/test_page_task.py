@@ -49,6 +49,16 @@ def test_lines_that_came_too_fast_are_counted(lines: Modules) -> None:
     assert (items, skipped, added) == (["line 8", "line 9"], 8, [None, None])
 
 
+def test_that_there_are_earlier_lines_stays_known(lines: Modules) -> None:
+    known = """((...messages) => {
+      const lines = new Lines();
+      for (const told of messages) lines.take(told);
+      return lines.earlier;
+    })"""
+    assert lines.call(known, told(0, 3, all=True, earlier=True), told(3, 4)) is True
+    assert lines.call(known, told(0, 3, all=True, earlier=False), told(3, 4)) is False
+
+
 def test_a_page_that_starts_again_forgets(lines: Modules) -> None:
     items, skipped, _ = lines.call(TAKE, 10, told(0, 3, all=True), told(1, 2, all=True))
     assert (items, skipped) == (["line 1"], 0)
@@ -111,3 +121,4 @@ def test_a_value_is_shown_whole_and_in_lines(value: object) -> None:
         return
     assert json.loads(shown) == value
     assert ("\n" in shown) == (len(json.dumps(value)) > 110)
+    assert len(shown.splitlines()) < 20

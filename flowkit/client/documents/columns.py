@@ -11,6 +11,7 @@ from typing import Annotated, ClassVar
 
 from .document import Document
 from .runs import Status, TaskEntry
+from .why import Why
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,8 +57,7 @@ class RunHeader(Document):
 
     SCHEMA: ClassVar[str] = "flowkit/run-header/1"
     status: Annotated[Status, "Its state, without tasks."]
-    sentence: Annotated[str, "Why it is not over, or how it ended, as `flowkit why` says."]
-    command: Annotated[str, "A command that helps, or empty."]
+    why: Annotated[Why, "Why it is not over, or how it ended."]
     left: Annotated[float | None, "Estimated seconds to its end, null if nothing can be said."]
     params: Annotated[dict[str, object], "Its parameters; empty if they cannot be read."]
 

@@ -1,4 +1,7 @@
-"""One task of a run: its details, and its result."""
+"""One task of a run: its details, and its result.
+
+A task is named by the path, or by the query: browsers take a part ``.`` or ``..`` out of a path.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,8 @@ from .run import run_id_of
 
 
 def _task(asked: Asked) -> TaskDocument:
-    return task_document(asked.client.task_details(run_id_of(asked), asked.path["task"]))
+    name = asked.path.get("task") or asked.query["task"]
+    return task_document(asked.client.task_details(run_id_of(asked), name))
 
 
 def _result(asked: Asked) -> ResultDocument:
@@ -19,15 +23,23 @@ def _result(asked: Asked) -> ResultDocument:
     return result_document(run_id, task, preview)
 
 
+NAMED = Parameter("task", "The name of a task or an item.", required=True)
 ENDPOINTS = (
     Endpoint("/runs/{run}/tasks/{task:path}", "One task or item of a run.", TaskDocument, _task),
+    Endpoint(
+        "/runs/{run}/task",
+        "The same, also of a task named `.` or `..`, which a path cannot have.",
+        TaskDocument,
+        _task,
+        (NAMED,),
+    ),
     Endpoint(
         "/runs/{run}/result",
         "The result of a task: its beginning, or all of it as a file, up to 1 MiB.",
         ResultDocument,
         _result,
         (
-            Parameter("task", "The name of a task or an item.", required=True),
+            NAMED,
             Parameter("download", "Whether to answer with a file.", "flag", default=False),
         ),
         file="result.json",
@@ -38,5 +50,11 @@ STREAMS = (
         "/live/runs/{run}/tasks/{task:path}",
         "One task or item of a run, whenever it changes.",
         lambda asked: DocumentSource(lambda: _task(asked)),
+    ),
+    Stream(
+        "/live/runs/{run}/task",
+        "The same, of a task that the query names.",
+        lambda asked: DocumentSource(lambda: _task(asked)),
+        (NAMED,),
     ),
 )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Hashable
+from collections.abc import AsyncGenerator, Callable, Hashable
+from contextlib import aclosing
 
+from .packed import Packed
 from .source import Source
 from .watch import InThread, Watch
 
@@ -29,15 +31,16 @@ class Hub:
 
     async def events(
         self, key: Hashable, source: Callable[[], Source], cursor: str
-    ) -> AsyncIterator[str]:
+    ) -> AsyncGenerator[Packed, None]:
         """Yield the events of a stream. ``source``: makes what is watched, for a new watch."""
         self.streams += 1
         watch = self._watches.get(key)
         if watch is None:
             watch = self._watches[key] = Watch(source(), self._in_thread)
         try:
-            async for event in watch.events(cursor):
-                yield event
+            async with aclosing(watch.events(cursor)) as events:
+                async for event in events:
+                    yield event
         finally:
             self.streams -= 1
             if watch.pages == 0 and self._watches.get(key) is watch:

@@ -2,6 +2,9 @@
 
 An event has at most ``MOST_TOLD`` lines and about ``MOST_TEXT`` characters of them; when more come
 between two readings, the older ones are left out, and ``skipped`` says how many.
+
+A watch begins at the newest lines. It looks through at most ``MOST_BYTES`` of stored lines for
+those that fit; ``earlier`` says that there may be others before them, whose number is unknown.
 """
 
 from __future__ import annotations
@@ -22,6 +25,7 @@ KEPT = 1_000  # the lines that a page gets when it comes
 MOST_TOLD = 500
 MOST_TEXT = 100_000
 LONGEST = 10_000  # characters of one line
+MOST_BYTES = 8_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,7 @@ class LogSource:
         self._open, self._task, self._attempt, self._level = open_run, task, attempt, level
         self._run_id = ""
         self._cursor: LogCursor | None = None
+        self._earlier = False
 
     def read(self, before: LogState | None) -> LogState:
         """Return the lines that are there now, ``before`` if there are no new ones."""
@@ -72,12 +77,14 @@ class LogSource:
         self._run_id = handle.run_id
         number = None if self._task is None else handle.task_number(self._task)
         query = log_query(number, self._attempt, self._level, None)
-        return handle.log_cursor(query, follow=True)
+        cursor = handle.log_cursor(query, follow=True)
+        self._earlier = cursor.skip_to_last(KEPT, MOST_BYTES)
+        return cursor
 
     def whole(self, state: LogState) -> Told:
         """Return the last lines."""
         told = self._told(state.kept, state.count, over=state.over)
-        return {"all": True, **told}
+        return {"all": True, "earlier": self._earlier, **told}
 
     def change(self, before: LogState, state: LogState) -> Told:
         """Return the new lines."""

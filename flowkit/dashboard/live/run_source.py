@@ -4,8 +4,9 @@ A change has, for each task that differs, its number and then names of fields wi
 ``[12, "states", "s", "took", 300]``. The fields are those of ``RunColumns`` with one value for each
 task. The other fields, and the header, come as a whole if they differ.
 
-Only the record of the run is read while no task can move on its own, and between two readings of
-all tasks, which take at most a ``SHARE`` of a core. The header has the counts of the record then.
+Only the record of the run is read while no task can move on its own and the explanation of the run
+is not old, and between two readings of all tasks, which take at most a ``SHARE`` of a core. The
+header has the counts of the record then.
 """
 
 from __future__ import annotations
@@ -63,7 +64,7 @@ class RunSource:
         handle = self._handle = self._handle or self._open()
         record = handle.record()
         if before is not None:
-            if record == before.record and not before.moves:
+            if record == before.record and not before.moves and not self._is_old:
                 return before
             if record.state is RunState.RUNNING and time.monotonic() < self._due:
                 return _counted(before, record)
@@ -71,6 +72,10 @@ class RunSource:
         reading = self._read_tasks(handle, record, before)
         self._due = time.monotonic() + self._share * (time.thread_time() - began)
         return reading
+
+    @property
+    def _is_old(self) -> bool:
+        return self._headers is not None and self._headers.is_old
 
     def _read_tasks(self, handle: RunHandle, record: RunRecord, before: Reading | None) -> Reading:
         self._headers = self._headers or Headers(handle)

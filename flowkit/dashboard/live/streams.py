@@ -1,7 +1,9 @@
-"""The streams of the API: server-sent events."""
+"""The streams of the API: server-sent events, compressed for who accepts that."""
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from functools import partial
 
 from starlette.requests import Request
@@ -10,8 +12,13 @@ from starlette.routing import Route
 
 from ..answering import Answering, lists_of, not_logged_in, refusal, refusal_of
 from ..endpoint import ROOT, Asked, Parameter, Stream, read_query
-from .hub import Hub, TooManyStreams
+from .hub import MOST_STREAMS, Hub, TooManyStreams
+from .packed import GzipStream, Packed, PlainStream
 
+TOO_MANY = (
+    f"{MOST_STREAMS} pages are open, which is the most that this dashboard serves. Close some of "
+    "them: in other tabs, or of other people."
+)
 CURSOR = Parameter("cursor", "The id of the last event that the page has.")
 
 
@@ -34,7 +41,7 @@ class Streaming:
             query = read_query((*stream.parameters, CURSOR), lists_of(request))
             self.hub.check()
         except TooManyStreams:
-            return refusal("TooManyStreams", "Too many pages are open. Close some of them.", 503)
+            return refusal("TooManyStreams", TOO_MANY, 503)
         except Exception as error:
             return refusal_of(error)
         given = query.pop("cursor")
@@ -42,4 +49,19 @@ class Streaming:
         asked = Asked(self._answering.reader, dict(request.path_params), query)
         key = (stream.path, *sorted(asked.path.items()), repr(sorted(query.items(), key=repr)))
         events = self.hub.events(key, partial(stream.source, asked), cursor)
-        return StreamingResponse(events, media_type="text/event-stream")
+        is_gzip = "gzip" in request.headers.get("accept-encoding", "")
+        headers = {"Vary": "Accept-Encoding"} | ({"Content-Encoding": "gzip"} if is_gzip else {})
+        body = _sent(events, GzipStream() if is_gzip else PlainStream())
+        return StreamingResponse(body, media_type="text/event-stream", headers=headers)
+
+
+async def _sent(
+    events: AsyncGenerator[Packed, None], how: GzipStream | PlainStream
+) -> AsyncGenerator[bytes, None]:
+    async with aclosing(events):
+        if how.head:
+            yield how.head
+        async for event in events:
+            yield how.send(event)
+    if how.tail:
+        yield how.tail

@@ -3,6 +3,7 @@
 A watch reads its source while there are pages, and numbers each change. A page asks for what came
 after the number that it has. The watch keeps the last ``KEPT`` changes; for an older number, and
 for a page that is too slow, it tells everything. So nothing is stored for a page but its number.
+Each event is made and compressed once, in the thread of the readings.
 
 A watch takes at most a part of a core, and of Redis: see ``rest`` of its source.
 """
@@ -10,24 +11,55 @@ A watch takes at most a part of a core, and of Redis: see ``rest`` of its source
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import secrets
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Any
 
 from ...exceptions import FlowkitError, RedisUnavailable, RunNotFound, TaskNotFoundError
+from .packed import Packed, event, packed
 from .source import Source, Told
 
 _log = logging.getLogger("flowkit.dashboard")
 BUG = "This is a bug of flowkit. The log of the dashboard has its details."
 GONE = (RunNotFound, TaskNotFoundError)
 KEPT = 256
+MOST_KEPT = 4_000_000  # bytes of kept changes
 PING_S = 15.0  # so that a proxy does not end a quiet stream, and a page that is gone is noticed
+PING = packed(": still here\n\n")
 
 InThread = Callable[[Callable[[], Any]], Awaitable[Any]]
+
+
+class Changes:
+    """The last changes of a watch, with their numbers, within bounds."""
+
+    def __init__(self) -> None:
+        self._kept: deque[tuple[int, Packed]] = deque(maxlen=KEPT)
+        self._size = 0
+
+    def add(self, number: int, change: Packed) -> None:
+        """Keep a change, and drop old ones."""
+        if len(self._kept) == self._kept.maxlen:
+            self._drop()
+        self._kept.append((number, change))
+        self._size += _size(change)
+        while self._size > MOST_KEPT and len(self._kept) > 1:
+            self._drop()
+
+    def after(self, number: int) -> list[tuple[int, Packed]]:
+        """Return all changes after one, none if some of them are not kept any more."""
+        found = [change for change in self._kept if change[0] > number]
+        return found if found and found[0][0] == number + 1 else []
+
+    def _drop(self) -> None:
+        self._size -= _size(self._kept.popleft()[1])
+
+
+def _size(change: Packed) -> int:
+    return len(change.text) + len(change.deflated)
 
 
 class Watch:
@@ -39,13 +71,15 @@ class Watch:
         self._name = secrets.token_hex(4)  # a number of another watch means nothing here
         self._number = 0
         self._state: Any = None
-        self._changes: deque[tuple[int, str]] = deque(maxlen=KEPT)
+        self._changes = Changes()
+        self._whole: tuple[int, Packed] | None = None
         self._news = asyncio.Condition()
         self._task: asyncio.Task[None] | None = None
         self._gone = False
+        self._trouble: Packed | None = None
         self.pages = 0
 
-    async def events(self, cursor: str) -> AsyncIterator[str]:
+    async def events(self, cursor: str) -> AsyncGenerator[Packed, None]:
         """Yield the events of a stream. ``cursor``: the id of the last one that the page has."""
         self.pages += 1
         if self._task is None:
@@ -53,13 +87,13 @@ class Watch:
         try:
             known = self._number_of(cursor)
             while True:
-                for number, text in self._after(known):
-                    yield f"id: {self._name}.{number}\ndata: {text}\n\n"
+                for number, change in await self._after(known):
+                    yield change
                     known = number
-                if self._gone:
+                if self._gone and known == self._number:
                     return
                 if not await self._wait_for(known):
-                    yield ": still here\n\n"
+                    yield PING
         finally:
             self.pages -= 1
             if self.pages == 0 and self._task is not None:
@@ -70,16 +104,24 @@ class Watch:
         is_ours = name == self._name and len(number) < 12 and number.isdecimal()
         return int(number) if is_ours and int(number) <= self._number else 0
 
-    def _after(self, number: int) -> list[tuple[int, str]]:
+    async def _after(self, number: int) -> list[tuple[int, Packed]]:
         if number == self._number:
             return []
-        kept = [change for change in self._changes if change[0] > number]
-        if number and kept and kept[0][0] == number + 1:
+        if number and (kept := self._changes.after(number)):
             return kept
-        if self._state is None:  # the first reading has failed
-            return [self._changes[-1]]
-        whole = self._source.whole(self._state)
-        return [(self._number, json.dumps(whole, separators=(",", ":")))]
+        at, state, trouble = self._number, self._state, self._trouble
+        told = [] if trouble is None else [(at, trouble)]
+        if state is None:  # the first reading has failed
+            return told
+        if self._whole is None or self._whole[0] != at:
+            whole = await self._in_thread(lambda: self._event(at, self._source.whole(state)))
+            if self._number == at:
+                self._whole = (at, whole)
+            return [(at, whole), *told]
+        return [self._whole, *told]
+
+    def _event(self, number: int, told: Told) -> Packed:
+        return event(f"{self._name}.{number}", told)
 
     async def _wait_for(self, number: int) -> bool:
         async with self._news:
@@ -90,35 +132,46 @@ class Watch:
                 return False
         return True
 
-    async def _tell(self, told: Told) -> None:
+    async def _tell(self, change: Packed, *, is_whole: bool = False) -> None:
         async with self._news:
             self._number += 1
-            self._changes.append((self._number, json.dumps(told, separators=(",", ":"))))
+            self._changes.add(self._number, change)
+            self._whole = (self._number, change) if is_whole else None
             self._news.notify_all()
 
+    def _next(self) -> tuple[Any, Packed | None, bool]:
+        """Read the source. Return its state, the event of it if there is one, and whether that has
+        all of it, as after an outage. It blocks.
+        """
+        before, number, again = self._state, self._number + 1, self._trouble is not None
+        state = self._source.read(before)
+        if before is None or again:
+            return state, self._event(number, self._source.whole(state)), True
+        if state is before:
+            return state, None, False
+        return state, self._event(number, self._source.change(before, state)), False
+
     async def _read(self) -> None:
-        in_trouble = False
         while not self._gone:
             began = time.monotonic()
-            before = self._state
             try:
-                state = await self._in_thread(lambda: self._source.read(self._state))
+                state, change, is_whole = await self._in_thread(self._next)
             except FlowkitError as error:
                 self._gone = not isinstance(error, RedisUnavailable)
-                if not in_trouble:
+                if self._gone or self._trouble is None:
                     kind = "gone" if isinstance(error, GONE) else "trouble"
-                    await self._tell({kind: str(error)})
-                in_trouble = True
+                    await self._tell_trouble(kind, str(error))
             except Exception as error:  # a bug: no page may wait for ever because of it
                 _log.error("The dashboard could not read what a page watches", exc_info=error)
                 self._gone = True
-                await self._tell({"trouble": BUG})
+                await self._tell_trouble("trouble", BUG)
             else:
-                if state is not before or in_trouble:
-                    is_first = before is None or in_trouble
-                    self._state = state
-                    tell = self._source.whole(state) if is_first else None
-                    await self._tell(tell or self._source.change(before, state))
-                in_trouble = False
+                self._state, self._trouble = state, None
+                if change is not None:
+                    await self._tell(change, is_whole=is_whole)
             took = time.monotonic() - began
             await asyncio.sleep(max(self._source.seconds, self._source.rest * took))
+
+    async def _tell_trouble(self, kind: str, text: str) -> None:
+        self._trouble = self._event(self._number + 1, {kind: text})
+        await self._tell(self._trouble)

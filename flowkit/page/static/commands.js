@@ -4,3 +4,14 @@
 export function quoted(word) {
   return /^[A-Za-z0-9_.:@%+=,/-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }
+
+/** Return the command that retries tasks of a run, or all that can be. */
+export function retryCommand(run, tasks = []) {
+  const end = tasks.some((name) => name.startsWith("-")) ? ["--"] : [];
+  return ["flowkit retry", ...end, run, ...tasks.map(quoted)].join(" ");
+}
+
+/** Return the command that resumes a run, from its failure or also from these tasks. */
+export function resumeCommand(run, tasks = []) {
+  return ["flowkit resume", run, ...tasks.map((name) => `--from-task ${quoted(name)}`)].join(" ");
+}

@@ -2,11 +2,15 @@
 
 import { act } from "./api.js";
 import { ask } from "./lists.js";
-import { say } from "./parts.js";
+import { copied, say } from "./parts.js";
 
-/** Carry out an action after a question, and tell how it went. Returns whether it was done. */
-export async function carryOut({ title, text, verb, path, body, method, done }) {
-  if (!(await ask(title, [text], verb))) return false;
+/**
+ * Carry out an action after a question, and tell how it went. Returns whether it was done. `command`:
+ * what does the same on the command line.
+ */
+export async function carryOut({ title, text, verb, path, body, method, done, command }) {
+  const same = command ? ["The command for it: ", copied(command)] : null;
+  if (!(await ask(title, [text, same], verb))) return false;
   try {
     await act(path, body ?? {}, method ?? "POST");
   } catch (error) {

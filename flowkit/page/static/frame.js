@@ -2,6 +2,7 @@
 
 import { fill, h } from "./dom.js";
 import { listen } from "./keys.js";
+import { tick } from "./parts.js";
 import { start } from "./router.js";
 
 let close = () => {};
@@ -36,6 +37,7 @@ async function show(found, placeOf) {
 /** Open the view of the address, now and when it changes. `header()` shows what is above each view. */
 export function begin(header) {
   listen();
+  setInterval(() => document.hidden || tick(), 1000);
   start((found, placeOf) => {
     header();
     return show(found, placeOf);

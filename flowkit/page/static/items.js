@@ -7,6 +7,7 @@ import { row, table } from "./lists.js";
 import { empty, state, time } from "./parts.js";
 import { href } from "./router.js";
 import { STATES } from "./states.js";
+import { taskPath } from "./task_paths.js";
 
 const PART = 100;
 const HEADS = ["Item", "State", "Label", ["Attempts", "number"], "Started", ["Took", "number"], "Error"];
@@ -17,7 +18,7 @@ export const indexOf = (name) => Number(/\[(\d+)\]$/.exec(name)?.[1] ?? -1);
 function entry(item, run) {
   return row(
     [
-      h("a", { href: href(`/runs/${part(run)}/tasks/${part(item.name)}`) }, item.name),
+      h("a", { href: href(taskPath(run, item.name)) }, item.name),
       state(item.state),
       item.label,
       [item.attempt ? String(item.attempt) : "", "number"],

@@ -2,12 +2,16 @@
 
 export const MOST = 3000; // lines in the page
 
-/** The lines of one log, the oldest first. `skipped`: how many older ones the page does not have. */
+/**
+ * The lines of one log, the oldest first. `skipped`: how many older ones the page does not have;
+ * `earlier`: there may be others before them.
+ */
 export class Lines {
   constructor(most = MOST) {
     this.most = most;
     this.items = [];
     this.skipped = 0;
+    this.earlier = false;
     this.over = false;
   }
 
@@ -20,6 +24,7 @@ export class Lines {
     } else {
       this.items.push(...told.items);
     }
+    this.earlier = told.earlier ?? this.earlier;
     this.over = told.over;
     const extra = Math.max(0, this.items.length - this.most);
     this.items.splice(0, extra);

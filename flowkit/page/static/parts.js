@@ -1,7 +1,7 @@
 // Parts that several views have: a state, a time, an id to copy, a bar of states, an empty list.
 
 import { fill, h } from "./dom.js";
-import { ago, number } from "./format.js";
+import { ago, number, span } from "./format.js";
 import { STATES, looks } from "./states.js";
 
 /** Return a state as symbol and word. */
@@ -15,7 +15,22 @@ export function time(text, now = Date.now()) {
   if (!text) return h("span", {}, "");
   const date = new Date(text);
   const title = `${date.toLocaleString()}\n${date.toISOString()}`;
-  return h("time", { datetime: text, title }, ago(date.getTime(), now));
+  return h("time", { datetime: text, title, "data-shown": "ago" }, ago(date.getTime(), now));
+}
+
+/** Return how long something has taken since a time. */
+export function soFar(text, now = Date.now()) {
+  return h("time", { datetime: text, "data-shown": "so far" }, elapsed(Date.parse(text), now));
+}
+
+const elapsed = (time, now) => span(Math.max(1, Math.round((now - time) / 1000)));
+
+/** Bring the times in the page up to date. */
+export function tick(now = Date.now()) {
+  for (const element of document.querySelectorAll("time[data-shown]")) {
+    const text = (element.dataset.shown === "ago" ? ago : elapsed)(Date.parse(element.dateTime), now);
+    if (element.textContent !== text) element.textContent = text;
+  }
 }
 
 /** Return an id with a button that copies it. `to`: where the id leads. */

@@ -9,6 +9,7 @@ const VIEWS = [
   [/^\/$/, "runs", []],
   [/^\/runs\/([^/]+)$/, "run", ["run"]],
   [/^\/runs\/([^/]+)\/tasks\/(.+)$/, "task", ["run", "task"]],
+  [/^\/runs\/([^/]+)\/task$/, "task", ["run"]],
   [/^\/dags$/, "dags", []],
   [/^\/dags\/([^/]+)$/, "dag", ["name"]],
   [/^\/workers$/, "workers", []],

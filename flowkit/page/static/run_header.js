@@ -1,38 +1,54 @@
-// The head of a run: state, id, times, progress, why it is as it is, and the actions.
+// The head of a run: state, id, times, progress, why it is as it is, parameters, and the actions.
 
 import { part } from "./api.js";
+import { resumeCommand, retryCommand } from "./commands.js";
 import { carryOut } from "./dialog.js";
 import { h } from "./dom.js";
 import { bytes, counted, number, span } from "./format.js";
+import { shownText } from "./json_text.js";
 import { bar, copied, state, time } from "./parts.js";
 import { go, href } from "./router.js";
 import { looks } from "./states.js";
+import { taskPath } from "./task_paths.js";
+import { explanation } from "./why.js";
 
 const OVER = ["succeeded", "failed", "skipped", "upstream_failed", "cancelled"];
-const MOST_PARAMS = 2_000;
+const MOST_TEXT = 2_000; // characters of one parameter
+const MOST_SHOWN = 100; // parameters, runs
 
 /** Return the elements above the tabs. */
 export function facts(run, place) {
-  const { status, sentence, command, params } = run.header;
+  const { status, why, params } = run.header;
+  const explained = status.state !== "succeeded" || why.command !== "";
   return [
-    h("h1", {}, state(status.stopping ? "stopping" : status.state), " ", status.dag),
+    h("h1", {}, state(status.stopping ? "stopping" : status.state), " ", h("a", { href: href(`/dags/${part(status.dag)}`) }, status.dag)),
     h(
       "p",
       { class: "facts" },
       copied(run.id),
       h("span", {}, "submitted ", time(status.submitted), status.submitted_by ? ` by ${status.submitted_by}` : ""),
-      h("span", { id: "outcome" }, outcomeText(run)),
+      h("span", {}, h("span", { id: "outcome" }, outcomeText(run)), status.finished ? [", ended ", time(status.finished)] : null),
       status.memory === null ? null : h("span", {}, `${bytes(status.memory)} in Redis`),
-      status.app_versions.length > 0 ? h("span", {}, `code ${status.app_versions.join(", ")}`) : null,
-      status.parent ? h("span", {}, "called by ", runLink(status.parent), ` (${status.parent_task})`) : null,
+      versions(status),
+      status.parent ? h("span", {}, "called by task ", taskLink(status.parent, status.parent_task), " of run ", runLink(status.parent)) : null,
     ),
     bar(status.counts),
     h("p", { class: "counts" }, counts(status, place)),
-    sentence && status.state !== "succeeded" ? h("p", { class: "why" }, sentence) : null,
-    command ? h("p", {}, copied(command)) : null,
+    explained ? explanation(why) : null,
     Object.keys(params).length > 0 ? parameters(params) : null,
     status.children.length > 0 ? children(status.children) : null,
   ];
+}
+
+function versions({ app_versions: ran, submitted_version: submitted, pinned_version: pinned, mixed_versions: isMixed }) {
+  const parts = [
+    ran.length > 0 ? `code ${ran.join(", ")}` : submitted && `submitted by code ${submitted}`,
+    ran.length > 0 && submitted && !ran.includes(submitted) ? `submitted by ${submitted}` : "",
+    pinned && `kept to ${pinned}`,
+    isMixed ? "the same code in more than one version" : "",
+  ];
+  const text = parts.filter(Boolean).join("; ");
+  return text ? h("span", {}, text) : null;
 }
 
 function outcomeText(run) {
@@ -49,6 +65,7 @@ export function outcome(run) {
   if (element) element.textContent = outcomeText(run);
 }
 
+const taskLink = (run, task) => h("a", { href: href(taskPath(run, task)) }, task);
 const runLink = (id) => h("a", { href: href(`/runs/${part(id)}`) }, id);
 
 function counts(status, place) {
@@ -72,22 +89,35 @@ function counts(status, place) {
 }
 
 function parameters(params) {
-  const text = JSON.stringify(params, null, 2);
-  const cut = text.length > MOST_PARAMS ? `${text.slice(0, MOST_PARAMS)}\n…` : text;
-  return h("details", {}, h("summary", {}, counted(Object.keys(params).length, "parameter")), h("pre", {}, cut));
+  const names = Object.keys(params);
+  const shown = names.slice(0, MOST_SHOWN);
+  return h(
+    "details",
+    { "data-name": "parameters" },
+    h("summary", {}, counted(names.length, "parameter")),
+    h("dl", { class: "about" }, shown.map((name) => [h("dt", {}, h("code", {}, name)), h("dd", {}, parameter(params[name]))])),
+    names.length > shown.length ? h("p", { class: "note" }, `… and ${number(names.length - shown.length)} more`) : null,
+  );
+}
+
+function parameter(value) {
+  const text = shownText(value);
+  if (text.length <= 100 && !text.includes("\n")) return h("code", {}, text);
+  return h("pre", { tabindex: 0 }, text.length > MOST_TEXT ? `${text.slice(0, MOST_TEXT)}\n…` : text);
 }
 
 function children(runs) {
-  const shown = runs.slice(0, 100);
+  const shown = runs.slice(0, MOST_SHOWN);
   return h(
     "details",
-    {},
-    h("summary", {}, counted(runs.length, "run"), " called by its tasks"),
+    { "data-name": "children", open: runs.some((run) => run.state === "failed") },
+    h("summary", {}, `${counted(runs.length, "run")} called by its tasks`),
     h(
       "ul",
       {},
-      shown.map((run) => h("li", {}, runLink(run.run_id), ` ${run.dag}, task ${run.task}: ${run.state ?? "gone"}`)),
+      shown.map((run) => h("li", {}, run.state ? state(run.state) : "gone", " ", runLink(run.run_id), ` ${run.dag}, called by task ${run.task}`)),
     ),
+    runs.length > shown.length ? h("p", { class: "note" }, `… and ${number(runs.length - shown.length)} more`) : null,
   );
 }
 
@@ -102,6 +132,7 @@ export function actions(run) {
     title: "Cancel this run?",
     text: `${named}: no further task starts, and running tasks are ended.`,
     verb: "Cancel the run",
+    command: `flowkit cancel ${run.id}`,
     path: `${path}/cancel`,
     done: "The run is being cancelled.",
   });
@@ -111,6 +142,7 @@ export function actions(run) {
       ? `${named}: all failed tasks start again, also those that must not start twice by themselves. Check first whether their work was done.`
       : `${named}: tasks that wait for a retry do not wait any longer.`,
     verb: "Retry",
+    command: retryCommand(run.id),
     path: `${path}/retry`,
     done: "The tasks start again.",
   });
@@ -118,6 +150,7 @@ export function actions(run) {
     title: "Resume this run?",
     text: `${named}: it goes on from where it ended. Tasks that succeeded keep their results.`,
     verb: "Resume",
+    command: resumeCommand(run.id),
     path: `${path}/resume`,
     done: "The run is resumed.",
   });
@@ -129,6 +162,7 @@ export function actions(run) {
           title: "Delete this run?",
           text: `${named}: all its results and logs are deleted, also those of runs that its tasks have called.`,
           verb: "Delete",
+          command: `flowkit delete ${run.id}`,
           path,
           method: "DELETE",
           done: "The run is deleted.",

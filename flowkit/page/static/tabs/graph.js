@@ -8,6 +8,7 @@ import { state } from "../parts.js";
 import { around, barOf, countsOf, found, isSeen, leading, shares } from "../plan.js";
 import { go } from "../router.js";
 import { looks } from "../states.js";
+import { taskPath } from "../task_paths.js";
 
 const LEAST_TEXT = 0.45; // of the scale: below, boxes have no text
 const MOST_LISTED = 500;
@@ -161,9 +162,8 @@ class Graph {
   click(at) {
     if (at < 0) return;
     const { tasks, title } = this.plan.boxes[at];
-    const path = `/runs/${part(this.run.id)}`;
-    if (tasks.length === 1) go(`${path}/tasks/${part(this.run.columns.names[tasks[0]])}`);
-    else go(`${path}?q=${part(title.split("…")[0].trim())}`);
+    if (tasks.length === 1) go(taskPath(this.run.id, this.run.columns.names[tasks[0]]));
+    else go(`/runs/${part(this.run.id)}?q=${part(title.split("…")[0].trim())}`);
   }
 
   showList() {

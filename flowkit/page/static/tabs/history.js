@@ -8,6 +8,7 @@ import { refill, row, table } from "../lists.js";
 import { copied, empty, time } from "../parts.js";
 import { href } from "../router.js";
 import { STATES } from "../states.js";
+import { taskPath } from "../task_paths.js";
 
 const HEADS = ["When", "What", "Who"];
 
@@ -26,7 +27,7 @@ export function fault(event, open = false) {
 function described(event, runId) {
   const text = event.error ? event.text.replace(`: ${event.error}`, "") : event.text;
   if (!event.task || !text.startsWith(event.task)) return text;
-  const to = href(`/runs/${part(runId)}/tasks/${part(event.task)}`);
+  const to = href(taskPath(runId, event.task));
   return [h("a", { href: to }, event.task), text.slice(event.task.length)];
 }
 

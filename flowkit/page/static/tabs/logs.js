@@ -7,12 +7,13 @@ import { number } from "../format.js";
 import { Lines, clock, fits, source } from "../log_lines.js";
 import { copied, empty } from "../parts.js";
 import { href } from "../router.js";
+import { taskPath } from "../task_paths.js";
 
 const LEVELS = ["DEBUG", "INFO", "WARNING", "ERROR"];
 const NEAR = 30; // pixels from the end that count as the end
 
 function lineRow(line, { runId, task }) {
-  const to = href(`/runs/${part(runId)}/tasks/${part(line.task)}`);
+  const to = href(taskPath(runId, line.task));
   const loud = ["WARNING", "ERROR", "CRITICAL"].includes(line.level);
   const level = line.stream === "log" || line.level !== "INFO" ? line.level : line.stream === "stderr" ? "stderr" : "";
   return [
@@ -139,15 +140,17 @@ class LogView {
 
   nothing() {
     if (this.lines.items.length > 0) return empty("No line matches.");
+    if (this.lines.earlier) return empty("None of the newest lines match. The command searches all of them.");
     if (!this.lines.over) return empty("No lines yet.");
     return empty("No lines are stored. Workers keep what tasks print unless FLOWKIT_TASK_LOGS is false.");
   }
 
   told() {
-    const { skipped } = this.lines;
+    const { skipped, earlier } = this.lines;
     const task = this.task ?? this.place.get("task");
     const command = `flowkit logs ${this.runId}${task ? ` ${quoted(task)}` : ""}`;
-    fill(this.note, skipped > 0 ? [`${number(skipped)} earlier lines are not shown: `, copied(command)] : null);
+    const some = earlier ? "Earlier lines" : skipped > 0 ? `${number(skipped)} earlier lines` : "";
+    fill(this.note, some ? [`${some} are not shown: `, copied(command)] : null);
     if (this.sticks) this.goToEnd();
   }
 

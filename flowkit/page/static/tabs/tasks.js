@@ -7,6 +7,7 @@ import { counted, number, span } from "../format.js";
 import { bar, empty, state } from "../parts.js";
 import { href } from "../router.js";
 import { STATES, looks } from "../states.js";
+import { taskPath } from "../task_paths.js";
 import { virtual } from "../virtual.js";
 
 const ROW = 34;
@@ -194,7 +195,7 @@ class Tasks {
   }
 
   cells({ name, label, opener, isItem, state: known, attempt, waited, took, worker, notes }) {
-    const to = href(`/runs/${part(this.run.id)}/tasks/${part(name)}`);
+    const to = href(taskPath(this.run.id, name));
     return h(
       "tr",
       { class: isItem ? "item" : null, "data-row": true, "data-state": known, tabindex: 0, keydown: enter },

@@ -6,6 +6,7 @@ import { fill, h } from "../dom.js";
 import { number, span } from "../format.js";
 import { empty, state } from "../parts.js";
 import { go } from "../router.js";
+import { taskPath } from "../task_paths.js";
 import { barOfItem, barsOf, firstAfter, folded, lengthOf, marks, placeOf, rowsBy } from "../timeline.js";
 
 const ROW = 22;
@@ -51,7 +52,7 @@ class Timeline {
       hover: (x, y) => this.hover(x, y),
       click: (x, y) => {
         const bar = this.barAt(x, y);
-        if (bar) go(`/runs/${part(run.id)}/tasks/${part(bar.name)}`);
+        if (bar) go(taskPath(run.id, bar.name));
       },
     });
   }

@@ -7,6 +7,7 @@ import { grouped, tasksByRun } from "../grouping.js";
 import { WINDOWS, actOnMany, ask, damagedItems, filters, live, refill, row, table } from "../lists.js";
 import { empty, time } from "../parts.js";
 import { href } from "../router.js";
+import { taskPath } from "../task_paths.js";
 
 const LIMIT = 1000;
 const SHOWN = 50;
@@ -34,7 +35,7 @@ function entry(letter) {
   const label = letter.label ? ` (${letter.label})` : "";
   return row(
     [
-      h("a", { href: path("runs", letter.run_id, "tasks", letter.task) }, letter.task + label),
+      h("a", { href: href(taskPath(letter.run_id, letter.task)) }, letter.task + label),
       h("a", { href: path("runs", letter.run_id) }, h("code", {}, letter.run_id)),
       letter.dag,
       time(letter.failed),

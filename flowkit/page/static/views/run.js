@@ -7,6 +7,7 @@
 import { follow, now, part, whoAmI } from "../api.js";
 import { Columns } from "../columns.js";
 import { fill, h } from "../dom.js";
+import { changed, isSelected } from "../focus.js";
 import { empty } from "../parts.js";
 import { actions, facts, outcome } from "../run_header.js";
 
@@ -87,6 +88,7 @@ class RunView {
     this.tabs = h("div", {});
     this.element = h("section", { id: "tab", role: "tabpanel" });
     this.acts = false;
+    this.offered = "";
     this.turn = 0;
     this.endTab = () => {};
   }
@@ -124,11 +126,13 @@ class RunView {
 
   showHead() {
     const { run, place } = this;
+    if (isSelected(this.head)) return; // the next change shows it
     document.title = `${run.header.status.dag} ${run.id} · flowkit`;
-    const opened = [...this.head.querySelectorAll("details")].map((details) => details.open);
-    fill(this.head, facts(run, place));
-    for (const [at, details] of this.head.querySelectorAll("details").entries()) details.open = opened[at] ?? false;
-    fill(this.buttons, this.acts ? actions(run) : null);
+    changed(this.head, () => fill(this.head, facts(run, place)));
+    const fitting = this.acts ? actions(run).filter(Boolean) : [];
+    const names = fitting.map((button) => button.textContent).join();
+    if (names !== this.offered) changed(this.buttons, () => fill(this.buttons, fitting));
+    this.offered = names;
   }
 
   choose(name) {

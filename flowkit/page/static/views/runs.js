@@ -4,7 +4,7 @@ import { get } from "../api.js";
 import { fill, h } from "../dom.js";
 import { counted, number, span } from "../format.js";
 import { WINDOWS, damagedItems, filters, live, refill, row, table } from "../lists.js";
-import { bar, copied, empty, state, time } from "../parts.js";
+import { bar, copied, empty, soFar, state, time } from "../parts.js";
 import { href } from "../router.js";
 
 const STATES = ["running", "succeeded", "failed", "cancelled"];
@@ -21,7 +21,7 @@ const entry = (run) =>
       h("a", { href: href(`/dags/${encodeURIComponent(run.dag)}`) }, run.dag),
       copied(run.run_id, href(`/runs/${encodeURIComponent(run.run_id)}`)),
       time(run.submitted),
-      [span(run.duration), "number"],
+      [run.duration === null && run.submitted ? soFar(run.submitted) : span(run.duration), "number"],
       [number(run.total), "number"],
       [bar(run.counts), "wide"],
     ],
@@ -85,7 +85,7 @@ export async function open(place) {
     h("h1", {}, "Runs"),
     byState,
     filters(place, [
-      { name: "q", label: "Id, or part of DAG or submitter", search: true },
+      { name: "q", label: "Id, DAG or submitter", search: true },
       { name: "dag", label: "Name of a DAG" },
       { name: "param", label: "Parameter: NAME=VALUE" },
       { name: "since", label: "Submitted within", choices: WINDOWS },

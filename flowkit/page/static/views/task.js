@@ -13,6 +13,7 @@ import { href } from "../router.js";
 import { looks } from "../states.js";
 import { fault } from "../tabs/history.js";
 import { open as openLogs } from "../tabs/logs.js";
+import { taskAt, taskPath } from "../task_paths.js";
 import { valuePart } from "../values.js";
 import { showWhy } from "../why.js";
 
@@ -42,7 +43,7 @@ function facts(task) {
     { class: "about" },
     fact("State", state(entry.state)),
     fact("Run", [h("a", { href: path("runs", task.run_id) }, task.dag), " ", copied(task.run_id)]),
-    task.item_of ? fact("Item of", h("a", { href: path("runs", task.run_id, "tasks", task.item_of) }, task.item_of)) : null,
+    task.item_of ? fact("Item of", h("a", { href: href(taskPath(task.run_id, task.item_of)) }, task.item_of)) : null,
     fact("Label", entry.label),
     fact("Started", entry.started ? time(entry.started) : ""),
     fact("Took", span(entry.duration)),
@@ -87,7 +88,7 @@ function inputs(task) {
       "details",
       { "data-name": `input ${input.task}` },
       h("summary", {}, h("code", {}, input.task), " ", state(input.state), input.passes ? "" : " (order only)"),
-      h("p", {}, h("a", { href: path("runs", task.run_id, "tasks", input.task) }, "Open this task")),
+      h("p", {}, h("a", { href: href(taskPath(task.run_id, input.task)) }, "Open this task")),
       input.value ? valuePart(input.value) : null,
     ),
   );
@@ -147,7 +148,7 @@ function actions(task) {
 
 /** Open the view. Returns what ends it. */
 export async function open(place) {
-  const { run, task: name } = place.names;
+  const { run, task: name = place.get("task") } = place.names;
   document.title = `${name} · flowkit`;
   const head = h("section", { "aria-label": "Task" });
   const why = h("section", {});
@@ -189,7 +190,8 @@ export async function open(place) {
     shown = now;
   };
   const lost = (isLost) => place.main.classList.toggle("lost", isLost);
-  stop = follow(`/live/runs/${part(run)}/tasks/${part(name)}`, {}, hear, lost);
+  const [at, query] = taskAt(run, name);
+  stop = follow(`/live${at}`, query, hear, lost);
   stopLogs = openLogs({ element: logs, place, run: { id: run }, task: name });
   return end;
 }
