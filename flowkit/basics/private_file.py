@@ -19,14 +19,14 @@ def write_private(path: Path, data: bytes) -> None:
 
     Raises OSError.
     """
-    target = Path(os.path.realpath(path))
     mode = PRIVATE
     with suppress(FileNotFoundError):
-        found = target.stat()
+        found = path.stat()
         if not stat.S_ISREG(found.st_mode):
-            target.write_bytes(data)
+            path.write_bytes(data)
             return
         mode = stat.S_IMODE(found.st_mode)
+    target = Path(os.path.realpath(path))
     beside = target.with_name(f".{target.name[:100]}.{secrets.token_hex(4)}.tmp")
     # A name that exists may be a link of another account.
     fd = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, PRIVATE)

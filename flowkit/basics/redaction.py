@@ -1,7 +1,7 @@
 """Hiding secrets: what matches one of some patterns becomes ``***``.
 
 The patterns are those of ``FLOWKIT_LOG_REDACT``. They are made for lines, such as ``token=\\S+``.
-So a value that has a name is also tried as such a line: ``{"token": "abc"}`` hides ``abc``.
+So ``hides`` tries a value with its name as such a line: ``{"token": "abc"}`` hides ``abc``.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class Redaction:
     def _field(self, name: str, value: object, kept: Collection[str]) -> object:
         if name in kept and _has_text_alone(value):
             return value
-        return MASK if self.hides(name, value) else self.values(value, kept)
+        return self.values(value, kept)
 
 
 def _has_text_alone(value: object) -> bool:

@@ -38,7 +38,7 @@ def exported(run: RecordedRun, *, previews: bool = True, as_json: bool = False) 
     """
     recording = recorded(run, run.shard.hidden, previews=previews)
     if as_json:
-        return json.dumps(recording, indent=1).encode() + b"\n"
+        return json.dumps(recording, indent=1).replace("\x7f", "\\u007f").encode() + b"\n"
     return recording_page(recording).encode()
 
 

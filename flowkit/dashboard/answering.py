@@ -36,7 +36,7 @@ from ..exceptions import (
     UnknownDAGError,
 )
 from .access import Access, may_act
-from .endpoint import ROOT, Asked, BadParameter, Endpoint, read_body, read_query
+from .endpoint import ROOT, Asked, BadParameter, Busy, Endpoint, FileAnswer, read_body, read_query
 from .live.watch import BUG
 
 THREADS = 8
@@ -54,6 +54,7 @@ STATUS: Mapping[type[Exception], int] = {
     RunDamaged: 502,
     FlowkitError: 400,
     BadParameter: 400,
+    Busy: 429,
 }
 _log = logging.getLogger("flowkit.dashboard")
 
@@ -122,12 +123,20 @@ class Answering:
             body = read_body(endpoint.body, await _body(request)) if endpoint.acts else {}
             query = read_query(endpoint.parameters, lists_of(request))
             asked = Asked(client, dict(request.path_params), query, body)
-            response = answer(await self.in_thread(partial(endpoint.do, asked)))
+            done = await self.in_thread(partial(endpoint.do, asked))
         except Exception as error:
             return refusal_of(error)
-        if endpoint.file and query["download"]:
-            response.headers["Content-Disposition"] = f'attachment; filename="{endpoint.file}"'
-        return response
+        if isinstance(done, FileAnswer):
+            return _attached(Response(done.data, media_type=str(endpoint.answer)), done.name)
+        response = answer(done)
+        return (
+            _attached(response, endpoint.file) if endpoint.file and query["download"] else response
+        )
+
+
+def _attached(response: Response, name: str) -> Response:
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response
 
 
 def lists_of(request: Request) -> dict[str, list[str]]:

@@ -17,7 +17,7 @@ from ..client.documents.api import SessionAnswer
 from .access import Access
 from .answering import Answering, answer, not_logged_in, refusal
 from .endpoint import ROOT, Endpoint, Stream
-from .endpoints import dags, dead, run, run_actions, run_reading, runs, system, tasks
+from .endpoints import dags, dead, recording, run, run_actions, run_reading, runs, system, tasks
 from .guards import BodyLimit, HostGuard, SafeHeaders
 from .live.streams import Streaming
 from .openapi import openapi_document
@@ -28,6 +28,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *run.ENDPOINTS,
     *run_actions.ENDPOINTS,
     *run_reading.ENDPOINTS,
+    *recording.ENDPOINTS,
     *tasks.ENDPOINTS,
     *dags.ENDPOINTS,
     *dead.ENDPOINTS,

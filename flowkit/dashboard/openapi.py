@@ -17,6 +17,7 @@ REFUSALS = {
     "403": "Acting is not permitted.",
     "404": "It does not exist.",
     "409": "Its state forbids it.",
+    "429": "As many of these are being made as may be at a time.",
     "502": "What is stored cannot be read.",
     "503": "Redis does not answer.",
 }
@@ -100,7 +101,9 @@ def _operation(endpoint: Endpoint, schemas: _Schemas) -> dict[str, Any]:
     def content(kind: type) -> dict[str, Any]:
         return {"application/json": {"schema": schemas.of(kind)}}
 
-    answers: dict[str, Any] = {"200": {"description": "Done.", "content": content(endpoint.answer)}}
+    kind = endpoint.answer
+    done = {kind: {"schema": {"type": "string"}}} if isinstance(kind, str) else content(kind)
+    answers: dict[str, Any] = {"200": {"description": "Done.", "content": done}}
     for status, about in REFUSALS.items():
         answers[status] = {"description": about, "content": content(ErrorAnswer)}
     in_path = [part[1:-1] for part in endpoint.path.split("/") if part.startswith("{")]

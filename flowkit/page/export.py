@@ -7,7 +7,8 @@ data that some fault would put into the page as markup can do nothing, and the f
 that it was opened.
 
 JSON in a page ends where the page says ``</script>``, whatever it means in JSON. So ``<``, ``>``
-and ``&`` are written as escapes, as are the line ends of JavaScript and what UTF-8 cannot hold.
+and ``&`` are written as escapes. So are characters that nobody sees, or that would change a
+terminal: the file may be read as text, to look for secrets.
 """
 
 from __future__ import annotations
@@ -25,7 +26,10 @@ from .bundle import bundle
 # Lists of objects that have the same fields. They are written as one list of names, and a list of
 # values for each object: a third of the size.
 TABLES = ("attempts", "items", "lines", "results", "arguments")
-_NOT_PLAIN = re.compile("[<>&\u2028\u2029\x7f\ud800-\udfff]")
+_NOT_PLAIN = re.compile(
+    "[<>&\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]"
+    "|[\U000e0000-\U000e007f]"
+)
 _HOLE = re.compile(r"\{\{ (\w+) \}\}")
 
 
@@ -50,7 +54,13 @@ def data_text(recording: Mapping[str, object]) -> str:
     tables = {name: table(rows) for name, rows in lists.items() if isinstance(rows, list)}
     rest = {name: value for name, value in recording.items() if name not in tables}
     text = json.dumps({**rest, "tables": tables}, ensure_ascii=False, separators=(",", ":"))
-    return _NOT_PLAIN.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+    return _NOT_PLAIN.sub(_escaped, text)
+
+
+def _escaped(found: re.Match[str]) -> str:
+    """Return a character as JSON may write any: as one or two units of UTF-16."""
+    units = found[0].encode("utf-16-be", "surrogatepass").hex()
+    return "".join(f"\\u{units[at : at + 4]}" for at in range(0, len(units), 4))
 
 
 def table(rows: Sequence[Mapping[str, object]]) -> dict[str, object]:

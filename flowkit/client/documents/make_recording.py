@@ -83,7 +83,6 @@ def recording_document(
         header=_header(recording),
         columns=columns_document(status),
         graphs=_graphs(recording),
-        why=why_document(recording.why),
         whys=[why_document(why) for why in recording.whys],
         history=history_document(
             run_id, [_brief(event) for event in recording.events], MOST_EVENTS
@@ -111,8 +110,7 @@ def _header(recording: RunRecording) -> RunHeader:
     value = None if recording.params is None else recording.params.value
     return RunHeader(
         status=status_document(recording.status, [], 0, with_tasks=False),
-        sentence=recording.why.sentence,
-        command=recording.why.command,
+        why=why_document(recording.why),
         left=None,
         params={str(name): part for name, part in value.items()} if isinstance(value, dict) else {},
     )

@@ -59,8 +59,9 @@ class Recording(Document):
         list[GraphPlan],
         "How it is drawn: as by default, and if that differs with and without shared boxes.",
     ]
-    why: Annotated[Why, "Why it is not over, or how it ended."]
-    whys: Annotated[list[Why], "The same of tasks that did not succeed, at most 200."]
+    whys: Annotated[
+        list[Why], "Why tasks are not over, or did not succeed, at most 200; `header` has the run."
+    ]
     history: Annotated[History, "The latest 500 events."]
     attempts: Annotated[list[RecordedAttempt], "The attempts, oldest first, at most 20,000."]
     items: Annotated[list[RecordedItem], "The first items of mapped tasks, at most 5,000."]

@@ -37,13 +37,13 @@ export class Answers {
 
   /** Return the answer to a request. */
   of(path, query = {}) {
-    const match = /^\/runs\/([^/]+)(?:\/(columns|items|graph|history|logs|why|result|tasks\/(.+)))?$/.exec(path);
+    const match = /^\/runs\/([^/]+)(?:\/(columns|items|graph|history|logs|why|result|task|tasks\/(.+)))?$/.exec(path);
     if (match === null) return refuse();
     const [, run, rest, task] = match;
     if (decodeURIComponent(run) !== this.recording.run_id) {
       return refuse(`This recording has the run ${this.recording.run_id} alone.`);
     }
-    if (task !== undefined) return taskDocument(this, decodeURIComponent(task)) ?? refuse("The recording does not have this task.");
+    if (rest === "task" || task !== undefined) return this.task(task === undefined ? query.task : decodeURIComponent(task));
     const makers = {
       columns: () => this.recording.columns,
       items: () => this.itemsOf(query),
@@ -59,14 +59,18 @@ export class Answers {
   /** Return the first event of a stream, which would be the last one. */
   stream(path, query = {}) {
     const of = path.replace(/^\/live/, "");
-    if (of.endsWith("/logs") && !of.includes("/tasks/")) return this.logEvent(of, query);
+    if (/^\/runs\/[^/]+\/logs$/.test(of)) return this.logEvent(of, query);
     const answer = this.of(of, query);
     if (answer === this.recording.header) return { header: answer, columns: this.recording.columns };
     return { schema: "", ...answer };
   }
 
+  task(name) {
+    return taskDocument(this, name) ?? refuse("The recording does not have this task.");
+  }
+
   why({ task }) {
-    if (!task) return this.recording.why;
+    if (!task) return this.recording.header.why;
     return this.whys.get(task) ?? refuse("The recording explains the run, and tasks that did not succeed.");
   }
 
@@ -108,6 +112,6 @@ export class Answers {
   logEvent(path, query) {
     this.of(path, query);
     const items = this.lines(query).slice(-SHOWN_LINES);
-    return { all: true, items, skipped: query.task ? 0 : this.recording.earlier_lines, over: true };
+    return { all: true, items, skipped: 0, earlier: this.recording.earlier_lines > 0, over: true };
   }
 }

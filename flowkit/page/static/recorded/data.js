@@ -1,20 +1,5 @@
-// The data of the file: a recording. Lists of objects with the same fields lie in it as tables.
+// The recording in this file.
 
-/** Return the objects of a table. */
-export function rowsOf({ same, fields, rows }) {
-  return rows.map((row) => {
-    const found = { ...same };
-    for (const [at, name] of fields.entries()) found[name] = row[at];
-    return found;
-  });
-}
+import { read } from "./tables.js";
 
-/** Return the recording in a text. */
-export function read(text) {
-  const { tables, ...rest } = JSON.parse(text);
-  const lists = Object.entries(tables).map(([name, table]) => [name, rowsOf(table)]);
-  return { ...rest, ...Object.fromEntries(lists) };
-}
-
-/** The recording in this file. */
 export const recording = read(document.getElementById("recording").textContent);

@@ -9,7 +9,7 @@ import { Columns } from "../columns.js";
 import { fill, h } from "../dom.js";
 import { changed, isSelected } from "../focus.js";
 import { empty } from "../parts.js";
-import { actions, facts, outcome } from "../run_header.js";
+import { actions, facts, outcome, recordingLink } from "../run_header.js";
 
 const TABS = [
   ["tasks", "Tasks"],
@@ -129,7 +129,7 @@ class RunView {
     if (isSelected(this.head)) return; // the next change shows it
     document.title = `${run.header.status.dag} ${run.id} · flowkit`;
     changed(this.head, () => fill(this.head, facts(run, place)));
-    const fitting = this.acts ? actions(run).filter(Boolean) : [];
+    const fitting = [...(this.acts ? actions(run) : []), recordingLink(run)].filter(Boolean);
     const names = fitting.map((button) => button.textContent).join();
     if (names !== this.offered) changed(this.buttons, () => fill(this.buttons, fitting));
     this.offered = names;
