@@ -1,5 +1,6 @@
 # syntax=docker/dockerfile:1
-# One image for every role: flowkit-scheduler, flowkit-worker, and the client `flowkit`.
+# One image for every role: flowkit-scheduler, flowkit-worker, the page (`flowkit dashboard`), and the
+# client `flowkit`.
 #
 # It contains flowkit, but not your code. Mount your code at /app, as docker-compose.yml does, or
 # build your own image on top of this one:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import ipaddress
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +10,8 @@ import click
 
 from ..daemon.options import redis_options
 from .connect import connect
+from .page import PORT, address_of, name_of, opened, require_extra
+from .page_password import is_loopback, read_password
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,28 +21,30 @@ if TYPE_CHECKING:
     from ..client.client import Client
     from ..dashboard.access import TokenAccess
 
-PORT = 8420
-SHORTEST_PASSWORD = 12
-
 
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option(
-    "--port", type=click.IntRange(0, 65535), default=PORT, show_default=True, help="0: a free one."
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=PORT,
+    show_default=True,
+    help="The port to listen on; 0: any free one.",
 )
 @click.option(
     "--allow-host",
     "names",
     metavar="NAME",
     multiple=True,
-    help="A further name under which browsers may ask for the page. Repeatable.",
+    help="A further host name that the address of the page may have. Repeatable.",
 )
 @click.option(
     "--password-file",
-    type=click.Path(dir_okay=False, path_type=Path),  # _password says why it cannot be read
-    help="A file with the password of the page. Without it, a token in the address lets in.",
+    type=click.Path(dir_okay=False, path_type=Path),  # read_password says what is wrong with it
+    help="A file with the password of the page [FLOWKIT_DASHBOARD_PASSWORD_FILE]. Without it, a "
+    "token in the address lets its reader in.",
 )
-@click.option("--read-only", is_flag=True, help="Offer no action: no cancel, no retry, no submit.")
+@click.option("--read-only", is_flag=True, help="Only show: no cancel, retry, submit or delete.")
 @click.option("--no-open", is_flag=True, help="Do not open a browser.")
 @redis_options
 @click.pass_context
@@ -49,28 +53,26 @@ def dashboard(
 ) -> None:
     """Show the system in a browser: runs, tasks, logs, workers, queues, dead letters.
 
-    Prints the address of the page, with a token that lets its reader in, and runs until Ctrl-C.
+    Prints the address of the page, opens it, and runs until Ctrl-C. The address has a token that
+    lets its reader in, because other accounts can reach the page too. An address that other
+    machines can reach requires a password.
     """
-    from ..dashboard import missing_packages
-
-    if missing := missing_packages():
-        raise click.UsageError(
-            f"The dashboard needs {missing}. Install them: pip install 'flowkit[dashboard]'"
-        )
+    require_extra()
     from ..dashboard.server import listen, serve
+    from .awaiting import signals_raise
     from .output import note, say
 
-    names, password = options.pop("names"), _password(host, options.pop("password_file"))
+    names = options.pop("names")
+    password = read_password(host, options.pop("password_file"), os.environ)
     client = connect(ctx, options)
     socket = listen(host, port)
     port = socket.getsockname()[1]
     access = _access(port, password)
-    address = _address(host, port, access)
+    address = address_of(host, port, access)
     say(address)
-    note("Ctrl-C stops the dashboard. The address lets its reader in: do not pass it on.")
-    if not no_open:
-        click.launch(address)
-    serve(_app(client, access, (host, *names), read_only=read_only), socket)
+    note(_words(host, names, has_password=access.has_password))
+    with signals_raise(), opened(address, wanted=not no_open):
+        serve(_app(client, access, (name_of(host), *names), read_only=read_only), socket)
 
 
 def _access(port: int, password: str | None) -> TokenAccess:
@@ -85,35 +87,15 @@ def _app(client: Client, access: TokenAccess, hosts: Sequence[str], *, read_only
     return build_app(client, None if read_only else client, access, (*LOOPBACK, *hosts))
 
 
-def _address(host: str, port: int, access: TokenAccess) -> str:
-    name = f"[{host}]" if ":" in host else host
-    root = f"http://{name}:{port}/"
-    return root if access.has_password else f"{root}?token={access.token}"
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def _password(host: str, file: Path | None) -> str | None:
-    if file is None and not _is_loopback(host):
-        raise click.UsageError(
-            f"Others can reach {host}: give --password-file FILE. A token in an address is not "
-            "enough where it passes through proxies and logs."
-        )
-    if file is None:
-        return None
-    try:
-        text = file.read_text("utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise click.UsageError(f"{file} cannot be read: {error}") from None
-    if len(text) < SHORTEST_PASSWORD or "\n" in text:
-        raise click.UsageError(
-            f"{file} must have one line, a password of at least {SHORTEST_PASSWORD} characters."
-        )
-    return text
+def _words(host: str, names: Sequence[str], *, has_password: bool) -> str:
+    """Return what to know about the address that was printed."""
+    if not has_password:
+        return "Ctrl-C stops the dashboard. The address lets its reader in: do not pass it on."
+    if is_loopback(host):
+        return "Ctrl-C stops the dashboard. It asks for the password."
+    known = ", ".join(("127.0.0.1", "localhost", *names))
+    return (
+        "Ctrl-C stops the dashboard. It asks for the password. Browsers must name it as one of "
+        f"{known}; --allow-host adds a name. The connection is not encrypted: put a proxy with "
+        "TLS in front of it."
+    )

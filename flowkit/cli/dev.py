@@ -1,4 +1,4 @@
-"""``flowkit dev``: a store, a scheduler and workers in one terminal, until Ctrl-C.
+"""``flowkit dev``: a store, a scheduler, workers, and a page if asked for, until Ctrl-C.
 
 The store is in memory. It listens on a socket that only this user can reach, or on a port if asked
 to. Each start has a new password, which is part of the printed URL, so another terminal needs the
@@ -10,7 +10,8 @@ from __future__ import annotations
 import shlex
 import sys
 import time
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -18,12 +19,15 @@ import click
 from ..configuration.redis_url import redact_url
 from ..daemon.options import app_version_option, settings_from
 from .loading import load_app_quietly
+from .page import opened, require_extra
 
 if TYPE_CHECKING:
     from ..app import App
     from ..processes.daemon_output import Line
     from ..settings import Settings
     from ..system import LocalSystem
+
+    Page = Callable[[LocalSystem], AbstractContextManager[str | None]]
 
 LOOK_S = 0.2
 
@@ -50,39 +54,49 @@ LOOK_S = 0.2
     help="Listen on this port of 127.0.0.1; 0 means any free port [default: a socket that only "
     "this user can reach].",
 )
+@click.option(
+    "--dashboard",
+    is_flag=True,
+    help="Serve the page of the system too, on port 8420 of 127.0.0.1, or on a free one.",
+)
+@click.option("--open", "opens", is_flag=True, help="Open that page in a browser.")
 @click.option("--namespace", metavar="NAME", help="Prefix of all keys [FLOWKIT_NAMESPACE].")
 @app_version_option
-def dev(apps: tuple[str, ...], workers: int | None, port: int | None, **options: Any) -> None:
+def dev(
+    apps: tuple[str, ...], workers: int | None, port: int | None, opens: bool, **options: Any
+) -> None:
     """Run a store, a scheduler and workers in this terminal, until Ctrl-C.
 
-    The command first prints how to submit runs from another terminal.
+    The command first prints how to submit runs from another terminal. With --dashboard, it also
+    serves the page that shows the system, and prints its address.
     """
     from ..app import split_spec
     from ..embedded import EmbeddedServer
     from ..system import LocalSystem, warn_through
     from .awaiting import signals_raise
 
+    page = _chosen_page(options.pop("dashboard"), opens=opens)
     settings = settings_from(options, uses_redis=False)
     targets = list(dict.fromkeys(split_spec(app)[0] for app in apps))
     loaded = [load_app_quietly(target) for target in targets]
     with signals_raise(), ExitStack() as stack:
         server = stack.enter_context(EmbeddedServer(port=port, warn=warn_through(_print_line)))
-        system = stack.enter_context(
-            LocalSystem(
-                targets,
-                url=server.url,
-                namespace=settings.namespace,
-                queues=sorted({queue for app in loaded for queue in app.queues()}),
-                processes=workers,
-                log_level=settings.log_level,
-                app_version=settings.app_version,
-                on_line=_print_line,
-            )
+        system = LocalSystem(
+            targets,
+            url=server.url,
+            namespace=settings.namespace,
+            queues=sorted({queue for app in loaded for queue in app.queues()}),
+            processes=workers,
+            log_level=settings.log_level,
+            app_version=settings.app_version,
+            on_line=_print_line,
         )
+        address = stack.enter_context(page(system))  # first, to show also how the system stops
+        stack.enter_context(system)
         system.wait_ready()
         _note_unused_redis(settings)
-        examples = list(map(_example, targets, loaded))
-        _print_usage(examples, server.url, settings.namespace)
+        _print_usage(list(map(_example, targets, loaded)), server.url, settings.namespace)
+        stack.enter_context(_shown(address, opens=opens))
         _stay(system)
 
 
@@ -102,6 +116,30 @@ def _note_unused_redis(settings: Settings) -> None:
         )
 
 
+def _chosen_page(wanted: bool, *, opens: bool) -> Page:
+    """Return what serves the page of a system, or serves none. Raises UsageError."""
+    if not wanted and opens:
+        raise click.UsageError("--open opens the page of --dashboard: give both, or neither.")
+    if not wanted:
+        return lambda system: nullcontext()
+    from .dev_page import serving_page
+
+    require_extra()
+    return serving_page
+
+
+@contextmanager
+def _shown(address: str | None, *, opens: bool) -> Iterator[None]:
+    """Print the address of the page, if there is one, and how to stop. Open it if asked to."""
+    from .output import note
+
+    if address is not None:
+        note(f"The page of the system. Its address lets its reader in:\n    {address}")
+    note("Press Ctrl-C to stop.")
+    with opened(address or "", wanted=opens):
+        yield
+
+
 def _print_usage(targets: list[str], url: str, namespace: str) -> None:
     from .output import note
 
@@ -112,7 +150,6 @@ def _print_usage(targets: list[str], url: str, namespace: str) -> None:
         note(f"    export FLOWKIT_NAMESPACE={namespace}")
     for target in targets:
         note(f"    flowkit submit {shlex.quote(target)} --wait")
-    note("Press Ctrl-C to stop.")
 
 
 def _stay(system: LocalSystem) -> None:

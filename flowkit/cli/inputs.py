@@ -116,22 +116,29 @@ def complete_task(
 run_argument = click.argument(
     "run_id", metavar="RUN", callback=checked_run_id, shell_complete=_complete_runs
 )
+optional_run_argument = click.argument(
+    "run_id",
+    metavar="[RUN]",
+    required=False,
+    callback=checked_run_id,
+    shell_complete=_complete_runs,
+)
 tasks_argument = click.argument(
     "tasks", nargs=-1, metavar="[TASK]...", shell_complete=complete_task
 )
 dag_argument = click.argument("spec", metavar="FILE_OR_MODULE[:DAG]")
 
 
-def confirm(what: str, *, yes: bool) -> None:
-    """Ask before something is deleted. Without a terminal, only ``--yes`` says that it is meant.
+def confirm(what: str, *, yes: bool, verb: str = "delete") -> None:
+    """Ask before something is done. Without a terminal, only ``--yes`` says that it is meant.
 
-    Raises UsageError without a terminal, Abort if the answer is no.
+    ``verb``: what is done. Raises UsageError without a terminal, Abort if the answer is no.
     """
     if yes:
         return
     if not sys.stdin.isatty():
         raise click.UsageError(
-            f"There is no terminal to ask on. To delete {what} without a confirmation, give --yes; "
-            "to see what would be deleted, --dry-run."
+            f"There is no terminal to ask on. To {verb} {what} without a confirmation, give --yes; "
+            f"to see what the command would {verb}, --dry-run."
         )
-    click.confirm(f"Delete {what}?", abort=True, err=True)
+    click.confirm(f"{verb.capitalize()} {what}?", abort=True, err=True)

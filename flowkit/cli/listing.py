@@ -10,7 +10,8 @@ import click
 from ..core.states import RunState
 from ..daemon.options import redis_options
 from .connect import connect
-from .inputs import json_option, limit_option, seconds_of, since_option
+from .inputs import json_option, limit_option
+from .run_filters import run_filters
 
 if TYPE_CHECKING:
     from ..client.documents.runs import Runs
@@ -19,40 +20,11 @@ if TYPE_CHECKING:
 _STATES = [state.value for state in RunState]
 
 
-def _params(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
-    """Return parameters by name. A click callback. Raises BadParameter."""
-    pairs = [value.partition("=") for value in values]
-    if not all(name and equals for name, equals, _ in pairs):
-        raise click.BadParameter("write NAME=VALUE.")
-    return {name: value for name, _, value in pairs}
-
-
 @click.command()
 @limit_option(20)
 @click.option("--state", type=click.Choice(_STATES), help="Only runs in this state.")
-@click.option("--dag", metavar="NAME", help="Only runs of this DAG.")
-@click.option(
-    "--text",
-    metavar="TEXT",
-    help="Only runs whose id begins so, or with this in the name of their DAG or submitter.",
-)
-@click.option(
-    "-p",
-    "--param",
-    "params",
-    metavar="NAME=VALUE",
-    multiple=True,
-    callback=_params,
-    help="Only runs with this parameter. Repeatable.",
-)
+@run_filters
 @click.option("--children", is_flag=True, help="List the runs that tasks have called, too.")
-@since_option("Only runs submitted within this time: 90s, 30m, 1h or 7d.")
-@click.option(
-    "--until",
-    metavar="DURATION",
-    callback=seconds_of,
-    help="Only runs submitted longer ago than this: 90s, 30m, 1h or 7d.",
-)
 @click.option("--before", metavar="NEXT", help="Continue a list: what its end or --json says.")
 @json_option
 @redis_options

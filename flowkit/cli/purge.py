@@ -11,6 +11,7 @@ from ..core.states import RUN_OVER
 from ..daemon.options import redis_options, settings_from
 from .connect import connect
 from .inputs import confirm, json_option
+from .run_filters import NAMES, run_filters
 
 if TYPE_CHECKING:
     from ..client.purging import Purge
@@ -59,7 +60,12 @@ def _states(ctx: click.Context, param: click.Parameter, value: str | None) -> li
     callback=_states,
     help=f"Only runs that ended so: {', '.join(_STATES)}.",
 )
-@click.option("--dag", metavar="NAME", help="Only runs of this DAG.")
+@run_filters
+@click.option(
+    "--children/--no-children",
+    default=True,
+    help="Also runs that tasks have called (the default), or only with the run of that task.",
+)
 @click.option(
     "--limit",
     type=click.IntRange(min=1),
@@ -95,11 +101,14 @@ def purge(
     if left_behind:
         from .left_behind import purge_left_behind
 
-        if options["states"] or options["dag"]:
-            raise click.UsageError("--left-behind deletes no runs: leave out --state and --dag.")
+        if options["states"] or any(options[name] for name in NAMES):
+            raise click.UsageError(
+                "--left-behind deletes no runs: leave out --state and --dag, and other filters."
+            )
         purge_left_behind(settings_from(options), dry_run=dry_run, yes=yes, as_json=as_json)
         return
-    wanted = {name: options.pop(name) for name in ("older_than", "states", "dag", "limit")}
+    wanted = {name: options.pop(name) for name in ("older_than", "states", "limit", *NAMES)}
+    wanted["children"] = options.pop("children")
     client = connect(ctx, options)
     plan = client.purge(**wanted, dry_run=True)
     if not as_json:
@@ -122,7 +131,8 @@ def _show_plan(plan: Purge, wanted: dict[str, Any]) -> None:
     of_dag = f" of DAG {wanted['dag']}" if wanted["dag"] else ""
     if not plan.runs:
         states = " or ".join(wanted["states"] or ())
-        note(f"There are no {f'{states} ' if states else ''}runs{of_dag}{when}.")
+        narrow = " and match" if any(wanted[name] for name in NAMES if name != "dag") else ""
+        note(f"There are no {f'{states} ' if states else ''}runs{of_dag}{when}{narrow}.")
         return
     counts = Counter(record.state.value for record in plan.runs)
     listed = ", ".join(f"{number} {state}" for state, number in sorted(counts.items()))

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from types import TracebackType
@@ -27,6 +27,7 @@ from ..definition.dag import DAGDefinition
 from ..protocol.listings import Listing
 from ..settings import Settings, load_settings
 from .activity import SystemActivity
+from .async_changes import AsyncRunChanging
 from .async_details import AsyncRunDetails
 from .async_handle import AsyncRunHandle
 from .async_waiting import wait_all
@@ -34,7 +35,6 @@ from .checks import check_handles, check_settings
 from .client import PATIENCE_S, Client
 from .dag_activity import DAGActivity, TaskActivity
 from .dead_letters import DeadLetter, OpenedLetter
-from .purging import A_DAY_S, MOST, Purge
 from .run_handle import RunHandle
 from .run_search import RunCounts
 from .run_watch import RunWatch
@@ -50,7 +50,7 @@ def _one_thread() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(max_workers=1, thread_name_prefix="flowkit-client")
 
 
-class AsyncClient(AsyncRunDetails):
+class AsyncClient(AsyncRunDetails, AsyncRunChanging):
     """Submits and finds runs, for asyncio programs. Its methods are those of ``Client``.
 
     Use it with ``async with AsyncClient.connect() as client:``, or call ``close`` at the end. It
@@ -233,22 +233,6 @@ class AsyncClient(AsyncRunDetails):
     async def workers(self) -> Listing[WorkerInfo]:
         """Return the live workers of all shards. See ``Client.workers``."""
         return await self._do(Client.workers)
-
-    async def purge(
-        self,
-        older_than: float = A_DAY_S,
-        states: str | Collection[str] | None = None,
-        dag: str | None = None,
-        limit: int = MOST,
-        *,
-        dry_run: bool = False,
-    ) -> Purge:
-        """Delete runs that are over, before their TTL expires. See ``Client.purge``."""
-        return await self._do(Client.purge, older_than, states, dag, limit, dry_run=dry_run)
-
-    async def purge_runs(self, plan: Purge) -> int:
-        """Delete the runs of a dry run. See ``Client.purge_runs``."""
-        return await self._do(Client.purge_runs, plan)
 
     async def queues(self) -> Listing[QueueInfo]:
         """Return the queues that were ever used or are served. See ``Client.queues``."""

@@ -6,8 +6,6 @@ from collections.abc import Iterable
 from typing import Any, TypeVar
 
 from ..arguments import check_mapping
-from ..basics.suggestions import unknown_name
-from ..core.states import RunState
 from ..definition.dag import DAGDefinition
 from ..settings import Settings
 
@@ -55,20 +53,3 @@ def check_handles(value: object, kind: type[Handle]) -> list[Handle]:
             )
         given.append(item)
     return given
-
-
-def check_dag_name(value: object) -> str | None:
-    """Return ``value`` if it is the name of a DAG or None, otherwise raise TypeError."""
-    if value is not None and not isinstance(value, str):
-        raise TypeError(f"dag must be the name of a DAG, or None for any, not {value!r}.")
-    return value
-
-
-def check_run_state(value: object) -> RunState | None:
-    """Return the run state that ``value`` names, None for any state, otherwise raise."""
-    if value is None:
-        return None
-    names = [state.value for state in RunState]
-    if value not in names:
-        raise ValueError(unknown_name("state of a run", str(value), names))
-    return RunState(value)

@@ -36,6 +36,7 @@ from .overview import SystemOverview
 from .pinning import compile_for
 from .placement import shard_for, shard_with
 from .purging import Purging
+from .run_changes import RunChanging
 from .run_details import RunDetails
 from .run_handle import RunHandle
 from .run_ids import check_run_id
@@ -51,7 +52,7 @@ from .waiting import wait_all
 PATIENCE_S = 5.0
 
 
-class Client(SubmittingAgain, RunListing, SystemOverview, RunDetails, Purging):
+class Client(SubmittingAgain, RunListing, SystemOverview, RunDetails, Purging, RunChanging):
     """Submits and finds runs in one namespace of one Redis, or in several ``shards``."""
 
     def __init__(self, settings: Settings, *, patience: float = PATIENCE_S) -> None:

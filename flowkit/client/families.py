@@ -84,13 +84,17 @@ def task_name(dag: CompiledDAG, task: int) -> str:
     return dag.task_name(task) if dag.is_valid(task) else f"task {task}"
 
 
-def resume_family(store: ClientStore, run: str, tasks: Sequence[int]) -> None:
-    """Resume a run, and the runs above it that are over. See ``RunHandle.resume``."""
+def resume_family(store: ClientStore, run: str, tasks: Sequence[int]) -> str:
+    """Resume a run, and the runs above it that are over. See ``RunHandle.resume``.
+
+    Return the highest run that was resumed.
+    """
     by, top = caller(), _top(store, run)
     if tasks or top == run:
         store.resume(run, tasks, by)
     if top != run:
         store.resume(top, (), by)
+    return top
 
 
 def _top(store: ClientStore, run: str) -> str:

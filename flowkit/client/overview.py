@@ -11,9 +11,9 @@ from ..core.queue_info import QueueInfo
 from ..core.worker_info import WorkerInfo
 from ..protocol.listings import Listing
 from .activity import SystemActivity, read_activity
-from .checks import check_dag_name
 from .dag_activity import DAGActivity, TaskActivity, read_dags, read_task_activity
 from .doctor import examine
+from .filter_checks import check_dag_name
 from .queues import read_queues
 from .scheduler_info import SchedulerInfo
 from .shard import ShardConnection

@@ -7,14 +7,17 @@ happened since the choice.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from ..arguments import check_limit, check_since
+from ..codec.provenance import Provenance
 from ..core.run_record import RunRecord
 from ..core.states import RUN_OVER, RunState
-from .checks import check_dag_name
+from ..protocol.client_store import ClientStore
+from ..protocol.listings import Listing
 from .families import delete_below, runs_below
+from .run_search import MOST_DECODED, RunQuery, filter_of, having_params, query_of
 from .shard import ShardConnection
 
 PART = 100  # runs deleted, or asked for their size, in one round trip
@@ -44,6 +47,7 @@ class Purging:
     """The part of ``Client`` that deletes runs from all ``shards``."""
 
     shards: tuple[ShardConnection, ...]
+    provenance: Provenance
 
     def purge(
         self,
@@ -52,20 +56,30 @@ class Purging:
         dag: str | None = None,
         limit: int = MOST,
         *,
+        since: float | None = None,
+        until: float | None = None,
+        text: str | None = None,
+        params: Mapping[str, object] | None = None,
+        children: bool = True,
         dry_run: bool = False,
     ) -> Purge:
         """Delete runs that are over, with all their data, before their TTL expires.
 
         ``older_than``: least seconds since their end. ``states``: only runs that ended so
-        (``succeeded``, ``failed``, ``cancelled``). ``dag``: only runs of DAGs with this name.
-        ``limit``: how many runs at most, the oldest first. ``dry_run``: delete nothing, and return
-        what would be deleted. Runs that are not over are never deleted.
+        (``succeeded``, ``failed``, ``cancelled``). ``dag``, ``since``, ``until``, ``text``,
+        ``params``: only runs that match, as those of ``runs`` do. ``children``: false to leave out
+        runs that tasks have called; they are deleted with the run of that task. ``limit``: how many
+        runs at most, the oldest first. ``dry_run``: delete nothing, and return what would be
+        deleted. Runs that are not over are never deleted.
 
         Raises TypeError, ValueError for invalid arguments, and RedisUnavailable; what was deleted
         before stays deleted, and the call can be repeated.
         """
         age = check_since(older_than) or 0.0
-        wanted = _Wanted(age, _checked_states(states), check_dag_name(dag), check_limit(limit))
+        query = query_of(
+            _checked_states(states), dag, since, until, text, params, children=children
+        )
+        wanted = _Wanted(age, query, check_limit(limit), self.provenance)
         plan = _choose(self.shards, wanted)
         return plan if dry_run else replace(plan, deleted=self.purge_runs(plan))
 
@@ -78,9 +92,9 @@ class Purging:
 @dataclass(frozen=True, slots=True)
 class _Wanted:
     older_than: float
-    states: Collection[RunState]
-    dag: str | None
+    query: RunQuery
     limit: int
+    provenance: Provenance
 
 
 def _choose(shards: Sequence[ShardConnection], wanted: _Wanted) -> Purge:
@@ -91,8 +105,7 @@ def _choose(shards: Sequence[ShardConnection], wanted: _Wanted) -> Purge:
     for shard in shards:
         left = wanted.limit - len(runs)
         with shard.store() as store:
-            latest = store.redis_now_ms() - round(wanted.older_than * 1000)
-            match = store.read_over(max(left, 1), wanted.states, dag=wanted.dag, by_ms=latest)
+            match = _read_over(store, max(left, 1), wanted)
             chosen = match[:left]
             more = more or match.cut_short or len(match) > left
             for at in range(0, len(chosen), PART):
@@ -101,6 +114,26 @@ def _choose(shards: Sequence[ShardConnection], wanted: _Wanted) -> Purge:
         runs += chosen
         by_shard.append(tuple(record.run for record in chosen))
     return Purge(runs, memory, more, by_shard=tuple(by_shard))
+
+
+def _read_over(store: ClientStore, limit: int, wanted: _Wanted) -> Listing[RunRecord]:
+    """Return runs that match, the oldest first; ``cut_short`` says whether there may be more."""
+    listing: Listing[RunRecord] = Listing()
+    query, decoded = wanted.query, 0
+    latest = store.redis_now_ms() - round(wanted.older_than * 1000)
+    for part in store.read_over(filter_of(store, query), latest):
+        decoded += len(part)
+        if query.params:
+            listing += having_params(store, part, query.params, wanted.provenance)
+        else:
+            listing += part
+        if len(listing) > limit or (query.params and decoded >= MOST_DECODED):
+            break
+        if not part.more:
+            return listing
+    listing.cut_short = True
+    listing.cut(limit)
+    return listing
 
 
 def _delete(shard: ShardConnection, runs: Sequence[str]) -> int:

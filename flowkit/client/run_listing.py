@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
-from ..arguments import check_limit, check_mapping, check_since, check_until
+from ..arguments import check_limit
 from ..codec.provenance import Provenance
 from ..core.run_record import RunRecord
 from ..protocol.listings import Listing
-from .checks import check_dag_name, check_run_state
-from .run_search import RunCounts, RunQuery, count_by_state, cursor_of, search_runs
+from .filter_checks import check_run_state
+from .run_search import RunCounts, count_by_state, cursor_of, query_of, search_runs
 from .shard import ShardConnection
-
-LONGEST_TEXT = 200
 
 
 class RunListing:
@@ -48,17 +47,10 @@ class RunListing:
         list says whether there are more. ``damaged`` has runs that cannot be read, in any state.
         Raises TypeError, ValueError for invalid arguments.
         """
-        check_mapping(params)
-        query = RunQuery(
-            check_run_state(state),
-            check_dag_name(dag),
-            check_since(since),
-            check_until(until),
-            _checked_text(text),
-            dict(params or {}),
-            children,
-            cursor_of(before),
-        )
+        wanted = check_run_state(state)
+        states = () if wanted is None else (wanted,)
+        query = query_of(states, dag, since, until, text, params, children=children)
+        query = replace(query, before=cursor_of(before))
         return search_runs(self.shards, check_limit(limit), query, self.provenance)
 
     def count_runs(
@@ -75,22 +67,5 @@ class RunListing:
         The arguments are those of ``runs``. ``cut_short`` says whether older runs were not counted.
         Raises TypeError, ValueError for invalid arguments.
         """
-        query = RunQuery(
-            dag=check_dag_name(dag),
-            since=check_since(since),
-            until=check_until(until),
-            text=_checked_text(text),
-            children=children,
-        )
+        query = query_of((), dag, since, until, text, children=children)
         return count_by_state(self.shards, query)
-
-
-def _checked_text(text: object) -> str:
-    """Return a text to search for, "" for None. Raises TypeError, ValueError."""
-    if text is None:
-        return ""
-    if not isinstance(text, str):
-        raise TypeError(f"text must be a text to search for, or None, not {text!r}.")
-    if len(text) > LONGEST_TEXT:
-        raise ValueError(f"text must have at most {LONGEST_TEXT} characters, not {len(text):,}.")
-    return text

@@ -9,9 +9,10 @@ searched, those with more than ``LONGEST_PARAMS`` bytes of parameters are left o
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from ..arguments import check_mapping, check_since, check_until
 from ..codec.packing import BrokenValue, unpack
 from ..codec.plain import plain
 from ..codec.provenance import Provenance
@@ -21,6 +22,8 @@ from ..exceptions import UntrustedValue
 from ..protocol.client_store import ClientStore
 from ..protocol.listings import Listing
 from ..protocol.run_filter import Cursor, RunFilter
+from ..protocol.run_reads import MOST_SEARCHED
+from .filter_checks import check_dag_name
 from .run_params import open_params
 from .shard import ShardConnection
 from .shards import count_runs, gather
@@ -29,13 +32,14 @@ DECODED_PART = 100
 MOST_DECODED = 5_000
 MOST_COUNTED = 10_000
 LONGEST_PARAMS = 64 * 1024
+LONGEST_TEXT = 200
 
 
 @dataclass(frozen=True, slots=True)
 class RunQuery:
-    """Which runs are wanted. See ``Client.runs``."""
+    """Which runs are wanted. See ``Client.runs``, and ``RunFilter`` for ``cancelling``."""
 
-    state: RunState | None = None
+    states: Collection[RunState] = ()
     dag: str | None = None
     since: float | None = None
     until: float | None = None
@@ -43,6 +47,7 @@ class RunQuery:
     params: Mapping[str, object] = field(default_factory=dict)
     children: bool = True
     before: Cursor | None = None
+    cancelling: bool = True
 
     @property
     def is_everything(self) -> bool:
@@ -56,6 +61,43 @@ class RunCounts:
 
     states: dict[str, int]
     cut_short: bool
+
+
+def query_of(
+    states: Collection[RunState],
+    dag: object,
+    since: object,
+    until: object,
+    text: object,
+    params: Mapping[str, object] | None = None,
+    *,
+    children: bool,
+) -> RunQuery:
+    """Return which runs are wanted, with the arguments of ``Client.runs``.
+
+    Raises TypeError, ValueError for invalid ones.
+    """
+    check_mapping(params)
+    return RunQuery(
+        states,
+        check_dag_name(dag),
+        check_since(since),
+        check_until(until),
+        _checked_text(text),
+        dict(params or {}),
+        children,
+    )
+
+
+def _checked_text(text: object) -> str:
+    """Return a text to search for, "" for None. Raises TypeError, ValueError."""
+    if text is None:
+        return ""
+    if not isinstance(text, str):
+        raise TypeError(f"text must be a text to search for, or None, not {text!r}.")
+    if len(text) > LONGEST_TEXT:
+        raise ValueError(f"text must have at most {LONGEST_TEXT} characters, not {len(text):,}.")
+    return text
 
 
 def cursor_of(text: object) -> Cursor | None:
@@ -87,32 +129,57 @@ def search_runs(
     return runs
 
 
-def count_by_state(shards: Sequence[ShardConnection], query: RunQuery) -> RunCounts:
-    """Return how many runs that are wanted are in each state. Parameters are ignored."""
+def count_by_state(
+    shards: Sequence[ShardConnection], query: RunQuery, most: int | None = None
+) -> RunCounts:
+    """Return how many runs that are wanted are in each state. Parameters are ignored.
+
+    ``most``: how many runs of each shard are searched, ``MOST_COUNTED`` by default.
+    """
+    most = MOST_COUNTED if most is None else most
     states: dict[str, int] = {}
     cut_short = False
     for shard in shards:
         with shard.store() as store:
-            counts, is_cut = store.count_states(_filter(store, query), MOST_COUNTED)
+            counts, is_cut = store.count_states(filter_of(store, query), most)
         cut_short = cut_short or is_cut
         for state, number in counts.items():
             states[state.value] = states.get(state.value, 0) + number
     return RunCounts(states, cut_short)
 
 
-def _filter(store: ClientStore, query: RunQuery) -> RunFilter:
+def count_matching(
+    shards: Sequence[ShardConnection], query: RunQuery, found: Listing[RunRecord]
+) -> int | None:
+    """Return how many runs are wanted in all, None if that is not known.
+
+    ``found``: the runs of a search with a limit. Only if there are more, they are counted, in six
+    round trips per thousand runs.
+    """
+    if not found.more:
+        return None if found.cut_short else len(found)
+    if query.params:
+        return None
+    counts = count_by_state(shards, query, MOST_SEARCHED)
+    return None if counts.cut_short else max(len(found), sum(counts.states.values()))
+
+
+def filter_of(store: ClientStore, query: RunQuery) -> RunFilter:
+    """Return what the store searches for, by its clock. Parameters are not among it."""
     before = query.before
     if query.until is not None:
         latest = Cursor((store.ms_before(query.until) or 0) + 1)
         before = latest if before is None else min(before, latest)
     since_ms = store.ms_before(query.since)
-    return RunFilter(query.state, query.dag, query.text, since_ms, before, query.children)
+    return RunFilter(
+        query.states, query.dag, query.text, since_ms, before, query.children, query.cancelling
+    )
 
 
 def _read(
     store: ClientStore, limit: int, query: RunQuery, provenance: Provenance
 ) -> Listing[RunRecord]:
-    wanted = _filter(store, query)
+    wanted = filter_of(store, query)
     if not query.params:
         return store.read_fitting(limit, wanted)
     listing: Listing[RunRecord] = Listing()
@@ -120,17 +187,32 @@ def _read(
         part = store.read_fitting(DECODED_PART, wanted)
         listing.damaged += part.damaged
         listing.cut_short = listing.cut_short or part.cut_short
-        packed = store.read_packed_params([run.run for run in part], LONGEST_PARAMS)
-        for run, stored in zip(part, packed, strict=True):
-            if stored is None:
-                listing.cut_short = True
-            elif _has_params(store, run, stored, query.params, provenance):
-                listing.append(run)
+        listing.take(having_params(store, part, query.params, provenance))
         listing.cut(limit)
         if len(listing) == limit or len(part) < DECODED_PART:
             return listing
         wanted = replace(wanted, before=Cursor(part[-1].submitted_ms, part[-1].run.encode()))
     listing.cut_short = True
+    return listing
+
+
+def having_params(
+    store: ClientStore,
+    runs: Sequence[RunRecord],
+    wanted: Mapping[str, object],
+    provenance: Provenance,
+) -> Listing[RunRecord]:
+    """Return those of these runs that have parameters, in their order.
+
+    Runs with too many bytes of parameters are left out, and ``cut_short`` says so.
+    """
+    listing: Listing[RunRecord] = Listing()
+    packed = store.read_packed_params([run.run for run in runs], LONGEST_PARAMS)
+    for run, stored in zip(runs, packed, strict=True):
+        if stored is None:
+            listing.cut_short = True
+        elif _has_params(store, run, stored, wanted, provenance):
+            listing.append(run)
     return listing
 
 

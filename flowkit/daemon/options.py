@@ -135,7 +135,7 @@ def required_shards(settings: Settings, command: str) -> tuple[Shard, ...]:
         raise click.UsageError(
             f"{command} needs a Redis. Pass --redis redis://localhost:6379, set FLOWKIT_REDIS_URL, "
             "or set redis-url under [tool.flowkit] in pyproject.toml. Without a Redis, "
-            "'flowkit dev --app …' runs everything in one terminal."
+            "'flowkit dev --app …' runs everything in one terminal (with --dashboard, a page too)."
         )
     return settings.shards
 

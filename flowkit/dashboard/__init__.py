@@ -7,10 +7,10 @@ login of the app that it is a part of. docs/dashboard.md has its design.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from ..exceptions import FlowkitError
+from .packages import missing_packages
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
@@ -18,17 +18,6 @@ if TYPE_CHECKING:
     from ..client.client import Client
 
 __all__ = ["create_app"]
-_NEEDED = {
-    "starlette": "starlette",
-    "uvicorn": "uvicorn",
-    "jinja2": "jinja2",
-    "multipart": "python-multipart",
-}
-
-
-def missing_packages() -> str:
-    """Return the packages of the extra that are not installed, as text; "" if there are none."""
-    return ", ".join(name for module, name in _NEEDED.items() if find_spec(module) is None)
 
 
 def create_app(

@@ -1,8 +1,12 @@
-"""Serving the app: a socket, and uvicorn until a signal."""
+"""Serving the app: a socket, and uvicorn until a signal, or until a block ends."""
 
 from __future__ import annotations
 
+import asyncio
+import errno
 import socket
+import threading
+from collections.abc import Callable
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -11,7 +15,8 @@ from ..exceptions import FlowkitError
 
 BACKLOG = 64
 MOST_CONNECTIONS = 256
-GRACE_S = 1  # streams do not end by themselves
+GRACE_S = 0.5  # for requests; then connections are closed, since streams do not end by themselves
+MARGIN_S = 2  # for what follows when they are closed
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -25,15 +30,80 @@ def listen(host: str, port: int) -> socket.socket:
     except OSError as error:
         listening.close()
         raise FlowkitError(
-            f"the dashboard cannot listen on {host} port {port}: {error.strerror or error}; give "
-            "another --port, or 0 for a free one"
+            f"the dashboard cannot listen on {host} port {port}: {error.strerror or error}. "
+            f"{_remedy(error)}"
         ) from None
     return listening
 
 
+def _remedy(error: OSError) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return "Another program has the port. Give another --port, or 0 for a free one."
+    if error.errno == errno.EACCES:
+        return "This account may not use the port. Give one above 1023 as --port."
+    return "Give an address of this machine as --host, such as 127.0.0.1."
+
+
 def serve(app: ASGIApp, listening: socket.socket) -> None:
-    """Serve until SIGINT or SIGTERM."""
-    config = uvicorn.Config(
+    """Serve until SIGINT or SIGTERM. uvicorn raises the signal again when it has ended."""
+    server = _Server(_config(app))
+    try:
+        server.run(sockets=[listening])
+    except (KeyboardInterrupt, SystemExit):
+        if not server.should_exit:  # no signal: the app did not start
+            raise
+
+
+class BackgroundServer:
+    """Serves an app in a thread, beside other work: ``with BackgroundServer(app, socket, report)``.
+
+    A server that fails ends nothing else. Then ``report`` is called with a sentence, in the thread.
+    """
+
+    def __init__(
+        self, app: ASGIApp, listening: socket.socket, report: Callable[[str], None]
+    ) -> None:
+        self._server = _Server(_config(app))
+        self._listening = listening
+        self._report = report
+        # A daemon, so that a request that does not end cannot hold up the end of the process.
+        self._thread = threading.Thread(target=self._run, name="flowkit-dashboard", daemon=True)
+
+    def __enter__(self) -> BackgroundServer:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        """Stop the server. Requests get ``GRACE_S`` to end; then their connections are closed."""
+        self._server.should_exit = True
+        self._thread.join(GRACE_S + 2 * MARGIN_S)
+
+    def _run(self) -> None:
+        try:
+            self._server.run(sockets=[self._listening])
+        except BaseException as error:  # uvicorn exits if an app does not start
+            self._report(f"The dashboard failed: {type(error).__name__}: {error}")
+            return
+        if not self._server.should_exit:
+            self._report("The dashboard has ended.")
+
+
+class _Server(uvicorn.Server):
+    """Ends streams as if their browsers had left: uvicorn would log each as an error."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        asyncio.get_running_loop().call_later(GRACE_S, self._close_connections)
+        await super().shutdown(sockets)
+
+    def _close_connections(self) -> None:
+        for connection in list(self.server_state.connections):
+            transport = getattr(connection, "transport", None)
+            if transport is not None:
+                transport.close()  # what was sent is still delivered
+
+
+def _config(app: ASGIApp) -> uvicorn.Config:
+    return uvicorn.Config(
         app,
         log_level="warning",
         access_log=False,  # addresses may have the token
@@ -41,6 +111,5 @@ def serve(app: ASGIApp, listening: socket.socket) -> None:
         proxy_headers=False,
         ws="none",
         limit_concurrency=MOST_CONNECTIONS,
-        timeout_graceful_shutdown=GRACE_S,
+        timeout_graceful_shutdown=MARGIN_S,
     )
-    uvicorn.Server(config).run(sockets=[listening])

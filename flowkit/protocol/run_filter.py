@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from ..core.run_record import RunRecord
 from ..core.states import RunState
 from .decoding import CorruptData, text_of
 
@@ -24,31 +25,34 @@ class Cursor(NamedTuple):
 class RunFilter:
     """Which runs are wanted: those that fit all conditions.
 
-    ``state``: in this state. ``dag``: of DAGs with this name. ``text``: whose id begins so, or
-    whose DAG or submitter has it in its name, in upper or lower case. ``since_ms``: submitted since
-    then. ``before``: behind this place in the list. ``children``: also runs that tasks have called.
+    ``states``: in one of these states, () for any. ``dag``: of DAGs with this name. ``text``: whose
+    id begins so, or whose DAG or submitter has it in its name, in upper or lower case.
+    ``since_ms``: submitted since then. ``before``: behind this place in the list. ``children``:
+    also runs that tasks have called. ``cancelling``: also runs that were told to cancel.
     """
 
-    state: RunState | None = None
+    states: Collection[RunState] = ()
     dag: str | None = None
     text: str = ""
     since_ms: int | None = None
     before: Cursor | None = None
     children: bool = True
+    cancelling: bool = True
 
     @property
     def is_search(self) -> bool:
         """Whether most runs may not fit, so that many are read at once."""
-        return self.state is not None or self.dag is not None or bool(self.text)
+        return bool(self.states or self.text) or self.dag is not None
 
     @property
     def fields(self) -> tuple[str, ...]:
         """The fields of a run that decide."""
         wanted = {
-            "state": self.state is not None,
+            "state": bool(self.states),
             "dag": self.dag is not None or bool(self.text),
             "by": bool(self.text),
             "parent": not self.children,
+            "stop": not self.cancelling,
         }
         return tuple(field for field, is_needed in wanted.items() if is_needed)
 
@@ -62,13 +66,29 @@ class RunFilter:
         if any(isinstance(value, CorruptData) for value in row):
             return True
         values = dict(zip(self.fields, row, strict=True))
-        if self.state is not None and values["state"] != self.state.value.encode():
+        if self.states and values["state"] not in {state.value.encode() for state in self.states}:
             return False
         if self.dag is not None and values["dag"] != self.dag.encode("utf-8", "surrogatepass"):
             return False
         if not self.children and values["parent"]:
             return False
+        if not self.cancelling and values["stop"] == RunState.CANCELLED.value.encode():
+            return False
         return not self.text or self._has_text(name, values["dag"], values["by"])
+
+    def fits_record(self, run: RunRecord) -> bool:
+        """Return whether a run that was read is wanted."""
+        name, dag = run.run.encode(), run.dag_name.encode("utf-8", "surrogatepass")
+        parent = b"" if run.parent is None else run.parent.run.encode()
+        values = {
+            "state": run.state.value.encode(),
+            "dag": dag,
+            "by": run.by.encode("utf-8", "surrogatepass"),
+            "parent": parent,
+            "stop": None if run.stop is None else run.stop.value.encode(),
+        }
+        row = [values[field] for field in self.fields]
+        return self.has_time(name, run.submitted_ms) and self.fits(name, row)
 
     def _has_text(self, name: bytes, *fields: bytes | CorruptData | None) -> bool:
         sought = self.text.casefold()

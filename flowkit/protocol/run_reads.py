@@ -5,7 +5,7 @@ Each run is decoded separately: one that cannot be read becomes a ``DamagedItem`
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from ..core.run_record import RunRecord
 from ..core.states import RunState
@@ -39,7 +39,8 @@ class RunReads(Store):
         children: bool = True,
     ) -> Listing[RunRecord]:
         """Return the newest runs that fit, see ``read_fitting``."""
-        wanted = RunFilter(state, dag, since_ms=since_ms, children=children)
+        states = () if state is None else (state,)
+        wanted = RunFilter(states, dag, since_ms=since_ms, children=children)
         return self.read_fitting(limit, wanted)
 
     def read_fitting(self, limit: int, wanted: RunFilter) -> Listing[RunRecord]:
@@ -109,34 +110,28 @@ class RunReads(Store):
         """
         return int(self.link.call("ZCARD", self.keys.runs()))
 
-    def read_over(
-        self, limit: int, states: Collection[RunState], *, dag: str | None, by_ms: int
-    ) -> Listing[RunRecord]:
-        """Return the runs that had ended by a time in one of these states, the oldest first.
+    def read_over(self, wanted: RunFilter, by_ms: int) -> Iterator[Listing[RunRecord]]:
+        """Yield the runs that fit and had ended by a time, the oldest first, in parts.
 
-        ``dag``: only runs of DAGs with this name. The oldest ``MOST_SEARCHED`` runs that were
-        submitted before that time are searched, in three round trips per hundred; ``cut_short``
-        says whether there may be more than those returned. Damaged runs are left out.
+        ``wanted``: with the states in which a run is over. The oldest ``MOST_SEARCHED`` runs that
+        were submitted in its window of time are searched, in three round trips for each part;
+        ``more`` of a part says whether there may be others behind it. Damaged runs are left out.
         """
-        listing: Listing[RunRecord] = Listing()
+        latest = by_ms if wanted.before is None else min(by_ms, wanted.before.submitted_ms)
+        window = ("-inf" if wanted.since_ms is None else wanted.since_ms, latest)
         for at in range(0, MOST_SEARCHED, RUNS_PART):
             page = ("LIMIT", at, RUNS_PART)
-            words = ("-inf", by_ms, *page)
-            names = read_list(self.link, "ZRANGEBYSCORE", self.keys.runs(), *words)
-            listing += [
+            names = read_list(self.link, "ZRANGEBYSCORE", self.keys.runs(), *window, *page)
+            part = Listing(
                 record
                 for record in self.read_named_runs(names)
-                if record.state in states
-                and dag in (None, record.dag_name)
+                if wanted.fits_record(record)
                 and (record.finished_ms or record.submitted_ms) <= by_ms
-            ]
-            if len(listing) > limit:
-                break
-            if len(names) < RUNS_PART:
-                return listing
-        listing.cut_short = True
-        listing.cut(limit)
-        return listing
+            )
+            part.more = len(names) == RUNS_PART
+            yield part
+            if not part.more:
+                return
 
     def run_ids_beginning_with(self, prefix: str, most: int) -> list[str]:
         """Return at most ``most`` ids of runs that begin so, of the newest ``MOST_SEARCHED`` runs.

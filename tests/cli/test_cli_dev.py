@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import re
 import signal
+import socket
 import stat
 import subprocess
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
+import httpx2
 import psutil
 import pytest
 from console import Run, alive, family
 from helpers import free_port, wait_until
+
+from flowkit.cli.page import PORT
 
 Start = Callable[..., "subprocess.Popen[str]"]
 
@@ -122,6 +127,41 @@ def test_only_this_user_can_reach_its_store(
     assert not folder.exists()
     dead = flowkit("workers", FLOWKIT_REDIS_URL=url)
     assert (dead.returncode, "a 'flowkit dev' that has ended" in dead.stderr) == (3, True)
+
+
+@pytest.mark.slow
+def test_the_page_is_served_beside_the_system_and_ends_with_it(
+    started: Start, flowkit: Run
+) -> None:
+    """Another program has the usual port, and a browser follows the list of runs."""
+    with suppress(OSError), socket.create_server(("127.0.0.1", PORT)):
+        process = started("dev", "--app", "chain.py", "--dashboard")
+        url = read_until(process, r"export FLOWKIT_REDIS_URL=(\S+)")[1]
+        address = read_until(process, r"(http://127.0.0.1:\d+/\?token=\S+)")[1]
+    done = flowkit("submit", "chain.py", "--wait", FLOWKIT_REDIS_URL=url)
+    assert done.returncode == 0, done.stderr
+    read_until(process, "hello from first")
+    root = address.partition("?")[0]
+    with httpx2.Client(base_url=root) as browser:
+        assert browser.get("api/v1/runs").status_code == 401
+        assert browser.get(address).status_code == 200
+        assert [run["dag"] for run in browser.get("api/v1/runs").json()["items"]] == ["chain"]
+        with browser.stream("GET", "api/v1/live/runs") as stream:
+            assert next(stream.iter_lines())
+            below = family(process)
+            process.send_signal(signal.SIGINT)
+            said, _ = process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert "Traceback" not in said
+    assert alive(below) == []
+    with pytest.raises(httpx2.ConnectError):
+        httpx2.get(root)
+
+
+def test_the_page_is_opened_only_if_there_is_one(flowkit: Run) -> None:
+    done = flowkit("dev", "--app", "chain.py", "--open")
+    assert done.returncode == 2
+    assert "--open opens the page of --dashboard: give both, or neither." in done.stderr
 
 
 def test_an_app_that_cannot_be_loaded_is_reported_immediately(flowkit: Run) -> None:

@@ -5,19 +5,24 @@ from __future__ import annotations
 import re
 import shlex
 import subprocess
+import sys
 import textwrap
+from importlib import import_module
 from pathlib import Path
 
+import httpx2
 import pytest
 import redis
 from command_lines import check
 from helpers import free_port, wait_until
 from pages import ROOT
-from real_redis import executables
+from real_redis import RealRedis, executables
 
 from flowkit import settings
+from flowkit.cli import page_password
 from flowkit.configuration.signing_keys import FILE_VARIABLE, VARIABLE
 from flowkit.daemon.health import CHECKS
+from flowkit.dashboard import health
 
 TEXT = (ROOT / "docker-compose.yml").read_text()
 
@@ -44,8 +49,9 @@ def command(name: str) -> list[str]:
 def test_the_daemons_know_their_options() -> None:
     assert command("scheduler")[0] == "flowkit-scheduler"
     assert command("worker")[0] == "flowkit-worker"
-    check(command("scheduler"))
-    check(command("worker"))
+    assert command("dashboard")[:2] == ["flowkit", "dashboard"]
+    for name in ("scheduler", "worker", "dashboard"):
+        check(command(name))
 
 
 def test_the_default_app_is_in_the_default_folder() -> None:
@@ -74,6 +80,23 @@ def test_health_checks_name_existing_roles() -> None:
         assert role in CHECKS
 
 
+def test_the_health_check_of_the_page_exists_and_asks_its_port() -> None:
+    text = service("dashboard")
+    module = re.search(r'test: \["CMD", "python", "-P", "-m", "([\w.]+)"\]', text)
+    assert module is not None
+    assert callable(import_module(module[1]).main)
+    words = command("dashboard")
+    assert words[words.index("--port") + 1] == str(health.PORT)
+
+
+def test_the_page_is_reachable_from_this_machine_alone_and_has_a_password() -> None:
+    text = service("dashboard")
+    assert re.findall(r"^      - (\S+:8420)$", text, re.MULTILINE) == ["127.0.0.1:8420:8420"]
+    assert f"{page_password.VARIABLE}: ${{{page_password.VARIABLE}:?is not set." in text
+    # Other services have no use for it.
+    assert len(re.findall(rf"^ +{page_password.VARIABLE}:", TEXT, re.MULTILINE)) == 1
+
+
 def test_redis_keeps_runs_and_is_reachable_from_this_machine_alone() -> None:
     words = command("redis")
     assert words[words.index("--appendonly") + 1] == "yes"
@@ -95,8 +118,8 @@ def test_containers_get_every_setting_and_signers_get_the_key() -> None:
     assert every <= variables("environment").keys()
     # Without a value it is handed on only if it is set: a blank one would be refused.
     assert variables("signing") == {VARIABLE: "", FILE_VARIABLE: ""}
-    for name in ("scheduler", "worker", "flowkit"):
-        assert ("environment: *signing" in service(name)) is (name != "scheduler")
+    for name in ("scheduler", "worker", "dashboard", "flowkit"):
+        assert ("*signing" in service(name)) is (name != "scheduler")
 
 
 def test_services_that_scale_have_no_name_and_no_port_of_their_own() -> None:
@@ -148,6 +171,39 @@ def test_redis_wants_the_password_and_no_process_shows_it(tmp_path: Path) -> Non
         process.communicate(timeout=20)
 
 
+@pytest.mark.slow
+def test_the_page_starts_as_in_its_container_and_is_healthy(redis_server: RealRedis) -> None:
+    port = free_port()
+    words = [sys.executable, "-P", "-m", *command("dashboard")]
+    words[words.index("--port") + 1] = str(port)
+    words[words.index("--host") + 1] = "127.0.0.1"  # not for the network of a test machine
+    environ = {"FLOWKIT_REDIS_URL": redis_server.url, page_password.VARIABLE: PASSWORD}
+    page = subprocess.Popen(words, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    try:
+        wait_until("the page is healthy", lambda: health.main([str(port)]) == 0)
+        url = f"http://127.0.0.1:{port}/"
+        for name in ("127.0.0.1", "localhost"):
+            host = {"host": f"{name}:8420"}
+            assert httpx2.get(url, headers=host).status_code == 401
+            logged_in = httpx2.post(url + "login", data={"password": PASSWORD}, headers=host)
+            assert (logged_in.status_code, "set-cookie" in logged_in.headers) == (303, True)
+        assert PASSWORD.encode() not in Path(f"/proc/{page.pid}/cmdline").read_bytes()
+    finally:
+        page.terminate()
+        said = page.communicate(timeout=20)
+    assert page.returncode == 0
+    assert health.main([str(port)]) == 1
+    assert PASSWORD.encode() not in b"".join(said)
+
+
+@pytest.mark.parametrize("words", [["x"], ["1", "2"], ["-1"]])
+def test_a_wrong_health_check_says_how_to_use_it(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert health.main(words) == 2
+    assert "usage:" in capsys.readouterr().err
+
+
 def answers(client: redis.Redis) -> bool:
     try:
         return bool(client.ping())
@@ -169,7 +225,7 @@ def test_nothing_starts_without_a_password() -> None:
     assert set(demanded) == {":?is not set. See the top of docker-compose.yml"}
 
 
-@pytest.mark.parametrize("name", ["redis", "scheduler", "worker", "flowkit"])
+@pytest.mark.parametrize("name", ["redis", "scheduler", "worker", "dashboard", "flowkit"])
 def test_each_container_is_bounded_and_gains_no_rights(name: str) -> None:
     shared = re.findall(r"^x-[a-z]+: &[a-z]+\n((?:  .*\n)+)", TEXT, re.MULTILINE)
     text = service(name) + ("" if name == "redis" else textwrap.indent("".join(shared), "  "))

@@ -55,6 +55,9 @@ def test_the_image_locks_each_dependency_to_a_version_that_is_allowed() -> None:
     lock = locked("image.txt")
     for name, needed in dependencies().items():
         assert lock[name] in needed.specifier, name
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    for needed in map(Requirement, project["optional-dependencies"]["dashboard"]):
+        assert lock[canonicalize_name(needed.name)] in needed.specifier, needed.name
     # What those need in turn.
     assert {"hiredis", "lupa", "sortedcontainers", "markdown-it-py", "pygments"} <= set(lock)
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from ended_runs import dag, finish
 from real_redis import RealRedis
 
 from flowkit import Client
+from flowkit.client import purging
+from flowkit.protocol import run_reads
 
 
 @pytest.fixture
@@ -40,6 +43,32 @@ def test_only_runs_that_match_are_deleted(client: Client) -> None:
     assert client.purge().runs == [], "older than a day by default"
     assert client.purge(0).deleted == 1
     assert names(client) == {running}
+
+
+def test_the_filters_of_the_list_choose(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    runs = {
+        text: finish(client, client.submit(dag("etl"), params={"text": text}).run_id)
+        for text in "abc"
+    }
+    child, old = ended(client, "etl"), ended(client, "night")
+    with client.shards[0].store() as store:
+        store.link.call("HSET", store.keys.run(child), "parent", f"{runs['a']},0,1,0")
+        for field in ("submitted", "finished"):
+            store.link.call("HSET", store.keys.run(old), field, store.redis_now_ms() - 100_000)
+        store.link.call("ZADD", store.keys.runs(), store.redis_now_ms() - 100_000, old)
+
+    def chosen(**which: Any) -> set[str]:
+        return {record.run for record in client.purge(0, dry_run=True, **which).runs}
+
+    assert chosen(params={"text": "b"}) == {runs["b"]}
+    assert chosen(text="NIGHT") == chosen(until=50) == {old}
+    assert chosen(since=50) == {*runs.values(), child}
+    assert chosen(children=False) == {*runs.values(), old}
+    assert chosen(text="etl", children=False, since=50) == set(runs.values())
+    monkeypatch.setattr(purging, "MOST_DECODED", 1)
+    monkeypatch.setattr(run_reads, "RUNS_PART", 1)
+    plan = client.purge(0, params={"text": "c"}, dry_run=True)
+    assert (plan.runs, plan.more) == ([], True)
 
 
 def test_the_oldest_go_first(client: Client) -> None:
@@ -74,6 +103,7 @@ WRONG = [
     ({"states": 5}, "states must be the names of states, not 5"),
     ({"limit": 0}, "limit must be at least 1"),
     ({"dag": 5}, "dag must be the name of a DAG"),
+    ({"text": "x" * 201}, "text must have at most 200"),
 ]
 
 

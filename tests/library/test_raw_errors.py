@@ -11,7 +11,8 @@ import pytest
 from flowkit import DAG, Client, RunHandle, StateManager, configure_logging, task
 from flowkit.arguments import check_limit, check_since
 from flowkit.basics.shorten import MAX_MESSAGE
-from flowkit.client.checks import check_dag, check_handles, check_many, check_run_state
+from flowkit.client.checks import check_dag, check_handles, check_many
+from flowkit.client.filter_checks import check_run_state
 from flowkit.definition.task_names import number_of
 from flowkit.exceptions import BadRedisURL, SettingsError
 from flowkit.settings import load_settings

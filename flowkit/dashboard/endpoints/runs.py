@@ -7,8 +7,7 @@ from typing import Any
 
 from ...client.documents.make_runs import runs_document
 from ...client.documents.runs import RunCounts, Runs
-from ...client.run_listing import LONGEST_TEXT
-from ...client.run_search import cursor_of
+from ...client.run_search import LONGEST_TEXT, cursor_of
 from ...core.states import RunState
 from ..endpoint import Asked, BadParameter, Endpoint, Parameter, Stream
 from ..live.source import DocumentSource
