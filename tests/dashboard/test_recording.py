@@ -21,7 +21,6 @@ from flowkit.embedded import EmbeddedServer
 from flowkit.protocol.log_store import LogStore, NewChunk
 from flowkit.settings import Settings
 
-
 CALLS = count(1)
 
 
