@@ -27,6 +27,7 @@ from ..core.run_record import RunRecord
 from ..core.states import TaskState
 from ..protocol.client_store import ClientStore
 from ..protocol.listings import Listing
+from .attempt_parts import AttemptPart, read_attempt_part
 from .explaining import read_explanations
 from .history import HistoryEvent
 from .previews import Preview
@@ -91,9 +92,10 @@ class RunRecording:
     """What was read of a run.
 
     ``params``: its parameters, None without any. ``why``: of the run; ``whys``: of tasks.
-    ``events``: what happened, oldest first. ``items``: items by their mapped task. ``lines``: what
-    tasks printed, in order. ``results``, ``arguments``: by the name of the task. ``left_out``: a
-    sentence for each part that is not complete.
+    ``events``: what happened, oldest first. ``earlier``: the attempts that others replaced.
+    ``items``: items by their mapped task. ``lines``: what tasks printed, in order. ``results``,
+    ``arguments``: by the name of the task. ``left_out``: a sentence for each part that is not
+    complete.
     """
 
     status: RunStatus
@@ -102,6 +104,7 @@ class RunRecording:
     why: Explanation
     whys: list[Explanation]
     events: list[HistoryEvent]
+    earlier: AttemptPart
     items: dict[str, list[TaskStatus]] = field(default_factory=dict)
     lines: list[LogLine] = field(default_factory=list)
     earlier_lines: int = 0
@@ -123,7 +126,8 @@ def read_recording(run: RecordedRun, secrets: Redaction, *, previews: bool) -> R
         params = None
         if previews:
             params = params_preview(store, run.provenance, record, values.room)
-    recording = RunRecording(status, dag, params, why, whys, run.history())
+        earlier = _earlier_attempts(store, record, dag)
+    recording = RunRecording(status, dag, params, why, whys, run.history(), earlier)
     _read_items(run, recording)
     _read_lines(run, recording, secrets)
     _hide_errors(recording, secrets)
@@ -134,6 +138,13 @@ def read_recording(run: RecordedRun, secrets: Redaction, *, previews: bool) -> R
     else:
         recording.left_out.append("It was made without values: parameters, arguments and results.")
     return recording
+
+
+def _earlier_attempts(store: ClientStore, run: RunRecord, dag: CompiledDAG) -> AttemptPart:
+    """Return the attempts that others replaced, up to ``MOST_ATTEMPTS``."""
+    first = read_attempt_part(store, run, dag, "", MOST_ATTEMPTS // 2)
+    rest = read_attempt_part(store, run, dag, first.cursor, MOST_ATTEMPTS // 2)
+    return AttemptPart([*first.attempts, *rest.attempts], "", more=False)
 
 
 def _read_items(run: RecordedRun, recording: RunRecording) -> None:

@@ -9,8 +9,9 @@ text of a module stays as it is, but for its imports and exports:
     export function f                        function f, and a getter of f at the end
     import(`./views/${name}.js`)             later("frame.js", `./views/${name}.js`)
 
-It refuses a module that has them in another form, since a part of it would be lost. The modules
-that know of a server have others in their place (``INSTEAD``).
+It refuses a module that has them in another form, since a part of it would be lost, and a name that
+is imported and not exported. The modules that know of a server have others in their place
+(``INSTEAD``).
 """
 
 from __future__ import annotations
@@ -62,7 +63,12 @@ def bundle(read: Callable[[str], str], further: Iterable[str]) -> str:
         if name in parts:
             continue
         text = read(name)
-        waiting += [_target(name, match[2]) for match in _IMPORT.finditer(text)]
+        for match in _IMPORT.finditer(text):
+            target = _target(name, match[2])
+            wanted = {word.split(" as ")[0] for word in _words(match[1])}
+            if missing := wanted - set(_exports(read(target))):
+                raise ValueError(f"{target} exports no {min(missing)}, which {name} imports")
+            waiting.append(target)
         parts[name] = _function(name, text)
     script = "".join([_HEAD, *(parts[name] for name in sorted(parts)), f'load("{START}");\n'])
     if "</script" in script.lower() or "<!--" in script:
@@ -76,10 +82,18 @@ def _target(name: str, given: str) -> str:
     return found if name.startswith("recorded/") else INSTEAD.get(found, found)
 
 
+def _words(listed: str | None) -> list[str]:
+    """Return the names in braces."""
+    return [word.strip() for word in (listed or "").split(",") if word.strip()]
+
+
+def _exports(text: str) -> list[str]:
+    """Return the names that a module exports."""
+    return [*_EXPORTED.findall(text), *(w for m in _EXPORTED_LIST.findall(text) for w in _words(m))]
+
+
 def _function(name: str, text: str) -> str:
-    names = _EXPORTED.findall(text)
-    for listed in _EXPORTED_LIST.findall(text):
-        names += [word.strip() for word in listed.split(",") if word.strip()]
+    names = _exports(text)
 
     def imported(match: re.Match[str]) -> str:
         load = f'load("{_target(name, match[2])}");'

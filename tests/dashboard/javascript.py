@@ -13,7 +13,7 @@ from typing import Any
 
 import quickjs
 
-from flowkit.dashboard.pages import page_folder
+from flowkit.dashboard.static_files import page_folder
 
 _IMPORT = re.compile(r'^import (?:\{[^}]*\} from )?"(\.\.?/[\w/.-]+)";\n', re.MULTILINE)
 _EXPORT = re.compile(r"^export (?:(?=(?:async )?function|const|class)|\{[^}]*\};\n)", re.MULTILINE)

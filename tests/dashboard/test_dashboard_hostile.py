@@ -139,7 +139,7 @@ def test_a_task_of_any_name_has_its_page(browser: TestClient, whole: WholeRun, w
     assert asked(browser, f"/runs/r1/history?task={quote(name, safe='')}")["items"]
     page = browser.get(path)
     assert page.headers["content-type"].startswith("text/html")
-    assert page.text == browser.get("/").text, "the shell has nothing of the address"
+    assert page.text == browser.get("/runs/r1/tasks/x").text, "the shell has nothing of its name"
 
 
 def test_refusals_are_json_too(browser: TestClient, whole: WholeRun) -> None:

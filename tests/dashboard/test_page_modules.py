@@ -9,7 +9,8 @@ import pytest
 from javascript import UNDEFINED, Modules
 
 from flowkit.core.states import RunState, TaskState
-from flowkit.dashboard.pages import page_folder
+from flowkit.dashboard.pages import VIEWS
+from flowkit.dashboard.static_files import page_folder
 
 STATIC = page_folder() / "static"
 # What makes markup or code of text. Nothing of the page may use it.
@@ -78,6 +79,11 @@ def test_every_state_has_a_letter_a_symbol_and_a_word() -> None:
 
 def test_an_address_opens_its_view() -> None:
     router = Modules("router.js")
+    for path, view in VIEWS.items():
+        example = (
+            path.replace("{run}", "r1").replace("{task:path}", "t").replace("{name:path}", "d")
+        )
+        assert router.call("viewOf", example)["view"] == view
     assert router.call("viewOf", "/") == {"view": "runs", "names": {}}
     assert router.call("viewOf", "/nothing/here") is None
 
@@ -118,3 +124,13 @@ def test_text_can_be_read_in_light_and_dark() -> None:
             low = {name for name, colour in colours.items() if contrast(colour, ground) < 4.5}
             assert not low, ground
     assert round(contrast("#000000", "#ffffff"), 1) == 21.0
+
+
+def test_what_is_said_of_a_stream_that_was_refused() -> None:
+    stream = Modules("stream.js")
+    problem = "((...given) => problemOf(given.length ? new Refused(...given) : new Error('x')))"
+    assert "does not answer" in stream.call(problem)["text"]
+    entry = stream.call(problem, 401, "NotLoggedIn", "Open the address.")
+    assert entry["login"]
+    assert entry["text"].endswith("Open the address.")
+    assert stream.call(problem, 503, "TooManyStreams", "Close some.")["text"].startswith("Close")

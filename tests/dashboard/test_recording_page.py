@@ -73,15 +73,15 @@ def test_a_table_keeps_what_json_tells_apart() -> None:
     assert Modules("recorded/tables.js").call("rowsOf", table([])) == []
 
 
-@pytest.mark.parametrize("name", ["api.js", "address_bar.js"])
-def test_the_modules_of_a_file_export_the_same_names(name: str) -> None:
-    def exports(path: str) -> set[str]:
-        text = (STATIC / path).read_text("utf-8")
-        listed = re.findall(r"^export \{ (.*) \};", text, re.MULTILINE)
-        named = re.findall(r"^export (?:async )?(?:function|const|class) (\w+)", text, re.MULTILINE)
-        return {*named, *(word for words in listed for word in words.split(", "))}
-
-    assert exports(name) == exports(f"recorded/{name}")
+def test_a_name_that_is_not_exported_is_refused() -> None:
+    files = {
+        "recorded/app.js": 'import { get } from "../frame.js";\n',
+        "frame.js": 'import { get, logOut as out } from "./api.js";\nexport { get };\n',
+        "recorded/api.js": "export async function get() {}\n",
+    }
+    with pytest.raises(ValueError, match=r"recorded/api\.js exports no logOut, which frame\.js"):
+        bundle(files.__getitem__, [])
+    assert "get get()" in bundle({**files, "frame.js": "export function get() {}\n"}.get, [])
 
 
 @pytest.mark.parametrize(
@@ -127,6 +127,7 @@ RUN: dict[str, Any] = {
         "errors": {},
         "progress": {},
         "items": {"1": {"succeeded": 1, "failed": 1}},
+        "retried": {"1": 1},
         "edges": [0, 1],
         "order": [1, 2],
     },
@@ -139,6 +140,7 @@ RUN: dict[str, Any] = {
             {"task": "parse[1]", "attempt": 1, "at": "2", "what": "attempt", "traceback": ""},
         ],
     },
+    "earlier": {"tasks": ["parse[1]"], "more": False},
     "attempts": [
         {**NOBODY, "task": "parse[1]", "attempt": 1, "at": "2", "traceback": "in parse"},
     ],
@@ -146,7 +148,7 @@ RUN: dict[str, Any] = {
         {"item_of": "parse", "name": "parse[0]", "state": "succeeded", "attempt": 1,
          "started": "2026-01-01T00:00:02.000Z", "duration": 1.5, "worker": "W.0", "cached": False,
          "error": None, "app_version": ""},
-        {"item_of": "parse", "name": "parse[1]", "state": "failed", "attempt": 1,
+        {"item_of": "parse", "name": "parse[1]", "state": "failed", "attempt": 2,
          "started": "2026-01-01T00:00:02.000Z", "duration": 1, "worker": "W.0", "cached": False,
          "error": "Bad", "app_version": ""},
     ],
@@ -227,6 +229,9 @@ def test_items_lines_and_events_are_chosen(answers: Modules) -> None:
     items = ask(answers, "/runs/r%201/items", task="parse", state="failed", start=0, limit=10)
     assert [item["name"] for item in items["items"]] == ["parse[1]"]
     assert ask(answers, "/runs/r%201/items", task="parse", start=1)["items"] == RUN["items"][1:]
+    retried = ask(answers, "/runs/r%201/items", task="parse", retried=True)
+    assert [item["name"] for item in retried["items"]] == ["parse[1]"]
+    assert ask(answers, "/runs/r%201/attempts", cursor="") == RUN["earlier"]
     lines = told(answers, "/live/runs/r%201/logs", task="parse")
     assert [line["text"] for line in lines["items"]] == ["b"]
     assert (lines["all"], lines["over"], lines["earlier"]) == (True, True, True)

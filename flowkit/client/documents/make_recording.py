@@ -10,6 +10,7 @@ from ...basics.version import VERSION
 from ..history import HistoryEvent
 from ..previews import Preview
 from ..recording import RunRecording
+from .attempts import attempts_document
 from .columns import RunHeader
 from .document import to_mapping
 from .make_columns import columns_document
@@ -41,6 +42,8 @@ STRUCTURE = frozenset(
         "run_state",
         "what",
         "outcome",
+        "outcomes",
+        "cursor",
         "cause",
         "level",
         "stream",
@@ -87,6 +90,7 @@ def recording_document(
         history=history_document(
             run_id, [_brief(event) for event in recording.events], MOST_EVENTS
         ),
+        earlier=attempts_document(run_id, recording.earlier),
         attempts=[_attempt(event) for event in events if event.attempt and event.task],
         items=[
             _item(task, task_entry(item))

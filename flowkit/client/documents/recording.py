@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
+from .attempts import AttemptColumns
 from .columns import RunColumns, RunHeader
 from .document import TIME, Document
 from .history import History
@@ -63,6 +64,7 @@ class Recording(Document):
         list[Why], "Why tasks are not over, or did not succeed, at most 200; `header` has the run."
     ]
     history: Annotated[History, "The latest 500 events."]
+    earlier: Annotated[AttemptColumns, "When the attempts ran that others replaced."]
     attempts: Annotated[list[RecordedAttempt], "The attempts, oldest first, at most 20,000."]
     items: Annotated[list[RecordedItem], "The first items of mapped tasks, at most 5,000."]
     lines: Annotated[

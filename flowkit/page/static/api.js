@@ -4,11 +4,13 @@
 // exports the same names and answers from the data of the file.
 
 import { Refused, address, part } from "./addresses.js";
+import { kept } from "./private.js";
+import { stream } from "./stream.js";
 
 export { Refused, address, part };
 
 const root = document.documentElement.dataset.root;
-const API = `${root}/api/v1`;
+const API = `${root}${kept(root)}/api/v1`;
 let session = null;
 
 async function documentOf(response) {
@@ -41,38 +43,30 @@ export async function act(path, body = {}, method = "POST", query = {}) {
   return documentOf(await fetch(API + address(path, query), { method, headers, body: JSON.stringify(body) }));
 }
 
+/** End the session, and leave the page. */
+export async function logOut() {
+  await act("/session", {}, "DELETE");
+  location.replace(`${root}/`);
+}
+
 /** Return what this session may do. */
 export async function whoAmI() {
   session ??= await get("/session");
   return session;
 }
 
+async function refusal(at) {
+  const ended = new AbortController();
+  const response = await fetch(at, { signal: ended.signal });
+  if (response.ok) ended.abort();
+  else await documentOf(response);
+}
+
 /**
- * Follow a stream. `hear` gets each event; `lost` is told while the server is away. The stream is
- * closed while the tab is hidden, and goes on where it was. Returns a function that ends it.
+ * Follow a stream. `hear` gets each event; `lost` gets what is wrong, {text, login}, and null when
+ * all is well. The stream is closed while the tab is hidden, and continues where it was. Returns a
+ * function that ends it.
  */
 export function follow(path, query, hear, lost = () => {}) {
-  let source = null;
-  let cursor = null;
-  const open = () => {
-    if (source !== null || document.hidden) return;
-    source = new EventSource(API + address(path, { ...query, cursor }));
-    source.addEventListener("message", (event) => {
-      cursor = event.lastEventId || cursor;
-      lost(false);
-      hear(JSON.parse(event.data));
-    });
-    source.addEventListener("error", () => lost(true));
-  };
-  const close = () => {
-    source?.close();
-    source = null;
-  };
-  const change = () => (document.hidden ? close() : open());
-  document.addEventListener("visibilitychange", change);
-  open();
-  return () => {
-    document.removeEventListener("visibilitychange", change);
-    close();
-  };
+  return stream((cursor) => API + address(path, { ...query, cursor }), hear, lost, refusal);
 }

@@ -3,6 +3,7 @@
 import { act, follow } from "./api.js";
 import { fill, h } from "./dom.js";
 import { counted } from "./format.js";
+import { notice } from "./notice.js";
 import { say } from "./parts.js";
 
 const head = (given) => {
@@ -78,12 +79,10 @@ export const WINDOWS = [
 
 /** Follow a stream; `show` gets each document. A stream that ends says why. */
 export function live(place, path, query, show) {
-  const lost = (isLost) => place.main.classList.toggle("lost", isLost);
   const hear = (document) => {
     if (document.schema !== undefined) show(document);
-    else lost(true);
   };
-  return follow(path, query, hear, lost);
+  return follow(path, query, hear, notice(place.main));
 }
 
 /** Return what a list cannot show, null if it can show all. */

@@ -37,7 +37,7 @@ export class Answers {
 
   /** Return the answer to a request. */
   of(path, query = {}) {
-    const match = /^\/runs\/([^/]+)(?:\/(columns|items|graph|history|logs|why|result|task|tasks\/(.+)))?$/.exec(path);
+    const match = /^\/runs\/([^/]+)(?:\/(columns|items|graph|history|attempts|logs|why|result|task|tasks\/(.+)))?$/.exec(path);
     if (match === null) return refuse();
     const [, run, rest, task] = match;
     if (decodeURIComponent(run) !== this.recording.run_id) {
@@ -49,6 +49,7 @@ export class Answers {
       items: () => this.itemsOf(query),
       graph: () => this.graph(query),
       history: () => this.history(query),
+      attempts: () => this.recording.earlier,
       logs: () => ({ items: this.lines(query), cursor: "", more: false }),
       why: () => this.why(query),
       result: () => ({ run_id: this.recording.run_id, task: query.task, result: this.results.get(query.task) ?? null }),
@@ -92,12 +93,11 @@ export class Answers {
     return { ...history, items, matching, more: matching > items.length };
   }
 
-  itemsOf({ task, state, start = 0, limit = 1000 }) {
-    const known = this.items.get(task) ?? [];
-    const all = Object.values(this.columns.items[this.numbers.get(task)] ?? {}).reduce((sum, count) => sum + count, 0);
-    const from = known.slice(Number(start)).filter((item) => !state || item.state === state);
+  itemsOf({ task, state, retried, start = 0, limit = 1000 }) {
+    const fits = (item) => (!state || item.state === state) && (!retried || item.attempt > 1);
+    const from = (this.items.get(task) ?? []).slice(Number(start)).filter(fits);
     const items = from.slice(0, Number(limit));
-    return { run_id: this.recording.run_id, task, items, more: from.length > items.length, missing: all - known.length };
+    return { run_id: this.recording.run_id, task, items, more: from.length > items.length };
   }
 
   lines({ task, level, attempt }) {

@@ -102,8 +102,10 @@ export async function open(place) {
       // the list says what is wrong
     }
   };
-  count();
+  let isCounted = false;
   return live(place, "/live/runs", of(FILTERS), (runs) => {
+    if (!isCounted) count(); // after the list, since it takes longer
+    isCounted = true;
     const none = place.query.size > 0 ? empty("No run matches.") : empty("There are no runs yet. Submit one:", "flowkit submit FILE.py");
     refill(list, runs.items.length > 0 ? table("Runs", HEADS, runs.items.map(entry)) : none, pages(place, runs), damagedItems(runs.damaged));
   });

@@ -8,6 +8,7 @@ import { lookOf } from "../events.js";
 import { counted, span } from "../format.js";
 import { showItems } from "../items.js";
 import { refill } from "../lists.js";
+import { notice } from "../notice.js";
 import { bar, copied, empty, state, time } from "../parts.js";
 import { href } from "../router.js";
 import { looks } from "../states.js";
@@ -189,9 +190,8 @@ export async function open(place) {
     if (shown === "" && task.task.items) showItems(items, place, run, name);
     shown = now;
   };
-  const lost = (isLost) => place.main.classList.toggle("lost", isLost);
   const [at, query] = taskAt(run, name);
-  stop = follow(`/live${at}`, query, hear, lost);
+  stop = follow(`/live${at}`, query, hear, notice(place.main));
   stopLogs = openLogs({ element: logs, place, run: { id: run }, task: name });
   return end;
 }
