@@ -18,7 +18,18 @@ from ..client.client import Client
 from .access import PRIVATE, Access, TokenAccess
 from .answering import Answering
 from .endpoint import Endpoint, Stream
-from .endpoints import dags, dead, recording, run, run_actions, run_reading, runs, system, tasks
+from .endpoints import (
+    dags,
+    dead,
+    many_runs,
+    recording,
+    run,
+    run_actions,
+    run_reading,
+    runs,
+    system,
+    tasks,
+)
 from .guards import BehindHTTPS, BodyLimit, HostGuard, SafeHeaders
 from .live.packed import LEVEL
 from .live.streams import Streaming
@@ -28,6 +39,7 @@ from .self_routes import SelfRoutes
 
 ENDPOINTS: tuple[Endpoint, ...] = (
     *runs.ENDPOINTS,
+    *many_runs.ENDPOINTS,
     *run.ENDPOINTS,
     *run_actions.ENDPOINTS,
     *run_reading.ENDPOINTS,
