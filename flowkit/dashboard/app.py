@@ -27,6 +27,7 @@ from .endpoints import (
     run_actions,
     run_reading,
     runs,
+    submitting,
     system,
     tasks,
 )
@@ -44,6 +45,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *run_actions.ENDPOINTS,
     *run_reading.ENDPOINTS,
     *recording.ENDPOINTS,
+    *submitting.ENDPOINTS,
     *tasks.ENDPOINTS,
     *dags.ENDPOINTS,
     *dead.ENDPOINTS,
