@@ -10,7 +10,8 @@ text of a module stays as it is, but for its imports and exports:
     import(`./views/${name}.js`)             later("frame.js", `./views/${name}.js`)
 
 It refuses a module that has them in another form, since a part of it would be lost, and a name that
-is imported and not exported. The modules that know of a server have others in their place
+is imported and not exported. What is imported later is in the script only if the caller names it:
+forms of actions are not. The modules that know of a server have others in their place
 (``INSTEAD``).
 """
 
@@ -26,7 +27,7 @@ _IMPORT = re.compile(r'^import (?:\{([^}]*)\} from )?"(\.\.?/[\w./-]+)";$', re.M
 _EXPORT = re.compile(r"^export (?=(?:async )?function|const|class)", re.MULTILINE)
 _EXPORTED = re.compile(r"^export (?:async )?(?:function|const|class) (\w+)", re.MULTILINE)
 _EXPORTED_LIST = re.compile(r"^export \{([^}]*)\};$", re.MULTILINE)
-_LATER = re.compile(r"\bimport\((?=`)")
+_LATER = re.compile(r"\bimport\((?=[`\"])")
 _LEFT = re.compile(r"^(?:import|export)\b|\bimport\(", re.MULTILINE)
 
 _HEAD = """\
