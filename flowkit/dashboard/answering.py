@@ -113,11 +113,24 @@ class Answering:
             query = read_query(endpoint.parameters, lists_of(request))
             asked = Asked(client, dict(request.path_params), query, body)
             response = answer(await self.in_thread(partial(endpoint.do, asked)))
+        except NotPermitted as error:
+            return refusal("NotPermitted", self._not_permitted(str(error), endpoint), 403)
         except Exception as error:
             return refusal_of(error)
         if endpoint.file and query["download"]:
             response.headers["Content-Disposition"] = f'attachment; filename="{endpoint.file}"'
         return response
+
+    def _not_permitted(self, text: str, endpoint: Endpoint) -> str:
+        """Add to an error of Redis which of the clients has met it."""
+        if endpoint.acts and self.actor is self.reader:
+            return (
+                f"{text}. The dashboard acts with the Redis user that it reads with. Start it with "
+                "FLOWKIT_ACT_REDIS_URL or --act-redis-file, for a user of the role client, or with "
+                "--read-only"
+            )
+        user = "acts" if endpoint.acts else "reads"
+        return f"{text}. It is the Redis user with which the dashboard {user}"
 
 
 def lists_of(request: Request) -> dict[str, list[str]]:
