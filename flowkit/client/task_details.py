@@ -21,6 +21,7 @@ from .previews import (
     LARGE,
     SMALL,
     Preview,
+    Room,
     preview_of,
     read_element_previews,
     read_previews,
@@ -126,13 +127,15 @@ def _attempts(
     return [event for event in events if event.task == name and event.attempt][-MOST_ATTEMPTS:]
 
 
-def params_preview(store: ClientStore, provenance: Provenance, run: RunRecord) -> Preview | None:
+def params_preview(
+    store: ClientStore, provenance: Provenance, run: RunRecord, room: Room = SMALL
+) -> Preview | None:
     """Return what is shown of the parameters of a run, None if it has none."""
     stored = store.read_params(run.run)
     if not stored:
         return None
     try:
-        return preview_of(open_params(store, run, stored, provenance), SMALL)
+        return preview_of(open_params(store, run, stored, provenance), room)
     except UntrustedValue as error:
         return Preview("", len(stored), None, problem=str(error))
 
