@@ -122,9 +122,9 @@ function inputs(task) {
     h(
       "details",
       { "data-name": `input ${input.task}` },
-      h("summary", {}, h("code", {}, input.task), " ", state(input.state), input.passes ? "" : " (order only)", input.element === null ? "" : ` (element ${input.element})`),
+      h("summary", {}, h("code", {}, input.task), " ", state(input.state), input.passes ? "" : " (order only)", Number.isInteger(input.element) ? ` (element ${input.element})` : ""),
       h("p", {}, h("a", { href: href(taskPath(task.run_id, input.task)) }, "Open this task")),
-      input.value ? valuePart(input.value, { file: input.element === null ? fileAddress(`/runs/${part(task.run_id)}/result`, { task: input.task }) : null }) : null,
+      input.value ? valuePart(input.value, { file: Number.isInteger(input.element) ? null : fileAddress(`/runs/${part(task.run_id)}/result`, { task: input.task }) }) : null,
     ),
   );
   const more = [
