@@ -77,6 +77,7 @@ WHOLE = {
     "flowkit.client.status",
 }
 MORE = {
+    "flowkit.client.attempt_parts": ("AttemptPart", "EarlierAttempt"),
     "flowkit.client.log_parts": ("LogPart",),
     "flowkit.client.previews": ("Preview",),
     "flowkit.client.task_details": ("TaskDetails", "TaskInput"),

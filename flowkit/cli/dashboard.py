@@ -16,9 +16,6 @@ from .page_password import is_loopback, read_password
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from starlette.types import ASGIApp
-
-    from ..client.client import Client
     from ..dashboard.access import TokenAccess
 
 
@@ -44,6 +41,11 @@ if TYPE_CHECKING:
     help="A file with the password of the page [FLOWKIT_DASHBOARD_PASSWORD_FILE]. Without it, a "
     "token in the address lets its reader in.",
 )
+@click.option(
+    "--behind-https",
+    is_flag=True,
+    help="Browsers reach the page through a proxy that speaks HTTPS. Cookies are for HTTPS only.",
+)
 @click.option("--read-only", is_flag=True, help="Only show: no cancel, retry, submit or delete.")
 @click.option("--no-open", is_flag=True, help="Do not open a browser.")
 @redis_options
@@ -58,6 +60,7 @@ def dashboard(
     machines can reach requires a password.
     """
     require_extra()
+    from ..dashboard.app import LOOPBACK, build_app
     from ..dashboard.server import listen, serve
     from .awaiting import signals_raise
     from .output import note, say
@@ -70,21 +73,17 @@ def dashboard(
     access = _access(port, password)
     address = address_of(host, port, access)
     say(address)
+    hosts, is_https = (*LOOPBACK, name_of(host), *names), options.pop("behind_https")
+    actor = None if read_only else client
     note(_words(host, names, has_password=access.has_password))
     with signals_raise(), opened(address, wanted=not no_open):
-        serve(_app(client, access, (name_of(host), *names), read_only=read_only), socket)
+        serve(build_app(client, actor, access, hosts, behind_https=is_https), socket)
 
 
 def _access(port: int, password: str | None) -> TokenAccess:
     from ..dashboard.access import TokenAccess
 
     return TokenAccess(f"flowkit-{port}", password)
-
-
-def _app(client: Client, access: TokenAccess, hosts: Sequence[str], *, read_only: bool) -> ASGIApp:
-    from ..dashboard.app import LOOPBACK, build_app
-
-    return build_app(client, None if read_only else client, access, (*LOOPBACK, *hosts))
 
 
 def _words(host: str, names: Sequence[str], *, has_password: bool) -> str:

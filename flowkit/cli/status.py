@@ -15,6 +15,7 @@ from .connect import connect_to_run
 from .inputs import json_option, run_argument
 from .status_items import (
     ALL_STATES,
+    check_items,
     command_for_all,
     find_items,
     item_states,
@@ -78,6 +79,11 @@ def _states(ctx: click.Context, param: click.Parameter, value: str | None) -> li
     "failed. --task names the mapped tasks.",
 )
 @click.option(
+    "--retried",
+    is_flag=True,
+    help="Only tasks with more than one attempt, and with --items only such items.",
+)
+@click.option(
     "--limit",
     type=click.IntRange(min=1),
     metavar="N",
@@ -102,43 +108,51 @@ def status(
     from .output import note
     from .print_json import print_document
 
-    words = ("states", "patterns", "limit", "items")
-    states, patterns, limit, of_items = (options.pop(name) for name in words)
+    words = ("states", "patterns", "limit", "items", "retried")
+    states, patterns, limit, of_items, retried = (options.pop(name) for name in words)
     if limit is not None and show_all:
         raise click.UsageError("--limit and --all contradict each other: give one.")
-    if of_items is not None and (states or not tasks):
-        raise click.UsageError("--items takes the states of items: omit --state and --no-tasks.")
+    check_items(of_items, states or not tasks, retried=retried)
     handle = connect_to_run(ctx, options, run_id)
     run_status = handle.status()
-    matching = _matching(run_status.tasks if tasks else (), states, patterns)
+    matching = _matching(run_status.tasks if tasks else (), states, patterns, retried=retried)
     most = limit if limit is not None or as_json or show_all else MOST_ROWS
     items = None
     if of_items is not None:
         some = MOST_NUMBERS if show_all else limit or (MOST_ITEMS if as_json else MOST_ROWS)
-        items = find_items(handle, matching, of_items, some)
+        items = find_items(handle, matching, of_items, some, retried=retried)
     if as_json:
         print_document(status_document(run_status, matching, most, with_tasks=tasks, items=items))
         return
     _show_run(run_status)
     if items is not None:
-        show_items(run_status, *items, command_for_all(handle.run_id, of_items, patterns), matching)
+        all_items = command_for_all(handle.run_id, of_items, patterns, retried=retried)
+        show_items(run_status, *items, all_items, matching)
     elif matching:
         _show_tasks(matching[:most], len(matching))
-    elif tasks and (states or patterns):
+    elif tasks and (states or patterns or retried):
         note("\nNo task matches.")
-    if run_status.children and not (states or patterns or items):
+    if run_status.children and not (states or patterns or items or retried):
         _show_children(run_status.children, MOST_ROWS if most is not None else None)
 
 
 def _matching(
-    tasks: Iterable[TaskStatus], states: Sequence[TaskState], patterns: Sequence[str]
+    tasks: Iterable[TaskStatus],
+    states: Sequence[TaskState],
+    patterns: Sequence[str],
+    *,
+    retried: bool,
 ) -> list[TaskStatus]:
-    """Return the tasks in these states and with these names, in the order of ``_ORDER``."""
+    """Return the tasks in these states and with these names, in the order of ``_ORDER``.
+
+    ``retried``: only those with more than one attempt, or with such items.
+    """
     matching = [
         task
         for task in tasks
         if (not states or task.state in states)
         and (not patterns or any(fnmatchcase(task.name, pattern) for pattern in patterns))
+        and (not retried or task.attempt > 1 or task.retried_items > 0)
     ]
     return sorted(matching, key=lambda task: _ORDER.index(task.state))
 

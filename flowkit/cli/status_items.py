@@ -57,6 +57,19 @@ def item_states(
     return list(TaskState) if ALL_STATES in names else [TaskState(name) for name in names]
 
 
+def check_items(states: Collection[TaskState] | None, of_tasks: object, *, retried: bool) -> None:
+    """Check options that go with ``--items``. ``of_tasks``: some are about tasks.
+
+    Raises UsageError.
+    """
+    if states is None:
+        return
+    if of_tasks:
+        raise click.UsageError("--items takes the states of items: omit --state and --no-tasks.")
+    if retried and len(states) < len(TaskState):
+        raise click.UsageError("--retried shows items in all states: omit those after --items.")
+
+
 def shown_state(task: TaskStatus) -> str:
     """Return the state of a task as people see it."""
     from ..client import status
@@ -74,16 +87,26 @@ def items_text(task: TaskStatus) -> str:
 
 
 def find_items(
-    handle: RunHandle, tasks: Sequence[TaskStatus], states: Collection[TaskState], limit: int
+    handle: RunHandle,
+    tasks: Sequence[TaskStatus],
+    states: Collection[TaskState],
+    limit: int,
+    *,
+    retried: bool = False,
 ) -> tuple[list[TaskStatus], int]:
-    """Return items of the mapped tasks among these, at most ``limit``, and how many there are."""
+    """Return items of the mapped tasks among these, at most ``limit``, and how many there are.
+
+    ``retried``: only those with more than one attempt, in all states.
+    """
     items: list[TaskStatus] = []
     total = 0
     for task in tasks:
-        matching = sum((task.items or {}).get(state.value, 0) for state in states)
+        in_states = sum((task.items or {}).get(state.value, 0) for state in states)
+        matching = task.retried_items if retried else in_states
         total += matching
         if matching and limit > len(items):
-            items += handle.items(task.name, states=states, limit=limit - len(items))
+            most = limit - len(items)
+            items += handle.items(task.name, states=states, limit=most, retried=retried)
     return items, max(total, len(items))
 
 
@@ -138,8 +161,11 @@ def show_items(
         note(f"… and {total - len(items):,} more: {more}")
 
 
-def command_for_all(run_id: str, states: Sequence[TaskState], patterns: Sequence[str]) -> str:
+def command_for_all(
+    run_id: str, states: Sequence[TaskState], patterns: Sequence[str], *, retried: bool = False
+) -> str:
     """Return the command that shows all items in these states."""
     value = ALL_STATES if len(states) == len(TaskState) else ",".join(states)
     named = "".join(f" --task {shlex.quote(pattern)}" for pattern in patterns)
-    return f"flowkit status {run_id} --items {value}{named} --all"
+    only = " --retried" if retried else ""
+    return f"flowkit status {run_id} --items {value}{named}{only} --all"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from .attempt_parts import AttemptPart
 from .client import Client
 from .log_parts import LogPart
 from .previews import Preview
@@ -26,6 +27,14 @@ class AsyncRunDetails:
         """Return the result of a task or an item as JSON values. See ``Client.preview``."""
         preview: Preview | None = await self._do(Client.preview, run_id, task, whole=whole)
         return preview
+
+    async def attempt_part(
+        self, run_id: str, *, cursor: str = "", limit: int = 1000
+    ) -> AttemptPart:
+        """Return the next attempts that others replaced. See ``Client.attempt_part``."""
+        which = {"cursor": cursor, "limit": limit}
+        part: AttemptPart = await self._do(Client.attempt_part, run_id, **which)
+        return part
 
     async def log_part(
         self,

@@ -83,9 +83,12 @@ class AsyncRunHandle:
         states: Iterable[TaskState | str] | None = None,
         limit: int = 100,
         start: int = 0,
+        retried: bool = False,
     ) -> Listing[TaskStatus]:
         """Return items of mapped tasks. See ``RunHandle.items``."""
-        return await self._do(RunHandle.items, task, states=states, limit=limit, start=start)
+        return await self._do(
+            RunHandle.items, task, states=states, limit=limit, start=start, retried=retried
+        )
 
     async def explain(self, task: str | None = None) -> Explanation:
         """Return why the run, or a task of it, is not over. See ``RunHandle.explain``."""

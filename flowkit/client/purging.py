@@ -16,8 +16,16 @@ from ..core.run_record import RunRecord
 from ..core.states import RUN_OVER, RunState
 from ..protocol.client_store import ClientStore
 from ..protocol.listings import Listing
+from ..protocol.run_reads import MOST_SEARCHED
 from .families import delete_below, runs_below
-from .run_search import MOST_DECODED, RunQuery, filter_of, having_params, query_of
+from .run_search import (
+    MOST_DECODED,
+    RunQuery,
+    count_by_state,
+    filter_of,
+    having_params,
+    query_of,
+)
 from .shard import ShardConnection
 
 PART = 100  # runs deleted, or asked for their size, in one round trip
@@ -31,7 +39,8 @@ class Purge:
 
     ``runs``: the runs that match, the oldest first, shard by shard. ``memory``: about how many
     bytes they take in Redis, without their graphs; None if Redis does not tell. ``more``: whether
-    more runs match than the limit allows. ``deleted``: how many were deleted, 0 for a dry run. A
+    more runs match than the limit allows. ``matching``: how many match without the limit, None if
+    that is not known. ``deleted``: how many were deleted, 0 for a dry run. A
     run that was resumed or deleted in the meantime is not among these. ``by_shard``: the ids of the
     runs in each shard.
     """
@@ -41,6 +50,7 @@ class Purge:
     more: bool = False
     deleted: int = 0
     by_shard: tuple[tuple[str, ...], ...] = field(default=(), repr=False)
+    matching: int | None = 0
 
 
 class Purging:
@@ -113,7 +123,16 @@ def _choose(shards: Sequence[ShardConnection], wanted: _Wanted) -> Purge:
                 memory = None if memory is None or sizes is None else memory + sum(sizes)
         runs += chosen
         by_shard.append(tuple(record.run for record in chosen))
-    return Purge(runs, memory, more, by_shard=tuple(by_shard))
+    matching = _count(shards, wanted, len(runs)) if more else len(runs)
+    return Purge(runs, memory, more, by_shard=tuple(by_shard), matching=matching)
+
+
+def _count(shards: Sequence[ShardConnection], wanted: _Wanted, least: int) -> int | None:
+    """Return how many runs match, None if only reading all of them would tell."""
+    if wanted.older_than or wanted.query.params:
+        return None
+    counts = count_by_state(shards, wanted.query, MOST_SEARCHED)
+    return None if counts.cut_short else max(least, sum(counts.states.values()))
 
 
 def _read_over(store: ClientStore, limit: int, wanted: _Wanted) -> Listing[RunRecord]:

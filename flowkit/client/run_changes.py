@@ -30,7 +30,7 @@ from .run_search import RunQuery, count_matching, cursor_of, query_of, search_ru
 from .shard import ShardConnection
 
 MOST = 10_000
-PART = 500  # runs that are read before the connection is free for others
+PART = 2_000  # runs that are read before the connection is free for others
 
 
 class Action(StrEnum):

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from ..arguments import check_limit
+from .attempt_parts import AttemptPart, read_attempt_part
 from .log_parts import LogPart, read_log_part
 from .previews import LARGE, WHOLE, Preview, read_result_preview
 from .run_handle import RunHandle
 from .run_logs import log_query
 from .run_shape import read_shape
 from .task_details import TaskDetails, read_task_details
+
+MOST_ATTEMPTS = 10_000  # in one part
 
 
 class RunDetails:
@@ -44,6 +47,19 @@ class RunDetails:
             shape = read_shape(store, run_id, dag)
             room = WHOLE if whole else LARGE
             return read_result_preview(store, handle.provenance, run_id, shape, number, room)
+
+    def attempt_part(self, run_id: str, *, cursor: str = "", limit: int = 1000) -> AttemptPart:
+        """Return the next attempts that others replaced, oldest first, and a cursor.
+
+        The last attempt of each task is in its state. ``cursor``: the one of the part before, ""
+        for the first attempts. ``limit``: the most attempts, up to 10,000. A part may have none
+        although ``more`` is true. Raises RunNotFound, RunDamaged, RunLost, and TypeError and
+        ValueError for invalid arguments.
+        """
+        handle, most = self.run(run_id), min(check_limit(limit), MOST_ATTEMPTS)
+        dag = handle.graph()
+        with handle.shard.run_store(run_id) as store:
+            return read_attempt_part(store, store.read_run(run_id), dag, cursor, most)
 
     def log_part(
         self,

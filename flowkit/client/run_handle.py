@@ -116,12 +116,14 @@ class RunHandle(RunResults, RunFamily):
         states: Iterable[TaskState | str] | None = None,
         limit: int = 100,
         start: int = 0,
+        retried: bool = False,
     ) -> Listing[TaskStatus]:
         """Return items of mapped tasks, in their order: each with its label, attempt and error.
 
         ``task``: of this mapped task only. ``states``: only items in these states. ``limit``: how
         many; ``more`` of the list says whether there are others. ``start``: leave out the items
-        before this index. ``status`` counts them.
+        before this index. ``retried``: only items that made more than one attempt. ``status``
+        counts them.
 
         Raises RunNotFound, RunDamaged, TaskNotFoundError for a name that the run does not have,
         FlowkitError for a task that is not mapped, TypeError and ValueError for invalid arguments.
@@ -132,7 +134,8 @@ class RunHandle(RunResults, RunFamily):
             run = store.read_run(self.run_id)
             shape = read_shape(store, self.run_id, self.graph(run))
             chosen = sorted(shape.lengths) if task is None else [shape.mapped(task, self._whose)]
-            return read_items(store, run, shape, chosen, wanted, most, first)
+            given = (store, run, shape, chosen, wanted, most, first)
+            return read_items(*given, retried=retried)
 
     def explain(self, task: str | None = None) -> Explanation:
         """Return why the run, or a task of it, is not over, or how it ended.

@@ -26,7 +26,8 @@ class RunTasks:
     ``records``: of the tasks of the graph, by number. ``items``: records of some items: of all that
     are queued, running or waiting, of the first ``MOST_FAILED`` that failed, and of those that were
     asked for. ``states``: of all tasks and items, by number; None where there is no item.
-    ``counts``: the items of each mapped task by state. ``lanes``: a record of each lane that ran
+    ``counts``: the items of each mapped task by state. ``retried``: how many of them made more than
+    one attempt, without the tasks that have none. ``lanes``: a record of each lane that ran
     items of a task, by their numbers.
     """
 
@@ -35,6 +36,7 @@ class RunTasks:
     states: list[TaskState | None]
     items: dict[int, TaskRecord] = field(default_factory=dict)
     counts: dict[int, dict[TaskState, int]] = field(default_factory=dict)
+    retried: dict[int, int] = field(default_factory=dict)
     lanes: dict[int, TaskRecord] = field(default_factory=dict)
 
     @property
@@ -111,6 +113,8 @@ def _read_items(
         for number, record in zip(part, store.read_records(run, part), strict=True):
             state = tasks.states[number] = record.state
             counts[state] = counts.get(state, 0) + 1
+            if record.attempt > 1:
+                tasks.retried[task] = tasks.retried.get(task, 0) + 1
             if record.lane not in lanes:
                 lanes.add(record.lane)
                 tasks.lanes[number] = record

@@ -35,6 +35,7 @@ class TaskStatus:
     progress: TaskProgress | None = None  # what a running task has reported, see flowkit.track
     label: str = ""  # of an item: what its task's ``label`` made of it
     items: Mapping[str, int] | None = None  # of a mapped task: its items by state
+    retried_items: int = 0  # how many of them made more than one attempt
     queued: float | None = None  # when its last attempt was queued
 
     @property

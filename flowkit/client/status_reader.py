@@ -81,6 +81,7 @@ def _tasks(
                 of_lane,
                 progress.get(number),
                 items=items,
+                retried_items=tasks.retried.get(number, 0),
             )
         )
     return made
@@ -120,6 +121,7 @@ def _status(
     *,
     label: str = "",
     items: Mapping[str, int] | None = None,
+    retried_items: int = 0,
 ) -> TaskStatus:
     started, ended = record.started_ms, record.ended_ms
     length = None
@@ -138,6 +140,7 @@ def _status(
         progress=progress,
         label=label,
         items=items,
+        retried_items=retried_items,
         queued=None if record.queued_ms is None else (run.submitted_ms + record.queued_ms) / 1000,
     )
 
@@ -153,6 +156,8 @@ def read_items(
     states: frozenset[TaskState],
     limit: int,
     start: int = 0,
+    *,
+    retried: bool = False,
 ) -> Listing[TaskStatus]:
     """Return items of these mapped tasks in these states. See ``RunHandle.items``.
 
@@ -165,7 +170,12 @@ def read_items(
         for at in range(0, len(numbers), PART):
             part = numbers[at : at + PART]
             records = dict(zip(part, store.read_records(run.run, part), strict=True))
-            chosen = {at: item for at, item in records.items() if item.state in states}
+            least = 2 if retried else 0
+            chosen = {
+                at: item
+                for at, item in records.items()
+                if item.state in states and item.attempt >= least
+            }
             room = limit - len(listing)
             if len(chosen) > room:
                 listing.more = True

@@ -14,13 +14,11 @@ from functools import partial
 from typing import Any
 
 import anyio
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from ..client.client import Client
-from ..client.documents.api import ErrorAnswer
-from ..client.documents.document import Document, to_mapping
 from ..exceptions import (
     FlowkitError,
     NotPermitted,
@@ -35,9 +33,11 @@ from ..exceptions import (
     TaskNotFoundError,
     UnknownDAGError,
 )
-from .access import Access, may_act
+from .access import Access, NoEntry, may_act
 from .endpoint import ROOT, Asked, BadParameter, Endpoint, read_body, read_query
+from .guards import BadBody
 from .live.watch import BUG
+from .replies import answer, no_entry, refusal
 
 THREADS = 8
 STATUS: Mapping[type[Exception], int] = {
@@ -58,27 +58,14 @@ STATUS: Mapping[type[Exception], int] = {
 _log = logging.getLogger("flowkit.dashboard")
 
 
-def answer(document: Document, status: int = 200) -> Response:
-    """Return a document as an answer."""
-    return Response(
-        json.dumps(to_mapping(document), separators=(",", ":")),
-        status,
-        media_type="application/json",
-    )
-
-
-def refusal(kind: str, message: str, status: int) -> Response:
-    """Return an error as an answer."""
-    return answer(ErrorAnswer(type=kind, message=message), status)
-
-
-def not_logged_in() -> Response:
-    """Return the answer for a request without a session."""
-    return refusal("NotLoggedIn", "Open the address that flowkit dashboard printed.", 401)
-
-
 def refusal_of(error: Exception) -> Response:
     """Return the answer for an error, with the status of the nearest class that has one."""
+    if isinstance(error, NoEntry):
+        return no_entry(error)
+    if isinstance(error, BadBody):
+        return refusal("BadBody", str(error), error.status)
+    if isinstance(error, ClientDisconnect):
+        return refusal("BadBody", "The body is not complete.", 400)
     for kind in type(error).__mro__:
         if kind in STATUS:
             return refusal(type(error).__name__, str(error), STATUS[kind])
@@ -110,9 +97,10 @@ class Answering:
 
     async def handle(self, request: Request, *, endpoint: Endpoint) -> Response:
         """Answer one request."""
-        session = self.access.session_of(request)
-        if session is None:
-            return not_logged_in()
+        try:
+            session = self.access.session_of(request)
+        except NoEntry as error:
+            return no_entry(error)
         client = self.actor if endpoint.acts else self.reader
         if client is None:
             return refusal("ReadOnly", "This dashboard is read-only.", 403)

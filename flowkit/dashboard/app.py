@@ -3,29 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from functools import partial
 
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Mount, Route
 
 from ..basics.version import VERSION
 from ..client.client import Client
-from ..client.documents.api import SessionAnswer
-from .access import Access
-from .answering import Answering, answer, not_logged_in, refusal
-from .endpoint import ROOT, Endpoint, Stream
-from .endpoints import dags, dead, run, run_actions, run_reading, runs, system, tasks
-from .guards import BodyLimit, HostGuard, SafeHeaders
+from .access import PRIVATE, Access, TokenAccess
+from .answering import Answering
+from .endpoint import Endpoint, Stream
+from .endpoints import dags, dead, many_runs, run, run_actions, run_reading, runs, system, tasks
+from .guards import BehindHTTPS, BodyLimit, HostGuard, SafeHeaders
 from .live.packed import LEVEL
 from .live.streams import Streaming
-from .openapi import openapi_document
 from .pages import Pages
+from .replies import no_entry, refusal
+from .self_routes import SelfRoutes
 
 ENDPOINTS: tuple[Endpoint, ...] = (
     *runs.ENDPOINTS,
+    *many_runs.ENDPOINTS,
     *run.ENDPOINTS,
     *run_actions.ENDPOINTS,
     *run_reading.ENDPOINTS,
@@ -42,6 +45,7 @@ STREAMS: tuple[Stream, ...] = (
     *dead.STREAMS,
     *system.STREAMS,
 )
+ANY = ("GET", "POST", "DELETE")
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
 
@@ -50,42 +54,47 @@ def build_app(
     actor: Client | None,
     access: Access,
     hosts: Collection[str] = LOOPBACK,
+    *,
+    behind_https: bool = False,
 ) -> Starlette:
-    """Return the app. ``reader``: reads; ``actor``: acts, None for a page that only looks."""
+    """Return the app. ``reader``: reads; ``actor``: acts, None for a page that only looks.
+
+    ``behind_https``: a proxy speaks HTTPS with browsers, so cookies and origins are of HTTPS.
+    """
     answering = Answering(access, reader, actor)
     streaming = Streaming(answering)
-
-    return Starlette(
-        routes=[
-            *(answering.route(endpoint) for endpoint in ENDPOINTS),
-            *(streaming.route(stream) for stream in STREAMS),
-            *_self_routes(access, acts=actor is not None),
-            *Pages(access, VERSION).routes(),
-        ],
+    api: list[BaseRoute] = [
+        *(answering.route(endpoint) for endpoint in ENDPOINTS),
+        *(streaming.route(stream) for stream in STREAMS),
+        *SelfRoutes(answering, ENDPOINTS).routes(),
+    ]
+    private: list[BaseRoute] = []
+    if isinstance(access, TokenAccess):
+        old = Route(PRIVATE + "{path:path}", partial(_of_another_start, access=access), methods=ANY)
+        private = [Mount(access.private, routes=api), old]
+    app = Starlette(
+        routes=[*api, *private, *Pages(access, VERSION).routes()],
         middleware=[
-            Middleware(HostGuard, hosts=hosts),
             Middleware(SafeHeaders),
+            Middleware(HostGuard, hosts=hosts),
+            *([Middleware(BehindHTTPS)] if behind_https else []),
             Middleware(BodyLimit),
             Middleware(GZipMiddleware, minimum_size=1_000, compresslevel=LEVEL),
         ],
-        exception_handlers={404: _nothing},
+        exception_handlers={HTTPException: _refused},
     )
+    app.router.redirect_slashes = False
+    return app
 
 
-def _self_routes(access: Access, *, acts: bool) -> list[Route]:
-    async def describe(request: Request) -> Response:
-        if access.session_of(request) is None:
-            return not_logged_in()
-        return JSONResponse(openapi_document(ENDPOINTS, VERSION))
-
-    async def who(request: Request) -> Response:
-        session = access.session_of(request)
-        if session is None:
-            return not_logged_in()
-        return answer(SessionAnswer(name=session.name, csrf=session.csrf, acts=acts))
-
-    return [Route(ROOT + "/openapi.json", describe), Route(ROOT + "/session", who)]
+async def _of_another_start(request: Request, *, access: TokenAccess) -> Response:
+    """Answer a page that was let in before the dashboard was restarted."""
+    return no_entry(access.not_logged_in())
 
 
-async def _nothing(request: Request, error: Exception) -> Response:
-    return refusal("NotFound", "There is nothing at this address.", 404)
+async def _refused(request: Request, error: Exception) -> Response:
+    if not isinstance(error, HTTPException) or error.status_code == 404:
+        return refusal("NotFound", "There is nothing at this address.", 404)
+    response = refusal("NotAllowed", f"{error.detail}.", error.status_code)
+    response.headers.update(error.headers or {})
+    return response

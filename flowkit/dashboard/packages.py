@@ -8,7 +8,6 @@ _NEEDED = {
     "starlette": "starlette",
     "uvicorn": "uvicorn",
     "jinja2": "jinja2",
-    "multipart": "python-multipart",
 }
 
 

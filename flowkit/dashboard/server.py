@@ -12,6 +12,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from ..exceptions import FlowkitError
+from .connections import MOST_HEAD, BoundedProtocol
 
 BACKLOG = 64
 MOST_CONNECTIONS = 256
@@ -48,7 +49,7 @@ def _remedy(error: OSError) -> str:
 
 def serve(app: ASGIApp, listening: socket.socket) -> None:
     """Serve until SIGINT or SIGTERM. uvicorn raises the signal again when it has ended."""
-    server = _Server(_config(app))
+    server = _Server(config_of(app))
     try:
         server.run(sockets=[listening])
     except (KeyboardInterrupt, SystemExit):
@@ -65,7 +66,7 @@ class BackgroundServer:
     def __init__(
         self, app: ASGIApp, listening: socket.socket, report: Callable[[str], None]
     ) -> None:
-        self._server = _Server(_config(app))
+        self._server = _Server(config_of(app))
         self._listening = listening
         self._report = report
         # A daemon, so that a request that does not end cannot hold up the end of the process.
@@ -104,10 +105,13 @@ class _Server(uvicorn.Server):
                 transport.close()  # what was sent is still delivered
 
 
-def _config(app: ASGIApp) -> uvicorn.Config:
+def config_of(app: ASGIApp) -> uvicorn.Config:
+    """Return how uvicorn serves the app."""
     return uvicorn.Config(
         app,
-        log_level="warning",
+        log_level="error",  # strangers could fill a log with warnings of bad requests
+        http=BoundedProtocol,
+        h11_max_incomplete_event_size=MOST_HEAD,
         access_log=False,  # addresses may have the token
         server_header=False,
         proxy_headers=False,

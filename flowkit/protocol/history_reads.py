@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from ..core.states import RunState
@@ -80,6 +81,26 @@ class HistoryReads(Store):
                 yield _parse(_time_of(entry_id), fields, submitted_ms)
             except (CorruptData, ValueError):
                 continue
+
+    def read_history_part(
+        self, run: str, submitted_ms: int, after: str, limit: int
+    ) -> tuple[list[ReplacedAttempt | RunEntry], str]:
+        """Return entries of a run after the one with this id, and the id of the last one read.
+
+        ``after``: "" for the first entries. ``limit``: how many are read at most, those included
+        that cannot be read and are left out. The id is ``after`` if there are no further entries.
+        One round trip. Raises CorruptData if the key holds a wrong type.
+        """
+        first = f"({after}" if after else "-"
+        key = self.keys.history(run)
+        (part,) = self.link.batch_each([("XRANGE", key, first, "+", "COUNT", limit)])
+        if isinstance(part, WrongType):
+            raise CorruptData(f"the stream {key!r} in Redis is damaged: {WRONG_KEY}")
+        entries: list[ReplacedAttempt | RunEntry] = []
+        for entry_id, fields in part:
+            with suppress(CorruptData, ValueError):
+                entries.append(_parse(_time_of(entry_id), fields, submitted_ms))
+        return entries, part[-1][0].decode() if part else after
 
     def is_history_cut(self, run: str) -> bool:
         """Return whether old entries of a run may have been dropped."""

@@ -72,6 +72,20 @@ def test_a_list_of_items_says_how_many_more_there_are_and_how_to_see_them() -> N
         assert "No item matches." in show(client, "--items", "--task", "merge").stderr
 
 
+def test_retried_tasks_and_items_are_found() -> None:
+    with submitted() as (client, run):
+        midway(run)
+        assert re.findall(r"^(\w+) ", show(client, "--retried").stdout, re.MULTILINE)[-1] == "parse"
+        text = show(client, "--items", "--retried").stdout
+        assert re.findall(r"^parse\[\d+\]", text, re.MULTILINE) == ["parse[3]", "parse[55]"]
+        more = show(client, "--items", "--retried", "--limit", "1").stderr
+        assert "… and 1 more: flowkit status r1 --items all --retried --all" in more
+        url = client.shards[0].shard.url
+        words = ["status", "r1", "--items", "failed", "--retried", "--redis", url]
+        refused = CliRunner().invoke(main, words)
+        assert (refused.exit_code, "omit those after --items" in refused.stderr) == (2, True)
+
+
 def test_a_mapped_task_that_failed_without_items_says_why() -> None:
     """It said only "No item matches."."""
     with submitted() as (client, run):

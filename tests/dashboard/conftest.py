@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from here import BASE
+from here import BASE, Browser
 from starlette.testclient import TestClient
 
 from flowkit import Client
@@ -29,7 +29,7 @@ def access() -> TokenAccess:
 @pytest.fixture
 def stranger(system: Client, access: TokenAccess) -> Iterator[TestClient]:
     """A browser without a session."""
-    with TestClient(build_app(system, system, access), base_url=BASE) as browser:
+    with Browser(build_app(system, system, access), access, base_url=BASE) as browser:
         yield browser
 
 

@@ -7,16 +7,14 @@ import socket
 from pathlib import Path
 
 import pytest
-from here import BASE
-from starlette.requests import HTTPConnection
 from starlette.testclient import TestClient
 
 from flowkit import Client
 from flowkit.dashboard import create_app
-from flowkit.dashboard.access import MOST_SESSIONS, TokenAccess
-from flowkit.dashboard.app import ENDPOINTS, STREAMS, build_app
+from flowkit.dashboard.access import TokenAccess
+from flowkit.dashboard.app import ENDPOINTS, STREAMS
 from flowkit.dashboard.endpoint import ROOT
-from flowkit.dashboard.guards import HEADERS, MOST_BODY, name_of
+from flowkit.dashboard.guards import HEADERS, name_of
 from flowkit.dashboard.pages import VIEWS
 from flowkit.dashboard.server import listen
 from flowkit.dashboard.static_files import static_files
@@ -48,40 +46,14 @@ def test_the_token_gives_a_cookie_that_scripts_cannot_read(
 ) -> None:
     answer = stranger.get("/", params={"token": access.token})
     assert answer.status_code == 200
-    cookie = answer.headers["set-cookie"]
-    assert "HttpOnly" in cookie
-    assert "SameSite=strict" in cookie
-    assert access.token not in cookie + answer.text
+    cookies = answer.headers.get_list("set-cookie")
+    assert len(cookies) == 2
+    for cookie in cookies:
+        assert "HttpOnly" in cookie
+        assert "SameSite=strict" in cookie
+        assert access.token not in cookie + answer.text
     assert stranger.get("/").status_code == 200
     assert stranger.get(ROOT + "/runs").json()["items"] == []
-
-
-def test_the_session_that_was_not_used_for_longest_ends(access: TokenAccess) -> None:
-    first, *others = [access.open_session() for _ in range(MOST_SESSIONS)]
-    known = HTTPConnection(
-        {"type": "http", "headers": [(b"cookie", f"{access.cookie}={first}".encode())]}
-    )
-    assert access.session_of(known)  # it was used just now
-    access.open_session()
-    assert access.session_of(known)
-    gone = HTTPConnection(
-        {"type": "http", "headers": [(b"cookie", f"{access.cookie}={others[0]}".encode())]}
-    )
-    assert access.session_of(gone) is None
-
-
-def test_a_password_lets_in_instead_of_the_token(system: Client) -> None:
-    access = TokenAccess("flowkit-8420", "a long password")
-    with TestClient(build_app(system, None, access), base_url=BASE) as browser:
-        assert 'type="password"' in browser.get("/").text
-        wrong = browser.post("/login", data={"password": "another"})
-        assert (wrong.status_code, "not the password" in wrong.text) == (401, True)
-        entered = browser.post("/login", data={"password": "a long password"})
-        assert (entered.status_code, "app.js" in entered.text) == (200, True)
-
-
-def test_without_a_password_nobody_can_log_in(stranger: TestClient) -> None:
-    assert stranger.post("/login", data={"password": ""}).status_code == 401
 
 
 def test_an_app_may_have_its_own_login(system: Client) -> None:
@@ -121,13 +93,6 @@ def test_every_answer_tells_the_browser_to_trust_nothing_else(
     policy = headers["content-security-policy"]
     assert "'unsafe" not in policy
     assert "http" not in policy
-
-
-def test_a_body_that_is_too_large_is_not_read(system: Client) -> None:
-    access = TokenAccess("flowkit-8420", "a long password")
-    with TestClient(build_app(system, None, access), base_url=BASE) as browser:
-        answer = browser.post("/login", data={"password": "x" * (MOST_BODY + 1)})
-    assert answer.status_code == 413
 
 
 def test_no_file_outside_the_page_is_served(browser: TestClient) -> None:

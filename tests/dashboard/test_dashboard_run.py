@@ -8,11 +8,12 @@ from itertools import accumulate
 from typing import Any
 
 import pytest
+from here import BASE, Browser
 from json_schema import misfits
 from starlette.testclient import TestClient
 from whole_run import WholeRun
 
-from flowkit import DAG, Client, RunHandle, task
+from flowkit import DAG, Client, RunHandle, current_attempt, task
 from flowkit.client.documents.columns import Items, RunColumns, RunHeader
 from flowkit.client.documents.document import Document
 from flowkit.client.documents.make_header import WHY_S, Headers
@@ -156,6 +157,27 @@ def test_items_are_read_in_parts(browser: TestClient, run: WholeRun) -> None:
     failed = document(browser, RUN + "/items", Items, task="parse", state="failed")
     assert [item["name"] for item in failed["items"]] == ["parse[2]"]
     assert document(browser, RUN + "/items", Items, task="parse", start=99)["items"] == []
+
+
+@task(retries=1, delay=0)
+def stumble(number: int) -> int:
+    if number == 2 and current_attempt().attempt == 1:
+        raise ConnectionError
+    return number
+
+
+def test_retried_items_are_counted_and_found(
+    browser: TestClient, fake_server: EmbeddedServer, namespace: str
+) -> None:
+    with DAG("etl") as dag:
+        files.bind("files", n=4) >> stumble.map()
+    run = WholeRun(fake_server.url, namespace, dag)
+    while run.turn() or run.state == "running":
+        run.resolver._store.promote(10)
+    assert document(browser, RUN + "/columns", RunColumns)["retried"] == {"1": 1}
+    items = document(browser, RUN + "/items", Items, task="stumble", retried="true")["items"]
+    assert [(item["name"], item["attempt"]) for item in items] == [("stumble[2]", 2)]
+    run.close()
 
 
 @pytest.mark.parametrize(
@@ -350,7 +372,7 @@ def test_actions_need_the_right_to_act(
     browser: TestClient, run: WholeRun, system: Client, access: TokenAccess
 ) -> None:
     assert browser.post(RUN + "/cancel").status_code == 403
-    with TestClient(build_app(system, None, access), base_url=str(browser.base_url)) as looker:
+    with Browser(build_app(system, None, access), access, base_url=BASE) as looker:
         looker.get("/", params={"token": access.token})
         csrf = looker.get(ROOT + "/session").json()["csrf"]
         answer = looker.request("DELETE", RUN, headers={"X-Flowkit-CSRF": csrf})

@@ -124,6 +124,20 @@ def test_a_result_is_shown_cut_and_downloaded_whole(browser: TestClient, whole: 
     assert asked(browser, "/result", task="merge/all")["result"] is None
 
 
+def test_earlier_attempts_are_read_in_parts(browser: TestClient, whole: WholeRun) -> None:
+    first = asked(browser, "/attempts", limit=1)
+    assert (first["tasks"], first["attempts"], first["more"]) == (["merge/all"], [1], True)
+    assert (first["outcomes"], first["workers"]) == (["retry"], ["W.0"])
+    (queued,), (started,), (ended,), (due,) = (
+        first[name] for name in ("queued", "started", "ended", "due")
+    )
+    assert 0 <= queued <= started <= ended <= due
+    rest = asked(browser, "/attempts", cursor=first["cursor"])
+    assert rest["tasks"] == []
+    again = asked(browser, "/attempts", cursor=rest["cursor"])
+    assert (again["cursor"], again["more"]) == (rest["cursor"], False)
+
+
 @pytest.mark.parametrize(
     ("path", "status", "words"),
     [
@@ -132,6 +146,8 @@ def test_a_result_is_shown_cut_and_downloaded_whole(browser: TestClient, whole: 
         ("/result", 400, "the parameter 'task' is missing"),
         ("/logs?cursor=x", 400, "no cursor"),
         ("/logs?cursor=99999999999999999999-0", 400, "no cursor"),
+        ("/attempts?cursor=x", 400, "no cursor"),
+        ("/attempts?cursor=99999999999999999999-0", 400, "no cursor"),
         ("/logs?level=LOUD", 400, "one of DEBUG"),
         ("/why?task=nothing", 404, "has no task"),
         ("/history?task=nothing", 404, "has no task"),

@@ -20,6 +20,7 @@ DOCUMENT: dict[str, Any] = {
     "errors": {"1": "ValueError: bad"},
     "progress": {},
     "items": {"3": {"failed": 1, "succeeded": 4}},
+    "retried": {"3": 2},
     "edges": [0, 1, 0, 1, 1, 1],
     "order": [0, 3],
 }
@@ -48,7 +49,7 @@ def test_edges_are_sums_of_steps(columns: Modules) -> None:
         ({"state": "running"}, [2]),
         ({"state": "failed"}, [1, 3]),  # the last one has a failed item
         ({"text": "CLEAN"}, [1, 2]),
-        ({"retried": True}, [1]),
+        ({"retried": True}, [1, 3]),  # items of the last one were retried
         ({"sort": "name"}, [3, 1, 2, 0]),
         ({"sort": "state"}, [1, 2, 3, 0]),
         ({"sort": "-attempts"}, [1, 0, 2, 3]),
@@ -108,6 +109,38 @@ def test_bars_of_a_worker_do_not_overlap(timeline: Modules) -> None:
         ("", [5]),
     ]
     assert len(timeline.call("rowsBy", bars, "task")) == 5
+
+
+EARLIER = {
+    "tasks": ["clean_1", "clean_1", "clean_2"],
+    "attempts": [1, 2, 1],
+    "outcomes": ["retry", "died", "again"],
+    "workers": ["w.0", "w.0", "w.1"],
+    "queued": [0, 60, 0],
+    "started": [5, None, 10],
+    "ended": [10, 70, 30],
+    "due": [50, None, 90],
+}
+
+
+def test_earlier_attempts_are_in_the_row_of_their_task(timeline: Modules) -> None:
+    bars = timeline.call("barsOfAttempts", EARLIER)
+    assert [(one["state"], one["start"], one["end"], one["due"]) for one in bars] == [
+        ("failed", 5, 10, 50),
+        ("failed", None, 70, None),
+        ("waiting", 10, 30, 90),
+    ]
+    last = [
+        {"name": "clean_1", "attempt": 3, "queued": 80, "start": 90, "end": 99, "worker": "w.0"},
+        {"name": "clean_2", "attempt": 1, "queued": 0, "start": 10, "end": 10, "worker": "w.1"},
+    ]
+    every = timeline.call("withEarlier", last, bars)
+    assert len(every) == 4, "the last attempt of a task that waits is an earlier one"
+    rows = timeline.call("rowsBy", every, "task")
+    assert [(row["name"], [one["attempt"] for one in row["bars"]]) for row in rows] == [
+        ("clean_1", [1, 2, 3]),
+        ("clean_2", [1]),
+    ]
 
 
 def test_an_idle_time_is_folded(timeline: Modules) -> None:

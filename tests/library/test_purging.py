@@ -78,8 +78,9 @@ def test_the_oldest_go_first(client: Client) -> None:
         time.sleep(0.002)  # runs are listed by the millisecond of their submission
     first = client.purge(0, limit=2)
     assert ([record.run for record in first.runs], first.deleted, first.more) == (runs[:2], 2, True)
+    assert first.matching == 5
     rest = client.purge(0, limit=3)
-    assert (rest.deleted, rest.more) == (3, False)
+    assert (rest.deleted, rest.more, rest.matching) == (3, False, 3)
 
 
 def test_a_run_that_was_resumed_in_the_meantime_stays(client: Client) -> None:

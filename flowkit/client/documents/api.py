@@ -26,6 +26,7 @@ class SessionAnswer(Document):
     name: Annotated[str, "The name of who is logged in, or empty."]
     csrf: Annotated[str, "What each action has to carry in the header X-Flowkit-CSRF."]
     acts: Annotated[bool, "Whether there are actions; false if the dashboard is read-only."]
+    logs_out: Annotated[bool, "Whether there is a session that can be ended, by DELETE /session."]
 
 
 @dataclass(frozen=True, kw_only=True)

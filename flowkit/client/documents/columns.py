@@ -43,6 +43,10 @@ class RunColumns(Document):
         dict[str, dict[str, int]],
         "How many items of a mapped task are in each state, by the number of the task.",
     ]
+    retried: Annotated[
+        dict[str, int],
+        "How many items of a mapped task made more than one attempt, by the number of the task.",
+    ]
     edges: Annotated[
         list[int],
         "Edges that pass results: upstream, downstream, upstream, downstream, … Each number is the "

@@ -47,6 +47,7 @@ def columns_document(status: RunStatus, workers: Sequence[str] = ()) -> RunColum
         errors={str(at): shorten(error, ERROR_LENGTH) for at, error in failed[:MOST_ERRORS]},
         progress={str(at): str(task.progress) for at, task in enumerate(tasks) if task.progress},
         items={str(at): dict(t.items) for at, t in enumerate(tasks) if t.items is not None},
+        retried={str(at): t.retried_items for at, t in enumerate(tasks) if t.retried_items},
         edges=[] if graph is None else _flat(graph.data_edges()),
         order=[] if graph is None else _flat(graph.order_edges()),
     )

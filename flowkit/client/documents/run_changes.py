@@ -80,7 +80,7 @@ def deletion_document(plan: Purge, changes: Sequence[RunChange], *, dry_run: boo
         dry_run=dry_run,
         items=_items(plan.runs, changes),
         outcomes=_outcomes(changes),
-        matching=None if plan.more else len(plan.runs),
+        matching=plan.matching,
         more=plan.more,
         cut_short=False,
         memory=plan.memory,

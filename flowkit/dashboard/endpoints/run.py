@@ -42,7 +42,8 @@ def _columns(asked: Asked) -> RunColumns:
 def _items(asked: Asked) -> Items:
     handle, query = run_of(asked), asked.query
     states = None if query["state"] is None else [query["state"]]
-    found = handle.items(query["task"], states=states, limit=query["limit"], start=query["start"])
+    which = {name: query[name] for name in ("limit", "start", "retried")}
+    found = handle.items(query["task"], states=states, **which)
     items = [task_entry(item) for item in found]
     return Items(run_id=handle.run_id, task=query["task"], items=items, more=found.more)
 
@@ -64,6 +65,7 @@ ENDPOINTS = (
             Parameter("task", "The name of a mapped task.", required=True),
             Parameter("start", "The index of the first item.", "number", 0, most=10**7),
             Parameter("limit", "How many items.", "number", PART, least=1, most=PART),
+            Parameter("retried", "Only items with more than one attempt.", "flag", default=False),
             Parameter(
                 "state", "Only items in this state.", choices=tuple(s.value for s in TaskState)
             ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ...basics.log_level import LogLevel
+from ...client.documents.attempts import AttemptColumns, attempts_document
 from ...client.documents.history import History
 from ...client.documents.logs import LogPartDocument
 from ...client.documents.make_history import history_document
@@ -26,6 +27,15 @@ def _history(asked: Asked) -> History:
     query, handle = asked.query, run_of(asked)
     events = handle.history(query["task"], since=query["since"])
     return history_document(handle.run_id, events, query["limit"])
+
+
+def _attempts(asked: Asked) -> AttemptColumns:
+    run_id, query = run_id_of(asked), asked.query
+    try:
+        part = asked.client.attempt_part(run_id, cursor=query["cursor"], limit=query["limit"])
+    except ValueError as error:  # only the cursor is not checked yet
+        raise BadParameter(str(error)) from None
+    return attempts_document(run_id, part)
 
 
 def _logs(asked: Asked) -> LogPartDocument:
@@ -70,6 +80,16 @@ ENDPOINTS = (
             TASK,
             Parameter("since", "Only events of the last so many seconds.", "seconds", most=10**9),
             Parameter("limit", "How many events.", "number", 200, least=1, most=MOST_EVENTS),
+        ),
+    ),
+    Endpoint(
+        "/runs/{run}/attempts",
+        "The attempts of a run that others replaced, in parts.",
+        AttemptColumns,
+        _attempts,
+        (
+            Parameter("cursor", "The cursor of the part before.", default=""),
+            Parameter("limit", "How many.", "number", MOST_EVENTS, least=1, most=MOST_EVENTS),
         ),
     ),
     Endpoint(

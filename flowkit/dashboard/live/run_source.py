@@ -25,7 +25,7 @@ from ...core.states import RunState
 from .source import SHARE, Told
 
 PER_TASK = ("states", "attempts", "queued", "waited", "took", "lanes")
-WHOLE = ("workers", "cached", "errors", "progress", "items")
+WHOLE = ("workers", "cached", "errors", "progress", "items", "retried")
 _MOVING = frozenset("qrw")  # a worker or the time may change these, and the record stays as it is
 
 

@@ -1,7 +1,11 @@
-"""The streams of the API: server-sent events, compressed for who accepts that."""
+"""The streams of the API: server-sent events, compressed for who accepts that.
+
+A stream ends with the session that has opened it.
+"""
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from functools import partial
@@ -10,11 +14,14 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from ..answering import Answering, lists_of, not_logged_in, refusal, refusal_of
+from ..answering import Answering, lists_of, refusal_of
 from ..endpoint import ROOT, Asked, Parameter, Stream, read_query
+from ..replies import refusal
+from ..sessions import Session
 from .hub import MOST_STREAMS, Hub, TooManyStreams
 from .packed import GzipStream, Packed, PlainStream
 
+ASKED_S = 10.0  # how often a stream asks whether its session has ended
 TOO_MANY = (
     f"{MOST_STREAMS} pages are open, which is the most that this dashboard serves. Close some of "
     "them: in other tabs, or of other people."
@@ -35,9 +42,8 @@ class Streaming:
 
     async def handle(self, request: Request, *, stream: Stream) -> Response:
         """Answer one request with a stream."""
-        if self._answering.access.session_of(request) is None:
-            return not_logged_in()
         try:
+            session = self._answering.access.session_of(request)
             query = read_query((*stream.parameters, CURSOR), lists_of(request))
             self.hub.check()
         except TooManyStreams:
@@ -49,10 +55,24 @@ class Streaming:
         asked = Asked(self._answering.reader, dict(request.path_params), query)
         key = (stream.path, *sorted(asked.path.items()), repr(sorted(query.items(), key=repr)))
         events = self.hub.events(key, partial(stream.source, asked), cursor)
+        open_events = self._while_in(request, session, events)
         is_gzip = "gzip" in request.headers.get("accept-encoding", "")
         headers = {"Vary": "Accept-Encoding"} | ({"Content-Encoding": "gzip"} if is_gzip else {})
-        body = _sent(events, GzipStream() if is_gzip else PlainStream())
+        body = _sent(open_events, GzipStream() if is_gzip else PlainStream())
         return StreamingResponse(body, media_type="text/event-stream", headers=headers)
+
+    async def _while_in(
+        self, request: Request, session: Session, events: AsyncGenerator[Packed, None]
+    ) -> AsyncGenerator[Packed, None]:
+        """Yield the events until the session ends. A quiet stream is asked at its next ping."""
+        access, asked = self._answering.access, time.monotonic()
+        async with aclosing(events):
+            async for event in events:
+                if time.monotonic() - asked > ASKED_S:
+                    asked = time.monotonic()
+                    if not access.is_still_in(request, session):
+                        return
+                yield event
 
 
 async def _sent(

@@ -4,12 +4,13 @@
 // exports the same names and answers from the data of the file.
 
 import { Refused, address, part } from "./addresses.js";
+import { kept } from "./private.js";
 import { stream } from "./stream.js";
 
 export { Refused, address, part };
 
 const root = document.documentElement.dataset.root;
-const API = `${root}/api/v1`;
+const API = `${root}${kept(root)}/api/v1`;
 let session = null;
 
 async function documentOf(response) {
@@ -40,6 +41,12 @@ export async function act(path, body = {}, method = "POST", query = {}) {
   session ??= await get("/session");
   const headers = { "Content-Type": "application/json", "X-Flowkit-CSRF": session.csrf };
   return documentOf(await fetch(API + address(path, query), { method, headers, body: JSON.stringify(body) }));
+}
+
+/** End the session, and leave the page. */
+export async function logOut() {
+  await act("/session", {}, "DELETE");
+  location.replace(`${root}/`);
 }
 
 /** Return what this session may do. */

@@ -1,6 +1,7 @@
 // The page of a dashboard: the header of all views.
 
 import { fill, h } from "./dom.js";
+import { logOut, whoAmI } from "./api.js";
 import { begin } from "./frame.js";
 import { href, here } from "./router.js";
 
@@ -12,6 +13,8 @@ const SECTIONS = [
   ["/dead", "Dead letters"],
   ["/system", "System"],
 ];
+
+let mayLogOut = false;
 
 function header() {
   const path = here();
@@ -26,8 +29,16 @@ function header() {
         h("a", { href: href(to), "aria-current": isHere(to) ? "page" : null }, name),
       ),
     ),
+    mayLogOut ? h("button", { class: "quiet", click: logOut }, "Log out") : null,
     h("button", { class: "quiet", title: "Keys (?)", "aria-label": "Show the keys", "data-key": "?" }, "?"),
   );
 }
 
 begin(header);
+whoAmI().then(
+  (session) => {
+    mayLogOut = session.logs_out;
+    header();
+  },
+  () => {}, // the view says what is wrong
+);

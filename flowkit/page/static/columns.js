@@ -3,7 +3,7 @@
 
 import { stateOf } from "./states.js";
 
-const WHOLE = ["workers", "cached", "errors", "progress", "items"];
+const WHOLE = ["workers", "cached", "errors", "progress", "items", "retried"];
 // Trouble first, then what runs, then what is to come, then what is done.
 const ORDER = "frwqpucks";
 
@@ -96,7 +96,7 @@ export function matching(columns, { state = "", text = "", retried = false, sort
   const wanted = text.toLowerCase();
   const found = [];
   for (let task = 0; task < columns.length; task += 1) {
-    if (retried && columns.attempts[task] < 2) continue;
+    if (retried && columns.attempts[task] < 2 && !(columns.retried[task] > 0)) continue;
     if (state && columns.state(task) !== state && !(columns.items[task]?.[state] > 0)) continue;
     if (wanted && !columns.names[task].toLowerCase().includes(wanted)) continue;
     found.push(task);

@@ -7,6 +7,7 @@ const KEYS = [
   ["j  k", "Next and previous row"],
   ["Enter", "Open the row"],
   ["f", "Next failure"],
+  ["x", "Choose the row, for an action"],
   ["g", "Runs"],
   ["?", "These keys"],
   ["Esc", "Close, or leave the search"],
@@ -46,7 +47,8 @@ const ACTIONS = {
   "/": () => document.querySelector("[data-search]")?.focus(),
   j: () => move(1) || document.dispatchEvent(new CustomEvent("move", { detail: 1 })),
   k: () => move(-1) || document.dispatchEvent(new CustomEvent("move", { detail: -1 })),
-  f: () => move(1, (row) => row.dataset.state === "failed") || document.dispatchEvent(new CustomEvent("failure")),
+  f: () => document.dispatchEvent(new CustomEvent("failure", { cancelable: true })) && move(1, (row) => row.dataset.state === "failed"),
+  x: () => document.dispatchEvent(new CustomEvent("choose")),
   g: () => document.querySelector("#top nav a")?.click(),
   "?": help,
 };

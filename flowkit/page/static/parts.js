@@ -80,7 +80,7 @@ export function say(text) {
   fill(said, text);
   said.classList.add("shown");
   clearTimeout(say.timer);
-  say.timer = setTimeout(() => said.classList.remove("shown"), 2500);
+  say.timer = setTimeout(() => said.classList.remove("shown"), Math.min(20_000, Math.max(2_500, 60 * text.length)));
 }
 
 /** Return a bar with a part for each state; the text names all numbers. */

@@ -34,13 +34,39 @@ export function barOfItem(item, task, begun, now) {
   return { task, name: item.name, worker: item.worker, state: item.state, queued, start, end: Math.max(end, queued), attempt: item.attempt };
 }
 
+// How an attempt looks that another one replaced. One that asked for another one has not failed.
+const LOOKS = { put_off: "waiting", again: "waiting", called: "waiting", succeeded: "succeeded", cached: "succeeded", skipped: "skipped", cancelled: "cancelled" };
+
+/** Return the bars of earlier attempts. `due`: when the next attempt was due, null if it did not wait. */
+export function barsOfAttempts(found) {
+  return found.tasks.map((name, at) => {
+    const [start, due] = [found.started[at], found.due[at]];
+    const queued = found.queued[at] ?? start ?? found.ended[at] ?? 0;
+    const end = Math.max(queued, start ?? 0, found.ended[at] ?? start ?? queued);
+    return { name, worker: found.workers[at], state: LOOKS[found.outcomes[at]] ?? "failed", queued, start, end, due, attempt: found.attempts[at] };
+  });
+}
+
+/** Return bars without those that are also among earlier attempts: a task that waits for its retry. */
+export function withEarlier(bars, earlier) {
+  const known = new Set(earlier.map((bar) => `${bar.attempt} ${bar.name}`));
+  return [...earlier, ...bars.filter((bar) => !known.has(`${bar.attempt} ${bar.name}`))];
+}
+
 /**
- * Return rows of bars that do not overlap, as {name, bars}. `by`: "worker" or "task". A worker that
- * does several things at a time has several rows.
+ * Return rows of bars as {name, bars}. `by`: "worker" or "task". A task has one row with all its
+ * attempts. Bars of a worker do not overlap: one that does several things at a time has several rows.
  */
 export function rowsBy(bars, by) {
   const inOrder = bars.toSorted((one, other) => (one.start ?? one.queued) - (other.start ?? other.queued));
-  if (by === "task") return inOrder.map((bar) => ({ name: bar.name, bars: [bar] }));
+  if (by === "task") {
+    const rows = new Map();
+    for (const bar of inOrder) {
+      if (rows.has(bar.name)) rows.get(bar.name).bars.push(bar);
+      else rows.set(bar.name, { name: bar.name, bars: [bar] });
+    }
+    return [...rows.values()];
+  }
   const workers = new Map();
   for (const bar of inOrder) {
     if (bar.start === null || bar.worker === "") continue;

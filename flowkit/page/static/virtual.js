@@ -6,10 +6,11 @@ const SPARE = 8; // rows above and below those in view
 
 /**
  * Return a table {element, show, focusRow}. `heads`: the head cells. `row(at)`: makes the row at a
- * position. `height`: of a row in pixels. `show(count)` says that there are so many rows, or that
+ * position. `keyOf(at)`: what the row at a position is about, so that the focus stays on it when rows are
+ * added before it. `height`: of a row in pixels. `show(count)` says that there are so many rows, or that
  * they have changed.
  */
-export function virtual({ heads, row, height, label }) {
+export function virtual({ heads, row, keyOf, height, label }) {
   const body = h("tbody", {});
   const table = h(
     "table",
@@ -21,18 +22,25 @@ export function virtual({ heads, row, height, label }) {
   let count = 0;
   let waiting = false;
 
+  // Where the row that had a position is now; the same position if it is gone.
+  const placeNow = (before, key) => {
+    if (before < count && keyOf(before) === key) return before;
+    for (let at = 0; at < count; at += 1) if (keyOf(at) === key) return at;
+    return Math.min(before, count - 1);
+  };
   const draw = () => {
     waiting = false;
     const seen = Math.ceil(element.clientHeight / height);
     const first = Math.max(0, Math.min(Math.floor(element.scrollTop / height), count - seen) - SPARE);
     const last = Math.min(count, first + seen + 2 * SPARE);
     const active = document.activeElement;
-    const focused = body.contains(active) ? positionOf(active) : -1;
+    const focused = body.contains(active) ? placeNow(positionOf(active), active.closest("tr").dataset.key) : -1;
     const inner = focused < 0 ? -1 : insides(active.closest("tr")).indexOf(active);
     const rows = [];
     for (let at = first; at < last; at += 1) {
       const made = row(at);
       made.setAttribute("aria-rowindex", at + 2);
+      made.dataset.key = keyOf(at);
       rows.push(made);
     }
     fill(body, space(first * height), rows, space((count - last) * height));
@@ -75,7 +83,7 @@ export function virtual({ heads, row, height, label }) {
 }
 
 /** Return what can have the focus in a row. */
-const insides = (row) => [...row.querySelectorAll("a, button")];
+const insides = (row) => [...row.querySelectorAll("a, button, input")];
 
 function positionOf(element) {
   const row = element?.closest?.("[aria-rowindex]");

@@ -1,19 +1,22 @@
-// The tasks of a run as a table: filters, sorting, and items of mapped tasks in parts.
+// The tasks of a run as a table: filters, sorting, items of mapped tasks in parts, and chosen tasks.
+//
+// A row is the number of a task, or an item: [task, position, filter]. With a filter, mapped tasks are
+// opened, and have the items that match.
 
-import { get, now, part } from "../api.js";
+import { now } from "../api.js";
+import { Chosen } from "../chosen.js";
 import { matching } from "../columns.js";
+import { quoted } from "../commands.js";
 import { fill, h } from "../dom.js";
 import { counted, number, span } from "../format.js";
-import { bar, empty, state } from "../parts.js";
+import { CUT, ItemLists, MORE } from "../item_lists.js";
+import { bar, empty, say, state } from "../parts.js";
 import { href } from "../router.js";
 import { STATES, looks } from "../states.js";
 import { taskPath } from "../task_paths.js";
 import { virtual } from "../virtual.js";
 
 const ROW = 34;
-const PART = 200;
-const MOST_ITEMS = 10_000; // of one task in the table
-const AGAIN_MS = 2_000; // between two readings of the same items
 const HEADS = [
   ["name", "Task", "name"],
   ["state", "State", ""],
@@ -25,32 +28,37 @@ const HEADS = [
 ];
 
 /** Open the tab. Returns what ends it. */
-export function open({ element, place, run }) {
-  const table = new Tasks(place, run);
-  fill(element, table.filters(), table.note, table.view.element);
+export function open({ element, place, run, acts = false }) {
+  const table = new Tasks(place, run, acts);
+  fill(element, table.filters(), table.chosen?.element, table.note, table.view.element);
   table.change();
   const stop = run.listen((told) => table.hear(told));
   const clock = setInterval(() => table.tick(), 1000);
-  document.addEventListener("failure", table.nextFailure);
-  document.addEventListener("move", table.move);
+  const keys = { failure: table.nextFailure, move: table.move, choose: () => table.chooseRow(table.view.focused()) };
+  for (const [name, act] of Object.entries(keys)) document.addEventListener(name, act);
   return () => {
     stop();
     clearInterval(clock);
-    document.removeEventListener("failure", table.nextFailure);
-    document.removeEventListener("move", table.move);
+    for (const [name, act] of Object.entries(keys)) document.removeEventListener(name, act);
   };
 }
 
 class Tasks {
-  constructor(place, run) {
+  constructor(place, run, acts) {
     this.place = place;
     this.run = run;
-    this.rows = []; // a number is a task; [task, index] is an item
-    this.parts = new Map(); // of items that were read: "task.part" → {items, at}
-    this.opened = new Set();
+    this.rows = [];
+    this.opened = new Map(); // a task that the reader has opened → the filter of its items
+    this.closed = new Set(); // tasks that the filter has opened and the reader closed
     this.note = h("p", { class: "note", "aria-live": "polite" });
-    this.view = virtual({ heads: this.heads(), row: (at) => this.row(at), height: ROW, label: "Tasks" });
-    this.nextFailure = () => this.find((at) => this.isFailed(at));
+    this.lists = new ItemLists(run, () => this.change(), (error) => say(error.message));
+    this.chosen = acts ? new Chosen(run, () => this.view?.show(this.rows.length)) : null;
+    this.last = -1; // the row that was chosen last
+    this.view = virtual({ heads: this.heads(), row: (at) => this.row(at), keyOf: (at) => String(this.rows[at]), height: ROW, label: "Tasks" });
+    this.nextFailure = (event) => {
+      event.preventDefault(); // of looking through the rows that exist
+      return this.moveToFailure();
+    };
     this.move = (event) => this.view.focusRow(this.view.focused() + event.detail);
   }
 
@@ -59,10 +67,19 @@ class Tasks {
     return { state: place.get("state"), text: place.get("q"), retried: place.get("retried") === "1", sort: place.get("sort") };
   }
 
+  /** Return the filter of the items that are shown of a task; null if it is closed. */
+  openedBy(task) {
+    const { state: wanted, retried } = this.filter();
+    if (!this.run.columns.isMapped(task)) return null;
+    if (wanted || retried) return this.closed.has(task) ? null : { state: wanted, retried };
+    return this.opened.get(task) ?? null;
+  }
+
   filters() {
     const { state: chosen, text, retried } = this.filter();
     const set = (name, value, options) => {
       this.place.set({ [name]: value }, options);
+      this.closed.clear();
       this.change();
     };
     return h(
@@ -119,7 +136,10 @@ class Tasks {
     const { columns } = this.run;
     const filter = this.filter();
     const tasks = matching(columns, filter, this.run.now());
-    this.rows = tasks.flatMap((task) => (this.opened.has(task) ? [task, ...this.itemRows(task)] : [task]));
+    this.rows = tasks.flatMap((task) => {
+      const opened = this.openedBy(task);
+      return opened === null ? [task] : [task, ...this.lists.rows(task, opened)];
+    });
     this.showSort();
     const all = tasks.length === columns.length;
     fill(this.note, all ? counted(tasks.length, "task") : `${number(tasks.length)} of ${counted(columns.length, "task")}`);
@@ -127,36 +147,33 @@ class Tasks {
     this.view.show(this.rows.length);
   }
 
-  itemRows(task) {
-    const total = Object.values(this.run.columns.items[task] ?? {}).reduce((sum, count) => sum + count, 0);
-    const rows = Array.from({ length: Math.min(total, MOST_ITEMS) }, (_, index) => [task, index]);
-    return total > MOST_ITEMS ? [...rows, [task, -1]] : rows;
-  }
-
   hear(told) {
     const isSorted = this.place.get("sort") || this.place.get("state") || this.place.get("retried");
-    if (told.columns || told.items || (told.tasks && isSorted)) this.change();
+    this.chosen?.show();
+    if (told.columns || told.items || told.retried || (told.tasks && isSorted)) this.change();
     else this.view.show(this.rows.length);
   }
 
   tick() {
-    if (this.run.columns.states.includes("r") || this.opened.size > 0) this.view.show(this.rows.length);
+    if (this.run.columns.states.includes("r") || this.rows.some(Array.isArray)) this.view.show(this.rows.length);
   }
 
   row(at) {
     const entry = this.rows[at];
-    return typeof entry === "number" ? this.taskRow(entry) : this.itemRow(...entry);
+    return typeof entry === "number" ? this.taskRow(entry, at) : this.itemRow(entry, at);
   }
 
-  taskRow(task) {
+  taskRow(task, at) {
     const { columns } = this.run;
     const name = columns.names[task];
     const toggle = () => this.toggle(task);
-    const isOpen = this.opened.has(task);
+    const opened = this.openedBy(task);
+    const isOpen = opened !== null;
     const opener = columns.isMapped(task)
       ? h("button", { class: "quiet", "aria-expanded": String(isOpen), "aria-label": `Items of ${name}`, click: toggle }, isOpen ? "▾" : "▸")
       : null;
     return this.cells({
+      at,
       name,
       opener,
       state: columns.state(task),
@@ -170,18 +187,21 @@ class Tasks {
     });
   }
 
-  itemRow(task, index) {
+  itemRow(entry, at) {
+    const [task, position, filter] = entry;
     const name = this.run.columns.names[task];
-    if (index < 0) {
-      const text = `… and more: flowkit status ${this.run.id} --task ${name} --items --all`;
-      return h("tr", { class: "item" }, h("td", { colspan: HEADS.length }, text));
+    if (position === CUT) return wide(`… and more: flowkit status ${this.run.id} --task ${quoted(name)} --items ${filter.state || "all"} --all`);
+    if (position === MORE) {
+      this.lists.more(task, filter);
+      return wide("…");
     }
-    const item = this.item(task, index);
-    if (item === null) return h("tr", { class: "item" }, h("td", { colspan: HEADS.length }, `${name}[${index}] …`));
+    const item = this.lists.item(entry);
+    if (item === null) return wide(`${name}[${position}] …`);
     const started = item.started === null ? null : Date.parse(item.started);
     const isRunning = item.state === "running" && started !== null;
     const took = isRunning ? now() - started : item.duration === null ? null : item.duration * 1000;
     return this.cells({
+      at,
       name: item.name,
       label: item.label,
       isItem: true,
@@ -194,12 +214,12 @@ class Tasks {
     });
   }
 
-  cells({ name, label, opener, isItem, state: known, attempt, waited, took, worker, notes }) {
+  cells({ at, name, label, opener, isItem, state: known, attempt, waited, took, worker, notes }) {
     const to = href(taskPath(this.run.id, name));
     return h(
       "tr",
-      { class: isItem ? "item" : null, "data-row": true, "data-state": known, tabindex: 0, keydown: enter },
-      h("td", { class: "name", title: name }, opener, h("a", { href: to }, name), label ? h("span", { class: "note" }, ` ${label}`) : null),
+      { class: isItem ? "item" : null, "data-row": true, "data-state": known, "data-chosen": this.chosen?.has(name) ?? null, tabindex: 0, keydown: enter },
+      h("td", { class: "name", title: name }, this.chosen ? this.box(name, at) : null, opener, h("a", { href: to }, name), label ? h("span", { class: "note" }, ` ${label}`) : null),
       h("td", {}, state(known)),
       h("td", { class: "number extra" }, attempt > 1 ? `↻ ${number(attempt)}` : attempt || ""),
       h("td", { class: "number extra" }, length(waited)),
@@ -210,49 +230,67 @@ class Tasks {
   }
 
   toggle(task) {
-    if (!this.opened.delete(task)) this.opened.add(task);
+    const { state: wanted, retried } = this.filter();
+    const isOpen = this.openedBy(task) !== null;
+    if (wanted || retried) this.closed[isOpen ? "add" : "delete"](task);
+    else if (isOpen) this.opened.delete(task);
+    else this.opened.set(task, {});
     this.change();
   }
 
-  /** Return an item, null while it is being read. What was read some time ago is read again. */
-  item(task, index) {
-    const at = Math.floor(index / PART);
-    const key = `${task}.${at}`;
-    const known = this.parts.get(key);
-    const counts = JSON.stringify(this.run.columns.items[task]);
-    const isOld = known && known.counts !== counts && Date.now() - known.read > AGAIN_MS;
-    if ((!known || isOld) && !known?.isComing) this.read(task, at, key, counts);
-    return this.parts.get(key).items[index - at * PART] ?? null;
+  // -- chosen tasks -------------------------------------------------------------------------------
+
+  box(name, at) {
+    const click = (event) => this.chooseRow(at, event.shiftKey ? this.last : at);
+    return h("input", { type: "checkbox", "aria-label": `Choose ${name}`, tabindex: -1, checked: this.chosen.has(name), click });
   }
 
-  async read(task, at, key, counts) {
-    const known = this.parts.get(key) ?? { items: [] };
-    this.parts.set(key, { ...known, isComing: true });
-    let items = known.items;
-    try {
-      const query = { task: this.run.columns.names[task], start: at * PART, limit: PART };
-      ({ items } = await get(`/runs/${part(this.run.id)}/items`, query));
-    } catch (error) {
-      fill(this.note, error.message);
-    }
-    this.parts.set(key, { items, counts, read: Date.now(), isComing: false });
-    this.view.show(this.rows.length);
+  /** Choose the row at a position, or leave it out; with it all rows from another one. */
+  chooseRow(at, from = at) {
+    const name = this.nameAt(at);
+    if (this.chosen === null || name === null) return;
+    const isChosen = !this.chosen.has(name);
+    const names = [];
+    for (let row = Math.min(at, Math.max(0, from)); row <= Math.max(at, from); row += 1) names.push(this.nameAt(row));
+    this.last = at;
+    this.chosen.set(names.filter((found) => found !== null), isChosen);
   }
 
-  isFailed(at) {
-    const entry = this.rows[at];
-    if (typeof entry === "number") return this.run.columns.states[entry] === "f" || this.run.columns.items[entry]?.failed > 0;
-    const read = this.parts.get(`${entry[0]}.${Math.floor(entry[1] / PART)}`);
-    return read?.items[entry[1] % PART]?.state === "failed";
+  nameAt(at) {
+    const row = this.rows[at];
+    if (typeof row === "number") return this.run.columns.names[row];
+    return row === undefined || row[1] < 0 ? null : (this.lists.item(row)?.name ?? null);
   }
 
-  find(fits) {
+  // -- the next failure ---------------------------------------------------------------------------
+
+  /** Move to the next task or item that has failed. Items of mapped tasks are opened for it. */
+  async moveToFailure() {
+    const { columns } = this.run;
     for (let at = this.view.focused() + 1; at < this.rows.length; at += 1) {
-      if (fits(at)) return this.view.focusRow(at);
+      const row = this.rows[at];
+      if (typeof row === "number" && columns.items[row]?.failed > 0) await this.openFailed(row);
+      else if (typeof row === "number" && columns.states[row] === "f") return this.view.focusRow(at);
+      else if (Array.isArray(row) && row[1] === MORE && row[2].state === "failed") {
+        await this.lists.more(row[0], row[2]);
+        at -= 1; // its place has the next item now
+      } else if (Array.isArray(row) && row[1] >= 0 && this.lists.item(row)?.state === "failed") return this.view.focusRow(at);
     }
-    return undefined;
+    return say("No further failure.");
+  }
+
+  async openFailed(task) {
+    const { state: wanted, retried } = this.filter();
+    const filter = { state: "failed" };
+    if (retried || (wanted && wanted !== "failed")) return;
+    if (wanted) this.closed.delete(task);
+    else this.opened.set(task, filter);
+    if (this.lists.rows(task, filter).some(([, at]) => at === MORE)) await this.lists.more(task, filter);
+    this.change();
   }
 }
+
+const wide = (text) => h("tr", { class: "item" }, h("td", { class: "name", colspan: HEADS.length }, text));
 
 /** Open the row that has the focus. */
 function enter(event) {

@@ -1,18 +1,16 @@
 // When the tasks of a run waited and ran: by worker or by task, on a canvas.
 
-import { get, part } from "../api.js";
 import { colours, surface } from "../canvas.js";
 import { fill, h } from "../dom.js";
 import { number, span } from "../format.js";
 import { empty, state } from "../parts.js";
 import { go } from "../router.js";
 import { taskPath } from "../task_paths.js";
-import { barOfItem, barsOf, firstAfter, folded, lengthOf, marks, placeOf, rowsBy } from "../timeline.js";
+import { firstAfter, folded, lengthOf, marks, placeOf, rowsBy } from "../timeline.js";
+import { TimelineData } from "../timeline_data.js";
 
 const ROW = 22;
 const AXIS = 24;
-const PART = 1_000;
-const MOST_ITEMS = 5_000;
 const REFRESH_MS = 1_000;
 
 /** Open the tab. Returns what ends it. */
@@ -20,13 +18,13 @@ export function open({ element, place, run }) {
   const timeline = new Timeline(place, run);
   fill(element, timeline.controls(), timeline.legend(), timeline.surface.element, timeline.about);
   timeline.change();
-  timeline.readItems().catch((error) => fill(timeline.about, error.message));
+  timeline.read();
   const stop = run.listen(() => {
     timeline.isStale = true;
   });
   const clock = setInterval(() => timeline.tick(), REFRESH_MS);
   return () => {
-    timeline.ended = true;
+    timeline.data.ended = true;
     stop();
     clearInterval(clock);
     timeline.surface.end();
@@ -37,11 +35,10 @@ class Timeline {
   constructor(place, run) {
     this.place = place;
     this.run = run;
-    this.items = []; // [task, item]
+    this.data = new TimelineData(run);
     this.rows = [];
     this.parts = [{ from: 0, to: 1, at: 0 }];
     this.isStale = false;
-    this.ended = false;
     this.about = h("p", { class: "note", "aria-live": "polite" });
     this.surface = surface({
       draw: (...given) => this.draw(...given),
@@ -96,28 +93,20 @@ class Timeline {
 
   legend() {
     const names = ["succeeded", "running", "failed", "waiting"];
-    return h("p", { class: "facts note" }, names.map((name) => state(name)), h("span", {}, "▒ in the queue"), h("span", {}, "↻ not the first attempt"));
+    return h("p", { class: "facts note" }, names.map((name) => state(name)), h("span", {}, "░ in the queue"), h("span", {}, "┄ until the next attempt"), h("span", {}, "↻ not the first attempt"));
   }
 
-  /** Read the items of mapped tasks, in parts, up to a bound. */
-  async readItems() {
-    const { columns, id } = this.run;
-    const found = [];
-    let more = false;
-    for (const task of Object.keys(columns.items)) {
-      for (let start = 0; ; start += PART) {
-        if (found.length >= MOST_ITEMS) more = true;
-        if (more || this.ended) break;
-        const answer = await get(`/runs/${part(id)}/items`, { task: columns.names[task], start, limit: PART });
-        found.push(...answer.items.map((item) => [Number(task), item]));
-        if (!answer.more) break;
-      }
+  /** Read what the columns do not have. */
+  async read() {
+    if (this.isReading) return;
+    this.isReading = true;
+    try {
+      this.isStale ||= await this.data.refresh();
+      if (!this.data.ended) this.change();
+    } catch (error) {
+      fill(this.about, error.message);
     }
-    this.items = found;
-    this.read = Date.now();
-    this.counts = JSON.stringify(columns.items);
-    this.cut = more;
-    this.change();
+    this.isReading = false;
   }
 
   tick() {
@@ -125,23 +114,19 @@ class Timeline {
     if (isOver && !this.isStale) return;
     this.isStale = false;
     this.change();
-    const isOld = this.read && this.counts !== JSON.stringify(this.run.columns.items);
-    const wait = Math.max(3_000, this.items.length * 5);
-    if (isOld && Date.now() - this.read > wait) this.readItems().catch((error) => fill(this.about, error.message));
-    else if (isOld) this.isStale = true;
+    this.read();
   }
 
   change() {
-    const { columns, header } = this.run;
-    const now = this.run.now();
-    const begun = Date.parse(header.status.submitted);
-    const items = this.items.map(([task, item]) => barOfItem(item, task, begun, now));
-    const bars = [...barsOf(columns, now), ...items.filter((bar) => bar !== null)];
-    const end = bars.reduce((last, bar) => Math.max(last, bar.end), header.status.finished ? 0 : now);
+    const { header } = this.run;
+    const bars = this.data.bars();
+    const end = bars.reduce((last, bar) => Math.max(last, bar.end), header.status.finished ? 0 : this.run.now());
     this.parts = folded(bars, end, { isOn: this.place.get("fold") !== "0" });
     this.rows = rowsBy(bars, this.place.get("by", "worker"));
+    const height = this.rows.length * ROW + AXIS + 8;
+    Object.assign(this.surface.canvas.style, { height: `min(60vh, ${height}px)`, minHeight: "6rem" });
     if (this.rows.length === 0) fill(this.about, empty("Nothing has started yet."));
-    else if (this.cut) fill(this.about, `The first ${number(this.items.length)} items of mapped tasks; there are more.`);
+    else if (this.data.isCut) fill(this.about, `The first ${number(this.data.items.length)} items of mapped tasks; there are more.`);
     this.surface.redraw();
   }
 
@@ -209,7 +194,7 @@ class Timeline {
     const start = this.place.get("by", "worker") === "task" ? 0 : this.firstIn(bars, from);
     for (let at = start; at < bars.length; at += 1) {
       const bar = bars[at];
-      const [queued, begun, end] = this.edges(bar, width);
+      const [queued, begun, end, due] = this.edges(bar, width);
       if (bar.start !== null && placeOf(this.parts, bar.start) > to) break;
       if (end < 0 || end <= drawn) continue; // not in view, or below the pixel of the one before
       if (begun > queued + 1 && this.place.get("by") === "task") {
@@ -217,6 +202,12 @@ class Timeline {
         context.fillStyle = colour("queued");
         context.fillRect(queued, top + low + 4, begun - queued, high - 8);
         context.globalAlpha = 1;
+      }
+      if (due > end + 1 && this.place.get("by") === "task") {
+        context.strokeStyle = colour("waiting");
+        context.setLineDash([3, 3]);
+        line(context, end, top + ROW / 2 - 0.5, due, top + ROW / 2 - 0.5);
+        context.setLineDash([]);
       }
       if (bar.start === null) continue;
       context.fillStyle = colour(bar.state === "pending" ? "soft" : bar.state);
@@ -246,7 +237,7 @@ class Timeline {
 
   edges(bar, width) {
     const x = (time) => this.x(placeOf(this.parts, time), width);
-    return [x(bar.queued), bar.start === null ? x(bar.end) : x(bar.start), x(bar.end)];
+    return [x(bar.queued), bar.start === null ? x(bar.end) : x(bar.start), x(bar.end), x(bar.due ?? bar.end)];
   }
 
   barAt(x, y) {
@@ -254,8 +245,9 @@ class Timeline {
     const row = this.rows[Math.floor((y - AXIS + this.surface.view.y) / ROW)];
     if (y < AXIS || row === undefined || x < this.left(width)) return null;
     return row.bars.find((bar) => {
-      const [queued, begun, end] = this.edges(bar, width);
-      return x >= (this.place.get("by") === "task" ? queued : begun) - 1 && x <= Math.max(end, begun + 2) + 1;
+      const [queued, begun, end, due] = this.edges(bar, width);
+      const isByTask = this.place.get("by") === "task";
+      return x >= (isByTask ? queued : begun) - 1 && x <= Math.max(isByTask ? due : end, begun + 2) + 1;
     });
   }
 
@@ -265,8 +257,9 @@ class Timeline {
     if (!bar) return;
     const waited = bar.start === null ? bar.end - bar.queued : bar.start - bar.queued;
     const ran = bar.start === null ? "not started" : `ran ${span((bar.end - bar.start) / 1000)}`;
+    const next = bar.due > bar.end ? `, then ${span((bar.due - bar.end) / 1000)} until the next attempt` : "";
     const attempt = bar.attempt > 1 ? `, attempt ${bar.attempt}` : "";
-    fill(this.about, h("b", {}, bar.name), " ", state(bar.state), `${attempt}: in the queue ${span(waited / 1000)}, ${ran}`, bar.worker ? ` on ${bar.worker}` : "");
+    fill(this.about, h("b", {}, bar.name), " ", state(bar.state), `${attempt}: in the queue ${span(waited / 1000)}, ${ran}${next}`, bar.worker ? ` on ${bar.worker}` : "");
   }
 }
 

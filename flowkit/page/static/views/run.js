@@ -1,8 +1,9 @@
 // One run: what it is and does, what can be done with it, and its tabs.
 //
 // A tab is a module of `tabs/` with `open(tab)`, which returns what ends it. `tab` has `element`, where
-// it is shown, `place`, the address, and `run`: {id, header, columns, now(), listen(hear)}. `now()` is in
-// milliseconds after the submission; `listen` calls after each change, and returns what ends that.
+// it is shown, `place`, the address, `acts`, whether the reader may act, and `run`: {id, header, columns,
+// now(), listen(hear)}. `now()` is in milliseconds after the submission; `listen` calls after each change,
+// and returns what ends that.
 
 import { follow, now, part, whoAmI } from "../api.js";
 import { Columns } from "../columns.js";
@@ -90,6 +91,7 @@ class RunView {
     this.element = h("section", { id: "tab", role: "tabpanel" });
     this.acts = false;
     this.offered = "";
+    this.isOld = false; // the head
     this.turn = 0;
     this.endTab = () => {};
   }
@@ -98,10 +100,16 @@ class RunView {
     const { place, run } = this;
     document.title = `${run.id} · flowkit`;
     fill(place.main, this.head, this.buttons, this.tabs, this.element);
+    this.who = whoAmI().then((who) => who.acts, () => false); // the stream says what is wrong
     this.stop = follow(`/live/runs/${part(run.id)}`, {}, (told) => this.hear(told), notice(place.main));
-    this.clock = setInterval(() => run.header && !run.header.status.finished && outcome(run), 1000);
-    this.acts = await whoAmI().then((who) => who.acts, () => false); // the stream says what is wrong
+    this.clock = setInterval(() => this.tick(), 1000);
+    this.acts = await this.who;
     if (run.header !== null) this.showHead(); // it came first
+  }
+
+  tick() {
+    if (this.isOld) this.showHead();
+    if (this.run.header && !this.run.header.status.finished) outcome(this.run);
   }
 
   end() {
@@ -127,7 +135,8 @@ class RunView {
 
   showHead() {
     const { run, place } = this;
-    if (isSelected(this.head)) return; // the next change shows it
+    this.isOld = isSelected(this.head);
+    if (this.isOld) return; // the clock shows it later
     document.title = `${run.header.status.dag} ${run.id} · flowkit`;
     changed(this.head, () => fill(this.head, facts(run, place)));
     const fitting = this.acts ? actions(run).filter(Boolean) : [];
@@ -155,8 +164,8 @@ class RunView {
     fill(element);
     if (!TABS.some(([other]) => other === name)) return;
     try {
-      const tab = await import(`../tabs/${name}.js`);
-      if (mine === this.turn) this.endTab = (await tab.open({ element, place, run })) ?? (() => {});
+      const [tab, acts] = await Promise.all([import(`../tabs/${name}.js`), this.who]);
+      if (mine === this.turn) this.endTab = (await tab.open({ element, place, run, acts })) ?? (() => {});
     } catch (error) {
       fill(element, h("p", { class: "problem", role: "alert" }, error.message));
     }

@@ -1,9 +1,10 @@
 // Runs: newest first, with filters, counts by state, and pages.
 
-import { get } from "../api.js";
+import { get, whoAmI } from "../api.js";
 import { fill, h } from "../dom.js";
 import { counted, number, span } from "../format.js";
 import { WINDOWS, damagedItems, filters, live, refill, row, table } from "../lists.js";
+import { manyRunsButtons } from "../many_runs.js";
 import { bar, copied, empty, soFar, state, time } from "../parts.js";
 import { href } from "../router.js";
 
@@ -80,6 +81,7 @@ export async function open(place) {
   document.title = "Runs · flowkit";
   const list = h("section", { "aria-label": "Runs" });
   const byState = h("div", {}, states(place, null));
+  const acting = h("div");
   fill(
     place.main,
     h("h1", {}, "Runs"),
@@ -92,6 +94,7 @@ export async function open(place) {
       { name: "until", label: "Submitted before", choices: AGES },
       { name: "children", label: "Child runs", choices: CHILDREN },
     ]),
+    acting,
     list,
   );
   const of = (names) => Object.fromEntries(names.map((name) => [name, place.get(name)]));
@@ -102,6 +105,7 @@ export async function open(place) {
       // the list says what is wrong
     }
   };
+  whoAmI().then(({ acts }) => acts && fill(acting, manyRunsButtons(place)), () => {});
   let isCounted = false;
   return live(place, "/live/runs", of(FILTERS), (runs) => {
     if (!isCounted) count(); // after the list, since it takes longer
