@@ -67,11 +67,12 @@ def let_in(browser: Any, shown: Dashboard, port: int | None = None) -> Iterator[
     first = browser.new_context()
     opened = first.new_page()
     opened.goto(f"{root}system?{shown.query}")
-    opened.wait_for_selector("h1")
-    cookies = first.cookies()
+    opened.locator("#top nav").wait_for()
+    state = first.storage_state()
     first.close()
-    context = browser.new_context(viewport={"width": 1200, "height": 800}, base_url=root)
-    context.add_cookies(cookies)
+    context = browser.new_context(
+        viewport={"width": 1200, "height": 800}, base_url=root, storage_state=state
+    )
     context.add_init_script(ROWS)
     yield context
     context.close()
