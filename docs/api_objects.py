@@ -80,6 +80,7 @@ MORE = {
     "flowkit.client.attempt_parts": ("AttemptPart", "EarlierAttempt"),
     "flowkit.client.log_parts": ("LogPart",),
     "flowkit.client.previews": ("Preview",),
+    "flowkit.client.run_form": ("RunForm", "FormParameter"),
     "flowkit.client.task_details": ("TaskDetails", "TaskInput"),
     "flowkit.context": ("attempt_scope",),
     "flowkit.core.called_run": ("CalledRun",),
@@ -88,6 +89,7 @@ MORE = {
     "flowkit.client.dead_letters": ("DeadLetter", "OpenedLetter"),
     "flowkit.client.purging": ("Purge",),
     "flowkit.client.retrying": ("Retried",),
+    "flowkit.client.run_changes": ("RunChanges", "RunChange", "Outcome"),
     "flowkit.client.activity": ("SystemActivity",),
     "flowkit.client.scheduler_info": ("SchedulerInfo",),
     "flowkit.client.usage": ("DAGUsage",),
@@ -107,7 +109,7 @@ MORE = {
     "flowkit.testing.systems": ("RunningSystem",),
 }
 WIDTH = 88
-_PARTS_ARE_IN = ("flowkit.definition.", "flowkit.client.overview", "flowkit.client.families")
+_PARTS_ARE_IN = ("flowkit.definition.", "flowkit.client.")
 
 
 class Entry(NamedTuple):

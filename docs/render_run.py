@@ -1,4 +1,4 @@
-"""Redraws the two pictures of the README: ``python docs/render_run.py`` (about a minute).
+"""Redraws two pictures of the documentation: ``python docs/render_run.py`` (about a minute).
 
 - ``docs/run.svg``: what ``flowkit graph`` draws of a run of the example while it runs;
 - ``docs/terminal.svg``: what ``flowkit run`` of the example shows on a terminal at about that time.

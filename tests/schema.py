@@ -22,7 +22,7 @@ TYPES = {
 }
 RUN_KEYS = ("run", "tasks", "results", "errors", "history", "logs", "inputs", "children")
 MAY_EXPIRE = ("graph", "entry")
-MUST_EXPIRE = ("cached", "app", "app_version", "progress")
+MUST_EXPIRE = ("cached", "app", "app_version", "progress", "takes")
 
 
 def patterns(namespace: str) -> Iterator[tuple[str, re.Pattern[str], str]]:

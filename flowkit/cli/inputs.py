@@ -127,6 +127,26 @@ tasks_argument = click.argument(
     "tasks", nargs=-1, metavar="[TASK]...", shell_complete=complete_task
 )
 dag_argument = click.argument("spec", metavar="FILE_OR_MODULE[:DAG]")
+dag_or_run = click.argument("spec", metavar="[FILE_OR_MODULE[:DAG]]", required=False)
+
+
+def again_option(text: str) -> Callable[[_F], _F]:
+    """Return the option ``--again`` of a command that also takes a DAG, with this help."""
+    return click.option(
+        "--again",
+        metavar="RUN",
+        callback=checked_run_id,
+        shell_complete=_complete_runs,
+        help=text,
+    )
+
+
+def refuse_both(spec: str | None, again: str | None) -> None:
+    """Raise UsageError unless there is either a DAG or an earlier run."""
+    if (spec is None) == (again is None):
+        raise click.UsageError(
+            "Give either a file or a module with the DAG, or --again RUN for the DAG of that run."
+        )
 
 
 def confirm(what: str, *, yes: bool, verb: str = "delete") -> None:

@@ -30,6 +30,7 @@ from .activity import SystemActivity
 from .async_changes import AsyncRunChanging
 from .async_details import AsyncRunDetails
 from .async_handle import AsyncRunHandle
+from .async_submitting_again import AsyncSubmittingAgain
 from .async_waiting import wait_all
 from .checks import check_handles, check_settings
 from .client import PATIENCE_S, Client
@@ -50,7 +51,7 @@ def _one_thread() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(max_workers=1, thread_name_prefix="flowkit-client")
 
 
-class AsyncClient(AsyncRunDetails, AsyncRunChanging):
+class AsyncClient(AsyncSubmittingAgain, AsyncRunDetails, AsyncRunChanging):
     """Submits and finds runs, for asyncio programs. Its methods are those of ``Client``.
 
     Use it with ``async with AsyncClient.connect() as client:``, or call ``close`` at the end. It
@@ -164,12 +165,6 @@ class AsyncClient(AsyncRunDetails, AsyncRunChanging):
         return [
             self._handle(run) for run in await self._do(Client.submit_many, dag, params, ttl=ttl)
         ]
-
-    async def submit_again(
-        self, run_id: str, params: Mapping[str, object] | None = None, *, ttl: int | None = None
-    ) -> AsyncRunHandle:
-        """Submit a new run of the DAG of another run. See ``Client.submit_again``."""
-        return self._handle(await self._do(Client.submit_again, run_id, params, ttl=ttl))
 
     # -- finding runs ---------------------------------------------------------------------------
 

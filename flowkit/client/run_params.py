@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ..codec.packing import BrokenValue, unpack
-from ..codec.provenance import Provenance, params_purpose
+from ..codec.provenance import Provenance, is_signed, params_purpose
 from ..core.run_record import RunRecord
 from ..protocol.client_store import ClientStore
 
@@ -29,6 +29,19 @@ def read_params(
     if not isinstance(params, dict):
         raise BrokenValue("they are not a dict")
     return params
+
+
+def read_packed_params(
+    store: ClientStore, run: RunRecord, provenance: Provenance, max_bytes: int
+) -> bytes:
+    """Return the packed parameters of a run, b"" for none.
+
+    Raises UntrustedValue, and BrokenValue for more bytes than a run may have.
+    """
+    packed = open_params(store, run, store.read_params(run.run), provenance)
+    if len(packed) > max_bytes or is_signed(packed):
+        unpack(packed, max_bytes=max_bytes)  # raises, and says why
+    return packed
 
 
 def open_params(store: ClientStore, run: RunRecord, stored: bytes, provenance: Provenance) -> bytes:

@@ -11,12 +11,18 @@ from ..exceptions import DAGError
 from ..protocol.client_store import Submission
 from ..protocol.graph_writer import pack_graph
 from ..protocol.graphs import digest_of
+from ..protocol.takes import pack_takes
 from ..settings import Settings
 from .caller import caller
 from .run_ids import check_run_id, new_run_id
 
+
+class PackedParams(bytes):
+    """Parameters that are packed already, b"" for none."""
+
+
 # The id that was chosen for a run, None for a new one, and its parameters.
-Given = tuple[str | None, Mapping[str, object] | None]
+Given = tuple[str | None, Mapping[str, object] | PackedParams | None]
 
 
 def submissions_of(
@@ -34,25 +40,38 @@ def submissions_of(
     """
     max_bytes, version = settings.max_result_bytes, settings.app_version or code_of_app()
     packed, by = pack_graph(compiled), caller()
-    digest = digest_of(packed)
+    digest, takes = digest_of(packed), pack_takes(compiled.takes)
     return [
         Submission(
             run=new_run_id() if run_id is None else check_run_id(run_id),
             dag_name=compiled.name,
             digest=digest,
             packed_graph=packed,
-            packed_params=_packed(compiled.name, params, max_bytes) if params else b"",
+            packed_params=packed_params(compiled.name, params, max_bytes),
             total=len(compiled.graph),
             ttl_ms=ttl * 1000,
             version=version,
             pinned=compiled.pinned,
             by=by,
+            packed_takes=takes,
         )
         for run_id, params in runs
     ]
 
 
-def _packed(dag_name: str, params: Mapping[str, object], max_bytes: int) -> bytes:
+def packed_params(
+    dag_name: str, params: Mapping[str, object] | PackedParams | None, max_bytes: int
+) -> bytes:
+    """Return the parameters of a run as they are stored, b"" for none. Raises DAGError."""
+    if not params:
+        return b""
+    if isinstance(params, PackedParams):
+        if len(params) > max_bytes:
+            raise DAGError(
+                f"the parameters of the run of DAG {dag_name!r} take {len(params):,} bytes, and "
+                f"{max_bytes:,} are allowed. Raise the limit: FLOWKIT_MAX_RESULT_BYTES"
+            )
+        return bytes(params)
     try:
         return pack(dict(params), max_bytes=max_bytes, root="params")
     except CodecError as error:

@@ -41,6 +41,11 @@ def params_purpose(namespace: str, run: str, digest: str) -> Purpose:
     return ("params", namespace, run, digest)
 
 
+def takes_purpose(namespace: str, digest: str) -> Purpose:
+    """Name the run parameters that one graph takes."""
+    return ("takes", namespace, digest)
+
+
 def result_purpose(namespace: str, run: str, submitted: str, digest: str, task: int) -> Purpose:
     """Name the result of one task.
 

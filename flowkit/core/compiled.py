@@ -16,6 +16,7 @@ from .graph import Graph
 from .map_spec import Maps, counted_tasks, label_sources
 from .numbering import MOST_NUMBERS, NODE, Numbering
 from .retry import Policy
+from .taken_parameter import TakenParameter
 from .triggers import HOOKS, Trigger, special
 
 
@@ -35,6 +36,9 @@ class CompiledDAG:
     tasks are mapped, by number. ``counted``: the tasks whose results are lists that are mapped.
     ``label_sources``: the tasks that make the labels of items, by mapped task.
     A number may be that of a task or, in a run, of an item of a mapped task.
+
+    ``takes``: the run parameters that its tasks take. It is stored beside the graph, not in it,
+    so a graph that was read has none: workers and schedulers need it for nothing.
     """
 
     name: str
@@ -48,6 +52,7 @@ class CompiledDAG:
     on_retry: str = ""
     pinned: str = ""
     maps: Maps = field(default_factory=dict)
+    takes: tuple[TakenParameter, ...] = ()
     numbering: Numbering = field(init=False, repr=False, compare=False)
     counted: frozenset[int] = field(init=False, repr=False, compare=False)
     label_sources: Mapping[int, int] = field(init=False, repr=False, compare=False)

@@ -22,6 +22,7 @@ from ..client.client import Client
 from ..exceptions import (
     FlowkitError,
     NotPermitted,
+    ParameterError,
     RedisUnavailable,
     RunAlreadyOver,
     RunDamaged,
@@ -68,7 +69,8 @@ def refusal_of(error: Exception) -> Response:
         return refusal("BadBody", "The body is not complete.", 400)
     for kind in type(error).__mro__:
         if kind in STATUS:
-            return refusal(type(error).__name__, str(error), STATUS[kind])
+            parameter = error.parameter if isinstance(error, ParameterError) else None
+            return refusal(type(error).__name__, str(error), STATUS[kind], parameter)
     _log.error("The dashboard could not answer a request", exc_info=error)
     return refusal("InternalError", BUG, 500)
 

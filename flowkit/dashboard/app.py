@@ -18,7 +18,18 @@ from ..client.client import Client
 from .access import PRIVATE, Access, TokenAccess
 from .answering import Answering
 from .endpoint import Endpoint, Stream
-from .endpoints import dags, dead, many_runs, run, run_actions, run_reading, runs, system, tasks
+from .endpoints import (
+    dags,
+    dead,
+    many_runs,
+    run,
+    run_actions,
+    run_reading,
+    runs,
+    submitting,
+    system,
+    tasks,
+)
 from .guards import BehindHTTPS, BodyLimit, HostGuard, SafeHeaders
 from .live.packed import LEVEL
 from .live.streams import Streaming
@@ -32,6 +43,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *run.ENDPOINTS,
     *run_actions.ENDPOINTS,
     *run_reading.ENDPOINTS,
+    *submitting.ENDPOINTS,
     *tasks.ENDPOINTS,
     *dags.ENDPOINTS,
     *dead.ENDPOINTS,

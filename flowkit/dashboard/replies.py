@@ -20,9 +20,9 @@ def answer(document: Document, status: int = 200) -> Response:
     )
 
 
-def refusal(kind: str, message: str, status: int) -> Response:
-    """Return an error as an answer."""
-    return answer(ErrorAnswer(type=kind, message=message), status)
+def refusal(kind: str, message: str, status: int, parameter: str | None = None) -> Response:
+    """Return an error as an answer. ``parameter``: the run parameter that it is about."""
+    return answer(ErrorAnswer(type=kind, message=message, parameter=parameter), status)
 
 
 def no_entry(error: NoEntry) -> Response:

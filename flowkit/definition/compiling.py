@@ -12,14 +12,23 @@ from dataclasses import replace
 
 from ..core.compiled import CompiledDAG, OnFailure
 from ..core.retry import Policy
+from ..core.taken_parameter import TakenParameter
 from ..core.triggers import Trigger
 from ..exceptions import DAGError
 from .indexing import IndexedDAG
 from .task import Task
 
 
-def compile_indexed(dag_name: str, indexed: IndexedDAG, on_failure: OnFailure) -> CompiledDAG:
-    """Replace tasks by data. Raises DAGError for what cannot be stored: a fixed argument."""
+def compile_indexed(
+    dag_name: str,
+    indexed: IndexedDAG,
+    on_failure: OnFailure,
+    takes: tuple[TakenParameter, ...] = (),
+) -> CompiledDAG:
+    """Replace tasks by data. Raises DAGError for what cannot be stored: a fixed argument.
+
+    ``takes``: the run parameters of the DAG, if they are to be stored.
+    """
     policies: dict[Policy, int] = {}
     refs: dict[str, int] = {}
     seen: dict[tuple[Task, Trigger, bool], tuple[int, int]] = {}
@@ -45,6 +54,7 @@ def compile_indexed(dag_name: str, indexed: IndexedDAG, on_failure: OnFailure) -
         on_failure=on_failure,
         on_retry=indexed.on_retry,
         maps=indexed.maps,
+        takes=takes,
     )
 
 

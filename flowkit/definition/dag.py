@@ -31,6 +31,7 @@ from .members import Members
 from .options import TaskOptions
 from .result_types import check_result_types
 from .run_parameters import RunParameters, check_params
+from .taken_parameters import taken_parameters
 from .task import Task
 
 if TYPE_CHECKING:
@@ -225,9 +226,10 @@ class DAGDefinition:
         for params in runs:
             check_mapping(params)
         indexed = self.indexed()
-        check_params(self.name, indexed, [params or {} for params in runs or (None,)])
+        given = [params or {} for params in runs or (None,)]
+        takes = taken_parameters(check_params(self.name, indexed, given))
         check_importable(indexed.tasks)
-        return compile_indexed(self.name, indexed, self.on_failure)
+        return compile_indexed(self.name, indexed, self.on_failure, takes)
 
     def compile_for_calls(self, indexed: IndexedDAG) -> CompiledDAG:
         """Compile what ``indexed`` returned, for runs that tasks on workers call.

@@ -76,7 +76,7 @@ class Parameter:
 
     def example(self) -> str:
         """Return how to give a value on the command line: ``-p day=2026-11-28``."""
-        text = example_text(self._expected())
+        text = example_text(self.expected)
         shown = f"{self.name}=…" if text is None else shlex.quote(f"{self.name}={text}")
         return f"-p {shown}"
 
@@ -97,7 +97,7 @@ class Parameter:
         """Return the value that was meant by a value from outside. Raises ParameterError."""
         if self.problem:
             raise ParameterError(self._unknown_annotation(owner), self.name, *self.tasks[:1])
-        expected = self._expected()
+        expected = self.expected
         if self.annotation is Any and isinstance(given, GivenJSON):
             expected = expected if isinstance(given.value, str) else Any
         try:
@@ -108,8 +108,9 @@ class Parameter:
             raise self._refusal(owner, given.value, reason, self._in_json(expected))
         raise self._refusal(owner, given.text, reason, self._on_command_line(expected))
 
-    def _expected(self) -> Any:
-        """Return the type of a value from outside, Any if it must be guessed."""
+    @property
+    def expected(self) -> Any:
+        """The type of a value from outside, Any if it must be guessed."""
         if self.annotation is not Any:
             return self.annotation
         kinds = {type(default) for default in self.defaults.values()}
@@ -121,7 +122,7 @@ class Parameter:
     # -- sentences --------------------------------------------------------------------------
 
     def _refusal(self, owner: str, value: object, reason: str, advice: str) -> ParameterError:
-        expected = self._expected()
+        expected = self.expected
         if expected is Any:
             sentence = f"has no annotation, so it is unclear what {_shown(value)} means"
         else:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ..codec.provenance import Provenance, is_signed, params_purpose
+from ..codec.provenance import Provenance, is_signed, params_purpose, takes_purpose
 from ..core.run_record import RunProgress, RunRecord
 from ..core.states import RunState
 from ..exceptions import FlowkitError, RunExists
@@ -27,6 +27,7 @@ from .queue_depths import QueueDepths
 from .run_reads import RunReads
 from .run_records import FIELDS, PROGRESS_FIELDS, parse_progress, parse_run
 from .running_reads import RunningReads
+from .takes import KEEP_TAKES_MS, TakesReads
 from .vitals import Vitals
 
 
@@ -36,6 +37,7 @@ class Submission:
 
     ``version``: the version of the app that submits it, "" if it is unknown. ``pinned``: the one
     that the graph keeps the run to, "" for any. ``by``: who submits it, see ``client.caller``.
+    ``packed_takes``: the run parameters of the DAG, b"" if they are unknown.
     """
 
     run: str
@@ -48,12 +50,14 @@ class Submission:
     version: str = ""
     pinned: str = ""
     by: str = ""
+    packed_takes: bytes = b""
 
     def args(self, *, with_graph: bool) -> tuple[object, ...]:
         """Return the arguments of the script, with or without the graph itself."""
-        graph = self.packed_graph if with_graph else b""
+        graph, takes = (self.packed_graph, self.packed_takes) if with_graph else (b"", b"")
         head = (self.run, self.digest, graph, self.dag_name)
-        return (*head, self.packed_params, self.total, self.ttl_ms, self.version, self.by)
+        run = (self.packed_params, self.total, self.ttl_ms, self.version, self.by)
+        return (*head, *run, takes, self.ttl_ms + KEEP_TAKES_MS)
 
     def signed(self, provenance: Provenance, namespace: str) -> Submission:
         """Return the submission with signed parameters, if this process has a key.
@@ -63,7 +67,11 @@ class Submission:
         if not provenance:
             return self
         purpose = params_purpose(namespace, self.run, self.digest)
-        return replace(self, packed_params=provenance.sign(self.packed_params, purpose))
+        packed = provenance.sign(self.packed_params, purpose)
+        if not self.packed_takes:
+            return replace(self, packed_params=packed)
+        takes = provenance.sign(self.packed_takes, takes_purpose(namespace, self.digest))
+        return replace(self, packed_params=packed, packed_takes=takes)
 
 
 IsSame = Callable[["ClientStore", Submission], bool]
@@ -80,6 +88,7 @@ class ClientStore(
     ChangeStore,
     CauseReads,
     FamilyReads,
+    TakesReads,
 ):
     """The calls of a client, which submits runs and reads their state."""
 

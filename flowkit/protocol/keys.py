@@ -58,6 +58,11 @@ class Keys:
         """String: a compiled DAG by its SHA-256. Client; deleted with the last run that uses it."""
         return f"{self.prefix}graph:{digest}"
 
+    def takes(self, digest: str) -> str:
+        """Hash: `takes` → the run parameters of a compiled DAG. Client; TTL, which is that of the
+        graph once its last run has ended. Only forms need it, so it may be missing."""
+        return f"{self.prefix}graph:{digest}:takes"
+
     def graphs(self) -> str:
         """Hash: digest → number of unfinished runs, and digest! → when (ms) the last of the
         finished runs expires. Scripts; both fields are deleted with the last unfinished run."""

@@ -52,6 +52,7 @@ MAX_TASKS = 2_000_000  # of one DAG
 MAX_EDGES = 10_000_000
 MAX_GRAPH_BYTES = 256 * 1024 * 1024  # of an uncompressed graph
 MAX_REF = 1000  # characters of a function's reference
+MAX_TAKES_BYTES = 256 * 1024  # of the run parameters of a DAG, with their signature
 
 # -- what clients show ----------------------------------------------------------------------------
 

@@ -54,9 +54,11 @@ def system(redis_server: RealRedis, namespace: str) -> Iterator[Client]:
 
 
 @pytest.fixture
-def address(redis_server: RealRedis, namespace: str) -> Iterator[str]:
-    """The address that ``flowkit dashboard`` prints."""
-    where = ["--redis", redis_server.url, "--namespace", namespace]
+def address(
+    redis_server: RealRedis, namespace: str, request: pytest.FixtureRequest
+) -> Iterator[str]:
+    """The address that ``flowkit dashboard`` prints. An indirect parameter has more options."""
+    where = ["--redis", redis_server.url, "--namespace", namespace, *getattr(request, "param", ())]
     words = [sys.executable, "-m", "flowkit", "dashboard", "--no-open", "--port", "0", *where]
     process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stdout is not None

@@ -76,3 +76,11 @@ def test_what_is_refused_is_told(page: Any, system: Client, address: str) -> Non
     page.get_by_role("button", name="Resume 1 run").click()
     page.get_by_text("1 run could not be changed:").wait_for()
     assert f"was called by a task of run '{parent}'" in page.get_by_role("dialog").inner_text()
+
+
+@pytest.mark.parametrize("address", [["--read-only"]], indirect=True)
+def test_a_page_that_only_looks_has_no_buttons(page: Any, system: Client, address: str) -> None:
+    submit(system, "etl")
+    page.locator("tbody tr").wait_for()
+    page.locator("button", has_text="running").get_by_text("1").wait_for()  # all answers are there
+    assert page.get_by_text("All that match:").count() == 0

@@ -61,6 +61,7 @@ def test_every_command_with_json_has_a_schema() -> None:
     others |= {"flowkit/run-columns/1", "flowkit/run-header/1", "flowkit/items/1"}
     others |= {"flowkit/graph-plan/1", "flowkit/task-activity/1", "flowkit/queue-depths/1"}
     others |= {"flowkit/acted/1", "flowkit/run-counts/1", "flowkit/attempt-columns/1"}
+    others |= {"flowkit/form/1"}
     others |= {"flowkit/changed-runs/1"}  # of cancel and resume with filters
     assert {*SCHEMAS.values(), *others} == set(all_documents())
 

@@ -38,6 +38,7 @@ def submit(client: Client, name: str = "etl", **options: Any) -> str:
     return client.submit(dag(name), run_id=run, **options).run_id
 
 
+@pytest.mark.promise("sight-19")
 def test_runs_that_match_are_cancelled_after_a_confirmation(ask: Run, client: Client) -> None:
     runs = [submit(client), submit(client)]
     other = submit(client, "other")

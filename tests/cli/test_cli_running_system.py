@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from console import Run
 from helpers import free_port, wait_until
+from json_schema import valid_document
 from real_redis import RealRedis
 
 
@@ -262,3 +263,42 @@ def test_a_cycle_is_drawn_and_refused(flowkit: Run) -> None:
     assert done.returncode == 2
     assert "Downstream: b" in done.stdout
     assert "a -> b -> a" in done.stderr
+
+
+def test_a_run_is_submitted_again_without_its_file(talk: Run, tmp_path: Path) -> None:
+    old = talk("submit", "chain.py", "-p", "size=2", "-p", "word=y", "--wait", "--json")
+    run = json.loads(old.stdout)["run_id"]
+    listed = talk("params", "--again", run)
+    assert [line.split()[:4] for line in listed.stdout.splitlines()] == [
+        ["NAME", "TYPE", "DEFAULT", "VALUE"],
+        ["size", "int", "1", "2"],
+        ["word", "str", "'x'", "y"],
+    ]
+    document = valid_document(talk("params", "--again", run, "--json").stdout, "flowkit/form/1")
+    assert [item["text"] for item in document["parameters"]] == ["2", "y"]
+    (tmp_path / "chain.py").unlink()
+    words = ("submit", "--again", run, "-p", "size=3", "--without", "word")
+    done = talk(*words, "--wait", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["results"]["second"] == "xxx"
+    refused = talk("submit", "--again", run, "-p", "size=many")
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "parameter 'size' must be int, not 'many'" in refused.stderr
+    assert "-p size=5" in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("submit",), "Give either a file or a module with the DAG, or --again RUN"),
+        (("submit", "chain.py", "--again", "last"), "Give either a file"),
+        (("submit", "chain.py", "--without", "size"), "give --again"),
+        (("params",), "Give either a file"),
+        (("params", "--again", "last", "-p", "size=3"), "need a file, not --again"),
+        (("submit", "--again", "no/run"), "is not a run id"),
+    ],
+)
+def test_again_needs_a_run_and_no_file(flowkit: Run, words: tuple[str, ...], said: str) -> None:
+    done = flowkit(*words)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert said in done.stderr

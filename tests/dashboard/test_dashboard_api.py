@@ -60,6 +60,7 @@ def test_a_page_names_the_next(browser: TestClient, system: Client) -> None:
         ("limit=1e2", "'limit' must be a number"),
         ("limit=" + "9" * 5000, "at most 1,000 characters"),
         ("limit=1&limit=2", "'limit' must be given once"),
+        ("since=400000000", "'since' must be a number from 0 to 315,360,000"),
         ("since=nan", "'since' must be a number"),
         ("state=lost", "must be one of running, succeeded, failed, cancelled"),
         ("children=yes", "'children' must be true or false"),

@@ -197,9 +197,12 @@ def test_what_a_box_shows() -> None:
         ("failed", 0.8, 1),
     ]
     boxes = [{"tasks": [0]}, {"tasks": [1, 2]}, {"tasks": [3]}]
-    assert plan.call("found", boxes, DOCUMENT["names"], " REP") == [2]
-    assert plan.call("found", boxes, DOCUMENT["names"], "l") == [0, 1]
-    assert plan.call("found", boxes, DOCUMENT["names"], " ") == []
+    script = "((boxes, d, text, state) => found(boxes, new Columns(d), text, state))"
+    assert plan.call(script, boxes, DOCUMENT, " REP", "") == [2]
+    assert plan.call(script, boxes, DOCUMENT, "l", "") == [0, 1]
+    assert plan.call(script, boxes, DOCUMENT, " ", "") == []
+    assert plan.call(script, boxes, DOCUMENT, "", "failed") == [1, 2], "the last has failed items"
+    assert plan.call(script, boxes, DOCUMENT, "rep", "running") == []
 
 
 def test_only_what_is_in_view_is_drawn() -> None:

@@ -1,4 +1,4 @@
-"""The pictures of the README show a run of the example as it is, and need nothing from outside."""
+"""The pictures show the example and the page as they are, and need nothing from outside."""
 
 from __future__ import annotations
 
@@ -9,14 +9,24 @@ from xml.etree import ElementTree
 
 import pytest
 import render_run
-from pages import README, ROOT
+import render_screenshots
+from pages import PAGES, README, ROOT
+from starlette.routing import compile_path
 
+from flowkit.dashboard.pages import VIEWS
+
+HOWTO = ROOT / "docs" / "howto" / "dashboard.md"
 PICTURES = (render_run.RUN, render_run.TERMINAL)
+
+
+def pictures_of(page: Path) -> list[Path]:
+    return [page.parent / name for name in re.findall(r"!\[[^]]+\]\(([^)]+)\)", page.read_text())]
 
 
 @pytest.mark.parametrize("picture", PICTURES, ids=lambda path: path.name)
 def test_a_picture_is_shown_and_holds_nothing_but_drawing(picture: Path) -> None:
-    assert f"]({picture.relative_to(ROOT)})" in README.read_text()
+    shown = {path.resolve() for page in PAGES for path in pictures_of(page)}
+    assert picture in shown
     text = picture.read_text()
     assert ElementTree.fromstring(text).tag.endswith("svg")
     assert re.findall(r"<script|<foreignObject|@import|@font-face|href|url\((?!#)", text) == []
@@ -60,3 +70,30 @@ def test_the_terminal_shows_the_command_and_its_progress() -> None:
 )
 def test_a_screen_holds_what_a_terminal_would_show(written: str, shown: str) -> None:
     assert render_run.screen(written) == shown
+
+
+# -- the page -------------------------------------------------------------------------------------
+
+MOST_BYTES, MOST_IN_ALL = 60_000, 1_000_000
+
+
+def test_each_view_has_a_small_picture_in_each_look_and_all_are_shown() -> None:
+    looks = [look.name for look in render_screenshots.LOOKS]
+    wanted = {f"{name}-{look}.webp" for name in render_screenshots.VIEWS for look in looks}
+    files = {path.name: path.stat().st_size for path in render_screenshots.FOLDER.glob("*.webp")}
+    assert set(files) == wanted
+    assert max(files.values()) <= MOST_BYTES
+    assert sum(files.values()) <= MOST_IN_ALL
+    shown = {path.name for path in pictures_of(HOWTO) if path.parent.name == "screenshots"}
+    assert shown == wanted
+
+
+def test_a_view_of_the_page_has_a_picture() -> None:
+    """Each path of the dashboard is one of those that are looked at."""
+    paths = [path.partition("?")[0] for path in render_screenshots.VIEWS.values()]
+    for view in set(VIEWS) - {"/runs/{run}/task"}:  # of a task whose name no path can have
+        assert any(compile_path(view)[0].match(path) for path in paths), view
+
+
+def test_the_readme_shows_the_page() -> None:
+    assert "(docs/screenshots/graph-light.webp)" in README.read_text()

@@ -87,6 +87,7 @@ def test_parameters_choose(client: Client) -> None:
     assert names(client.cancel_runs(params={"text": "a"}).runs) == set(runs[:2])
 
 
+@pytest.mark.promise("sight-19")
 def test_one_run_does_not_stop_the_others(client: Client) -> None:
     running, failed, broken = submit(client), ended(client, "failed"), submit(client)
     with client.run(broken).shard.store() as store:
@@ -113,6 +114,19 @@ def test_runs_that_tasks_have_called_belong_to_their_run(client: Client) -> None
     done = client.resume_runs("failed", children=True)
     assert told(done.changes) == dict.fromkeys((second, child, parent), "resumed")
     assert client.run(parent).record().state == "running"
+
+
+def test_all_shards_are_searched(namespace: str) -> None:
+    with EmbeddedServer() as one, EmbeddedServer() as other:
+        client = Client.connect(f"{one.url} {other.url}", namespace)
+        with client:
+            runs = client.submit_many(dag("etl"), [None] * 9)
+            assert len({run.shard for run in runs}) == 2
+            first = client.cancel_runs(everything=True, limit=4)
+            assert (len(first.changes), first.matching, first.left) == (4, 9, 5)
+            rest = client.cancel_runs(dag="etl")
+            assert names(first.runs) | names(rest.runs) == {run.run_id for run in runs}
+            assert {change.outcome for change in first.changes + rest.changes} == {"cancelled"}
 
 
 @pytest.mark.parametrize(

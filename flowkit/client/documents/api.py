@@ -16,6 +16,7 @@ class ErrorAnswer(Document):
     SCHEMA: ClassVar[str] = "flowkit/error/1"
     type: Annotated[str, "The class of the error."]
     message: Annotated[str, "What is wrong, and what to do."]
+    parameter: Annotated[str | None, "The run parameter that it is about, null for none."] = None
 
 
 @dataclass(frozen=True, kw_only=True)

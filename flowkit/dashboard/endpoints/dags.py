@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ...basics.durations import MAX_DELAY_S
 from ...client.documents.dags import DAGs, TaskActivities
 from ...client.documents.make_dags import dags_document, task_activities_document
 from ..endpoint import Asked, Endpoint, Parameter
@@ -27,7 +28,9 @@ ENDPOINTS = (
         (
             Parameter("runs", "How many runs are counted.", "number", 1_000, least=1, most=10_000),
             Parameter("limit", "How many DAGs.", "number", 200, least=1, most=1_000),
-            Parameter("since", "Only runs of the last so many seconds.", "seconds", most=10**9),
+            Parameter(
+                "since", "Only runs of the last so many seconds.", "seconds", most=MAX_DELAY_S
+            ),
         ),
     ),
     Endpoint(

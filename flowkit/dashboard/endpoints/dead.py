@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ...basics.durations import MAX_DELAY_S
 from ...client.documents.api import Acted
 from ...client.documents.document import Damaged
 from ...client.documents.make_dead import letters_document
@@ -40,7 +41,7 @@ def _retry(asked: Asked) -> Acted:
 _FILTERS = (
     Parameter("limit", "How many tasks.", "number", 200, least=1, most=2_000),
     Parameter("dag", "Only tasks of the DAG with this name."),
-    Parameter("since", "Only failures of the last so many seconds.", "seconds", most=10**9),
+    Parameter("since", "Only failures of the last so many seconds.", "seconds", most=MAX_DELAY_S),
     Parameter("items", "Each item of a mapped task, not just the last.", "flag", default=False),
 )
 ENDPOINTS = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ...basics.durations import MAX_DELAY_S
 from ...basics.log_level import LogLevel
 from ...client.documents.attempts import AttemptColumns, attempts_document
 from ...client.documents.history import History
@@ -78,7 +79,9 @@ ENDPOINTS = (
         _history,
         (
             TASK,
-            Parameter("since", "Only events of the last so many seconds.", "seconds", most=10**9),
+            Parameter(
+                "since", "Only events of the last so many seconds.", "seconds", most=MAX_DELAY_S
+            ),
             Parameter("limit", "How many events.", "number", 200, least=1, most=MOST_EVENTS),
         ),
     ),

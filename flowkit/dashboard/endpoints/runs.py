@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from ...basics.durations import MAX_DELAY_S
 from ...client.documents.make_runs import runs_document
 from ...client.documents.runs import RunCounts, Runs
 from ...client.run_search import LONGEST_TEXT, cursor_of
@@ -62,8 +63,10 @@ def _counts(asked: Asked) -> RunCounts:
 COMMON = (
     Parameter("dag", "Only runs of the DAG with this name."),
     Parameter("q", "Only runs whose id begins so, or with this in the name of DAG or submitter."),
-    Parameter("since", "Only runs of the last so many seconds.", "seconds", most=10**9),
-    Parameter("until", "Only runs submitted at least so many seconds ago.", "seconds", most=10**9),
+    Parameter("since", "Only runs of the last so many seconds.", "seconds", most=MAX_DELAY_S),
+    Parameter(
+        "until", "Only runs submitted at least so many seconds ago.", "seconds", most=MAX_DELAY_S
+    ),
     Parameter("children", "Also runs that tasks have called.", "flag", default=False),
 )
 STATE = Parameter(

@@ -1,12 +1,13 @@
 // What the API is asked by: addresses, and the error for an answer that is not what was asked for.
 // Pure: it asks nothing.
 
-/** An answer that is not the document that was asked for. */
+/** An answer that is not the document that was asked for. `parameter`: the run parameter that it is about. */
 export class Refused extends Error {
-  constructor(status, type, message) {
+  constructor(status, type, message, parameter = null) {
     super(message);
     this.status = status;
     this.type = type;
+    this.parameter = parameter;
   }
 }
 

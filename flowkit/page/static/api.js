@@ -21,7 +21,7 @@ async function documentOf(response) {
   } catch {
     throw new Refused(response.status, "NoDocument", `The server answered ${response.status}.`);
   }
-  if (!response.ok) throw new Refused(response.status, data.type, data.message);
+  if (!response.ok) throw new Refused(response.status, data.type, data.message, data.parameter);
   return data;
 }
 

@@ -4,6 +4,8 @@ import { h } from "./dom.js";
 
 const STEP = 60; // pixels that an arrow key moves
 const ZOOM = 1.3;
+const LARGEST = 1.2; // scale of a drawing that fits
+const MARGIN = 24;
 
 /**
  * Return {element, view, redraw, fit}. `view` has x, y, scale: a point p of the drawing is at
@@ -21,6 +23,8 @@ export function surface({ draw, bounds, label, flat = false, left = () => 0, hov
   const paint = () => {
     waiting = false;
     const ratio = devicePixelRatio || 1;
+    // A small drawing takes no more of the page than it needs.
+    canvas.style.maxHeight = `${Math.ceil(bounds().height * (flat ? 1 : LARGEST)) + MARGIN}px`;
     const [width, height] = [canvas.clientWidth, canvas.clientHeight];
     if (canvas.width !== Math.round(width * ratio)) canvas.width = Math.round(width * ratio);
     if (canvas.height !== Math.round(height * ratio)) canvas.height = Math.round(height * ratio);
@@ -39,7 +43,7 @@ export function surface({ draw, bounds, label, flat = false, left = () => 0, hov
   const toFit = () => {
     const whole = bounds();
     const wide = size.width / Math.max(1, whole.width);
-    view.scale = flat ? wide : Math.min(1.2, wide, size.height / Math.max(1, whole.height));
+    view.scale = flat ? wide : Math.min(LARGEST, wide, size.height / Math.max(1, whole.height));
     Object.assign(view, { x: 0, y: 0 });
     if (!flat) view.x = (whole.width - size.width / view.scale) / 2;
     if (!flat) view.y = (whole.height - size.height / view.scale) / 2;

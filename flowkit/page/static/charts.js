@@ -37,7 +37,7 @@ export function runBars(runs, { kind = "spark", open = null } = {}) {
   const svg = box(slots * 10, 110, text, kind);
   ordered.forEach((run, at) => {
     const height = run.duration === null ? 100 : 100 * barPart(run.duration, most);
-    const x = (slots - ordered.length + at) * 10;
+    const x = (kind === "spark" ? slots - ordered.length + at : at) * 10;
     const bar = h(
       "svg:g",
       { class: run.duration === null ? "fill open" : "fill", "data-state": run.state },

@@ -15,3 +15,11 @@ export function retryCommand(run, tasks = []) {
 export function resumeCommand(run, tasks = []) {
   return ["flowkit resume", run, ...tasks.map((name) => `--from-task ${quoted(name)}`)].join(" ");
 }
+
+const parameter = ([name, value]) => `-p ${quoted(`${name}=${value.startsWith("@") ? `@${value}` : value}`)}`;
+
+/** Return the command that submits a run again. `params`: texts by name; `without`: names. */
+export function againCommand(run, { params = {}, without = [] } = {}) {
+  const given = [...Object.entries(params).map(parameter), ...without.map((name) => `--without ${quoted(name)}`)];
+  return [`flowkit submit --again ${run}`, ...given].join(" ");
+}

@@ -2,7 +2,7 @@
 
 import { fill, h } from "./dom.js";
 import { ago, number, span } from "./format.js";
-import { STATES, looks } from "./states.js";
+import { looks } from "./states.js";
 
 /** Return a state as symbol and word. */
 export function state(name) {
@@ -83,9 +83,12 @@ export function say(text) {
   say.timer = setTimeout(() => said.classList.remove("shown"), Math.min(20_000, Math.max(2_500, 60 * text.length)));
 }
 
+// What is over stands at the left, as in any bar of progress.
+const IN_BAR = ["succeeded", "skipped", "failed", "upstream_failed", "cancelled", "stopping", "running", "waiting", "queued", "pending"];
+
 /** Return a bar with a part for each state; the text names all numbers. */
 export function bar(counts) {
-  const known = Object.keys(STATES).filter((name) => counts[name]);
+  const known = IN_BAR.filter((name) => counts[name]);
   const text = known.map((name) => `${number(counts[name])} ${looks(name).word}`).join(", ");
   const svg = h("svg:svg", { class: "bar", role: "img", "aria-label": text, viewBox: "0 0 100 8", preserveAspectRatio: "none" });
   const total = known.reduce((sum, name) => sum + counts[name], 0);

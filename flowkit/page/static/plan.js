@@ -58,10 +58,14 @@ export function around(line) {
   return [left, top, right - left, bottom - top];
 }
 
-/** Return the positions of the boxes of which a task has this text in its name. */
-export function found(boxes, names, text) {
+/**
+ * Return the positions of the boxes of which a task has this text in its name and a task or an item is in
+ * this state. Both may be empty; if both are, nothing is sought, and so found.
+ */
+export function found(boxes, columns, text, state = "") {
   const wanted = text.trim().toLowerCase();
-  if (wanted === "") return [];
-  const isIn = (task) => names[task].toLowerCase().includes(wanted);
-  return boxes.flatMap((box, at) => (box.tasks.some(isIn) ? [at] : []));
+  if (wanted === "" && state === "") return [];
+  const isIn = (task) => columns.names[task].toLowerCase().includes(wanted);
+  const has = (box) => state === "" || countsOf(box, columns)[state] > 0 || barOf(box, columns)[state] > 0;
+  return boxes.flatMap((box, at) => (box.tasks.some(isIn) && has(box) ? [at] : []));
 }

@@ -121,6 +121,12 @@ function children(runs) {
   );
 }
 
+/** Return a button that opens the form of another run like this one. */
+function again(run) {
+  const open = async () => (await import("./submit_form.js")).openForm(`/runs/${part(run.id)}/form`);
+  return h("button", { click: open }, "Run again…");
+}
+
 const button = (name, question) => h("button", { click: () => carryOut(question) }, name);
 
 /** Return the buttons that fit the state of the run. */
@@ -172,7 +178,7 @@ export function actions(run) {
     },
     "Delete",
   );
-  if (!status.finished) return [status.stopping ? null : cancel, status.counts.waiting ? retry : null];
-  if (status.state === "succeeded") return [remove];
-  return [resume, status.counts.failed ? retry : null, remove];
+  if (!status.finished) return [status.stopping ? null : cancel, status.counts.waiting ? retry : null, again(run)];
+  if (status.state === "succeeded") return [again(run), remove];
+  return [resume, status.counts.failed ? retry : null, again(run), remove];
 }

@@ -34,13 +34,13 @@ export function virtual({ heads, row, keyOf, height, label }) {
     const first = Math.max(0, Math.min(Math.floor(element.scrollTop / height), count - seen) - SPARE);
     const last = Math.min(count, first + seen + 2 * SPARE);
     const active = document.activeElement;
-    const focused = body.contains(active) ? placeNow(positionOf(active), active.closest("tr").dataset.key) : -1;
+    const focused = body.contains(active) ? placeNow(positionOf(active), active.closest("tr").dataset.about) : -1;
     const inner = focused < 0 ? -1 : insides(active.closest("tr")).indexOf(active);
     const rows = [];
     for (let at = first; at < last; at += 1) {
       const made = row(at);
       made.setAttribute("aria-rowindex", at + 2);
-      made.dataset.key = keyOf(at);
+      made.dataset.about = keyOf(at);
       rows.push(made);
     }
     fill(body, space(first * height), rows, space((count - last) * height));

@@ -4,6 +4,8 @@
 -- ARGV   1 now (ms)   2 run   3 graph digest   4 graph ('' if it should already be stored)
 --        5 DAG name   6 params   7 tasks   8 ttl (ms)
 --        9 version of the app that submits it, '' if it is unknown   10 who submits it
+--        11 run parameters that the DAG takes, '' if they should already be stored or are unknown
+--        12 ms to keep them
 -- REPLY  OK | EXISTS <state> | CONFLICT <DAG name> | GRAPH (send the graph too)
 -- KEEPS  a run is in `active` and in `events` exactly when its hash says that it is running.
 
@@ -17,6 +19,8 @@ end
 if graph == '' and call('EXISTS', graph_key(digest)) == 0 then return {'GRAPH'} end
 hold_graph(digest)
 if graph ~= '' then call('SET', graph_key(digest), graph) end
+if ARGV[11] ~= '' then try('HSET', takes_key(digest), 'takes', ARGV[11]) end
+call('PEXPIRE', takes_key(digest), ARGV[12])
 
 local now = string.format('%d', now_ms())
 local head = {'HSET', run_key(run), 'dag', ARGV[5], 'graph', digest, 'state', 'running',

@@ -6,12 +6,13 @@ import { fill, h } from "../dom.js";
 import { counted, number } from "../format.js";
 import { state } from "../parts.js";
 import { around, barOf, countsOf, found, isSeen, leading, shares } from "../plan.js";
-import { go } from "../router.js";
-import { looks } from "../states.js";
+import { go, href } from "../router.js";
+import { STATES, looks } from "../states.js";
 import { taskPath } from "../task_paths.js";
 
 const LEAST_TEXT = 0.45; // of the scale: below, boxes have no text
 const MOST_LISTED = 500;
+const FAINT = 0.25; // what a search does not find
 
 /** Open the tab. Returns what ends it. */
 export async function open({ element, place, run }) {
@@ -22,10 +23,13 @@ export async function open({ element, place, run }) {
   }
   const graph = new Graph(place, run, plan);
   fill(element, graph.controls(), graph.surface.element, graph.about, graph.list);
-  graph.search(place.get("q"));
+  graph.search();
   const stop = run.listen((told) => graph.hear(told));
+  const keys = { failure: graph.toFailure, move: graph.toNeighbour };
+  for (const [name, act] of Object.entries(keys)) document.addEventListener(name, act);
   return () => {
     stop();
+    for (const [name, act] of Object.entries(keys)) document.removeEventListener(name, act);
     graph.surface.end();
   };
 }
@@ -51,10 +55,16 @@ class Graph {
     this.surface = surface({
       draw: (...given) => this.draw(...given),
       bounds: () => ({ width: plan.width + 40, height: plan.height + 40 }),
-      label: "The graph of the run. The list below has the same boxes.",
+      label: "The graph of the run. j and k choose a box, Enter opens it. The list below has the same boxes.",
       hover: (x, y) => this.hover(x, y),
       click: (x, y) => this.click(this.boxAt(x, y)),
     });
+    this.surface.canvas.addEventListener("keydown", (event) => event.key === "Enter" && this.click(this.chosen));
+    this.toFailure = (event) => {
+      event.preventDefault(); // of looking through rows
+      this.nextFailed();
+    };
+    this.toNeighbour = (event) => this.show(Math.max(0, Math.min(this.chosen + event.detail, plan.boxes.length - 1)));
   }
 
   controls() {
@@ -66,9 +76,23 @@ class Graph {
       "data-search": true,
       input: (event) => {
         this.place.set({ q: event.target.value }, { keep: true });
-        this.search(event.target.value);
+        this.search();
       },
     });
+    const states = h(
+      "select",
+      {
+        "aria-label": "State",
+        change: (event) => {
+          this.place.set({ state: event.target.value });
+          this.search();
+        },
+      },
+      h("option", { value: "" }, "All states"),
+      Object.keys(STATES)
+        .filter((name) => STATES[name].letter)
+        .map((name) => h("option", { value: name, selected: name === this.place.get("state") }, looks(name).word)),
+    );
     const isCollapsed = this.plan.collapsed;
     const share = h("input", {
       type: "checkbox",
@@ -86,18 +110,25 @@ class Graph {
       "form",
       { class: "filters", role: "search", submit: next },
       search,
+      states,
       h("button", {}, "Next"),
       h("button", { type: "button", click: () => this.nextFailed() }, "Next failure"),
       h("label", {}, share, " Similar tasks in one box"),
     );
   }
 
-  search(text) {
-    this.hits = found(this.plan.boxes, this.run.columns.names, text);
+  search() {
+    this.find();
     this.at = -1;
-    if (text.trim()) fill(this.about, this.hits.length > 0 ? counted(this.hits.length, "box", "boxes") : "No task has this in its name.");
+    if (this.isSought) fill(this.about, this.hits.length > 0 ? counted(this.hits.length, "box", "boxes") : "No task matches.");
     if (this.hits.length > 0) this.next();
     else this.surface.redraw();
+  }
+
+  find() {
+    const [text, wanted] = [this.place.get("q"), this.place.get("state")];
+    this.isSought = text.trim() !== "" || wanted !== "";
+    this.hits = found(this.plan.boxes, this.run.columns, text, wanted);
   }
 
   next() {
@@ -131,6 +162,7 @@ class Graph {
 
   hear(told) {
     if (!told.tasks && !told.items && !told.columns) return;
+    if (this.place.get("state")) this.find();
     this.surface.redraw();
     if (this.list.open) this.showList();
   }
@@ -152,7 +184,7 @@ class Graph {
     const { tasks } = this.plan.boxes[at];
     const { columns } = this.run;
     if (tasks.length > 1) fill(this.about, h("b", {}, this.plan.boxes[at].title), ` ${counted(tasks.length, "task")}: `, this.words(at));
-    else fill(this.about, h("b", {}, columns.names[tasks[0]]), " ", state(columns.state(tasks[0])), ` ${columns.errors[tasks[0]] ?? ""} `, columns.isMapped(tasks[0]) ? ["Items: ", this.words(at)] : null);
+    else fill(this.about, h("a", { href: href(taskPath(this.run.id, columns.names[tasks[0]])) }, columns.names[tasks[0]]), " ", state(columns.state(tasks[0])), ` ${columns.errors[tasks[0]] ?? ""} `, columns.isMapped(tasks[0]) ? ["Items: ", this.words(at)] : null);
   }
 
   words(at) {
@@ -189,8 +221,10 @@ class Graph {
     context.textBaseline = "middle";
     const hits = new Set(this.hits);
     for (const [at, box] of this.plan.boxes.entries()) {
+      context.globalAlpha = this.isSought && !hits.has(at) ? FAINT : 1;
       if (isSeen(box.at, window)) this.drawBox(context, at, colour, scale, hits.has(at));
     }
+    context.globalAlpha = 1;
   }
 
   drawLines(context, colour, window, scale) {

@@ -50,6 +50,7 @@ class LogView {
       this.sticks = scrollHeight - scrollTop - clientHeight < NEAR;
       this.toEnd.hidden = this.sticks;
     });
+    element.addEventListener("attempt", (event) => this.showAttempt(String(event.detail)));
     fill(element, this.filters(), this.note, this.list, h("p", { class: "answers" }, this.toEnd));
   }
 
@@ -93,6 +94,15 @@ class LogView {
         change: again("attempt"),
       }),
     );
+  }
+
+  /** Show the lines of one attempt. */
+  showAttempt(attempt) {
+    this.place.set({ attempt });
+    this.list.parentElement.querySelector('[aria-label="Attempt"]').value = attempt;
+    this.start();
+    this.list.scrollIntoView({ block: "nearest" });
+    this.list.focus();
   }
 
   start() {

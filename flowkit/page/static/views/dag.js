@@ -1,6 +1,6 @@
 // One DAG: how its newest runs and its tasks went.
 
-import { get, part } from "../api.js";
+import { get, part, whoAmI } from "../api.js";
 import { runBars, spreadBar } from "../charts.js";
 import { quoted } from "../commands.js";
 import { fill, h } from "../dom.js";
@@ -66,19 +66,26 @@ function runs(document, name) {
   ];
 }
 
+function submitButton(name) {
+  const open = async () => (await import("../submit_form.js")).openForm("/dag-form", { dag: name });
+  return h("button", { click: open }, "Submit…");
+}
+
 /** Open the view. */
 export async function open(place) {
   const { name } = place.names;
   document.title = `${name} · flowkit`;
-  const [newest, activity] = await Promise.all([
+  const [newest, activity, { acts }] = await Promise.all([
     get("/runs", { dag: name, limit: RUNS }),
     get(`/task-activity/${part(name)}`, { runs: 20, limit: 500 }),
+    whoAmI(),
   ]);
   const none = empty("There is no stored run of this DAG. Submit one:", "flowkit submit FILE.py");
   fill(
     place.main,
     h("h1", {}, name, " ", h("a", { class: "note", href: href("/dags") }, "all DAGs")),
     newest.items.length === 0 ? none : [
+      acts ? h("p", { class: "actions" }, submitButton(name)) : null,
       h("h2", {}, "Runs"),
       h("section", { "aria-label": "Runs" }, runs(newest, name)),
       h("h2", {}, "Tasks, in the newest 20 runs"),

@@ -1,7 +1,7 @@
 // One task of a run, or an item: its state and why, its attempts, inputs, result and lines.
 
 import { fileAddress, follow, part, whoAmI } from "../api.js";
-import { quoted } from "../commands.js";
+import { quoted, resumeCommand, retryCommand } from "../commands.js";
 import { carryOut } from "../dialog.js";
 import { fill, h } from "../dom.js";
 import { lookOf } from "../events.js";
@@ -24,15 +24,18 @@ const path = (...parts) => href("/" + parts.map(part).join("/"));
 const fact = (name, value) => (value === null || value === "" ? null : [h("dt", {}, name), h("dd", {}, value)]);
 
 function policy({ policy: given }) {
+  const longer = given.backoff > 1 && given.retries > 1;
+  const most = longer && given.max_delay !== null ? `, at most ${span(given.max_delay)}` : "";
   const retries = given.retries
-    ? `${counted(given.retries, "retry", "retries")}, after ${span(given.delay)}${given.backoff > 1 && given.retries > 1 ? `, each time ${given.backoff} times longer` : ""}`
+    ? `${counted(given.retries, "retry", "retries")}, after ${span(given.delay)}${longer ? `, each time ${given.backoff} times longer${most}` : ""}`
     : "no retries";
   return [
     fact("Queue", `${given.queue}, priority ${given.priority}`),
-    fact("Attempts", retries + (given.at_most_once ? "; at most once" : "")),
+    fact("Retries", retries + (given.at_most_once ? "; it must not start twice by itself" : "")),
     fact("Timeout", given.timeout === null ? "" : span(given.timeout)),
     fact("Starts when", given.trigger === "none_failed" ? "" : given.trigger.replaceAll("_", " ")),
     fact("Result", given.keep_result ? "" : "dropped when all tasks that take it are over"),
+    fact("Function", given.is_async ? "asynchronous" : ""),
   ];
 }
 
@@ -56,7 +59,31 @@ function facts(task) {
   );
 }
 
-function attempts(task) {
+const between = (from, to) => (from && to ? (Date.parse(to) - Date.parse(from)) / 1000 : null);
+
+/** Return how long an attempt waited and ran, and until when the next one waits. */
+function times({ queued, started, ended, due }) {
+  const [waited, ran, next] = [between(queued, started), between(started, ended), between(ended, due)];
+  return [
+    waited === null ? "" : `${span(waited)} in the queue`,
+    ran === null ? "" : `ran ${span(ran)}`,
+    next > 0 ? `the next attempt ${span(next)} later` : "",
+  ];
+}
+
+const OUTCOMES = {
+  retry: "failed and was retried",
+  died: "its process ended",
+  suspect: "its process ended while several tasks ran",
+  lost: "its worker was lost",
+  put_off: "its worker did not have the function",
+  again: "asked to come again",
+  called: "waited for runs that it called",
+  released: "its worker was stopped",
+};
+const outcomeOf = ({ outcome }) => OUTCOMES[outcome] ?? outcome.replaceAll("_", " ");
+
+function attempts(task, showLines) {
   if (task.attempts.length === 0) return null;
   const last = task.attempts.length - 1;
   return h(
@@ -70,11 +97,17 @@ function attempts(task) {
         h(
           "li",
           { "data-row": true, "data-state": attempt.error ? "failed" : attempt.outcome, "data-name": `attempt ${at}`, tabindex: 0 },
-          h("p", {}, h("strong", {}, `#${attempt.attempt} `), `${looks(lookOf(attempt)).symbol} `, attempt.outcome.replaceAll("_", " "), " ", time(attempt.at)),
+          h("p", {}, h("strong", {}, `#${attempt.attempt} `), `${looks(lookOf(attempt)).symbol} `, outcomeOf(attempt), " ", time(attempt.at)),
           h(
             "p",
             { class: "note" },
-            [attempt.worker, attempt.app_version && `version ${attempt.app_version}`, attempt.rerun && "has run again since"].filter(Boolean).join(" · "),
+            [...times(attempt), attempt.worker, attempt.app_version && `version ${attempt.app_version}`, attempt.rerun && "has run again since"]
+              .filter(Boolean)
+              .join(" · "),
+            " ",
+            task.attempts.length > 1
+              ? h("button", { type: "button", class: "quiet", "aria-label": `Lines of attempt ${attempt.attempt}`, click: () => showLines(attempt.attempt) }, "Lines")
+              : null,
           ),
           fault(attempt, at === last),
         ),
@@ -90,7 +123,7 @@ function inputs(task) {
       { "data-name": `input ${input.task}` },
       h("summary", {}, h("code", {}, input.task), " ", state(input.state), input.passes ? "" : " (order only)"),
       h("p", {}, h("a", { href: href(taskPath(task.run_id, input.task)) }, "Open this task")),
-      input.value ? valuePart(input.value) : null,
+      input.value ? valuePart(input.value, { file: fileAddress(`/runs/${part(task.run_id)}/result`, { task: input.task }) }) : null,
     ),
   );
   const more = [
@@ -128,6 +161,7 @@ function actions(task) {
       verb: "Retry",
       path: `/runs/${part(task.run_id)}/retry`,
       body: { tasks: [name] },
+      command: retryCommand(task.run_id, [name]),
       done: "It starts again.",
     });
   const resume = () =>
@@ -137,6 +171,7 @@ function actions(task) {
       verb: "Resume",
       path: `/runs/${part(task.run_id)}/resume`,
       body: { from_task: [name] },
+      command: resumeCommand(task.run_id, [name]),
       done: "The run continues from here.",
     });
   return h(
@@ -151,6 +186,7 @@ function actions(task) {
 export async function open(place) {
   const { run, task: name = place.get("task") } = place.names;
   document.title = `${name} · flowkit`;
+  if (name === "") return void fill(place.main, h("h1", {}, "Not found"), empty("The address names no task.", `flowkit status ${run}`));
   const head = h("section", { "aria-label": "Task" });
   const why = h("section", {});
   const body = h("div", {});
@@ -163,7 +199,12 @@ export async function open(place) {
   let stop = null;
   let stopLogs = null;
   const explain = () => showWhy(why, run, name).catch((error) => fill(why, h("p", { class: "note" }, error.message)));
-  const clock = setInterval(() => over || document.hidden || explain(), WHY_MS);
+  let beat = 0;
+  const clock = setInterval(() => {
+    beat += 1;
+    if (!document.hidden && (!over || beat % 6 === 0)) explain();
+  }, WHY_MS);
+  const showLines = (attempt) => logs.dispatchEvent(new CustomEvent("attempt", { detail: attempt }));
   const end = () => {
     clearInterval(clock);
     stop?.();
@@ -181,7 +222,7 @@ export async function open(place) {
       task.task.items ? [bar(task.task.items), h("p", { class: "note" }, counts(task.task.items))] : null,
       acts ? actions(task) : null,
     );
-    const parts = [attempts(task), inputs(task), result(task)];
+    const parts = [attempts(task, showLines), inputs(task), result(task)];
     if (shown === "") fill(body, parts);
     else refill(body, parts);
     over = task.run_state !== "running";

@@ -24,6 +24,7 @@ local function inputs_key(run) return P .. 'run:' .. run .. ':inputs' end
 local function children_key(run) return P .. 'run:' .. run .. ':children' end
 local function feed_key(run) return P .. 'run:' .. run .. ':feed' end
 local function graph_key(digest) return P .. 'graph:' .. digest end
+local function takes_key(digest) return P .. 'graph:' .. digest .. ':takes' end
 local function cached_key(digest) return P .. 'cache:' .. digest end
 local function state_key(store) return P .. 'state:' .. store end
 local function entry_key(store, entry) return P .. 'state:' .. store .. ':' .. entry end

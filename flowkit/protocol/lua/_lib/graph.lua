@@ -1,6 +1,7 @@
 -- graph: how long a compiled DAG is kept. `graphs` counts the unfinished runs that use it. When the
 -- last of them ends, its TTL starts: the longest that any of its finished runs needs. Until then,
--- `graphs` holds that time too, under the digest and '!'.
+-- `graphs` holds that time too, under the digest and '!'. What the DAG takes is kept beside it, with a
+-- TTL from its first day on: schedulers of older releases would leave it behind.
 
 local function needed_until(digest) return read_time(field_of(P .. 'graphs', digest .. '!')) or 0 end
 
@@ -24,5 +25,7 @@ local function release_graph(digest, ttl)
     return
   end
   call('HDEL', P .. 'graphs', digest, digest .. '!')
-  call('PEXPIRE', graph_key(digest), string.format('%d', till - now))
+  local left = string.format('%d', till - now)
+  call('PEXPIRE', graph_key(digest), left)
+  call('PEXPIRE', takes_key(digest), left)
 end
