@@ -2,7 +2,8 @@
 
 No other test of the project asserts how long something takes, because machines are busy with other
 work. Here, a bound must hold for the best of ``TRIES`` tries. If more processes want to run than
-there are CPUs, it is three times as much. Bytes and commands are the same on any machine.
+there are CPUs, it is three times as much; if they are more than ``FULL`` times as many, times mean
+nothing, and the test is skipped. Bytes and commands are the same on any machine.
 
 docs/dashboard.md has the medians.
 """
@@ -28,6 +29,7 @@ from flowkit.settings import Settings
 pytestmark = pytest.mark.slow
 TRIES = 5
 BUSY = 3  # times the bound
+FULL = 4
 
 
 def measured(what: str, bound: float, unit: str, measure: Callable[[], float]) -> None:
@@ -39,6 +41,8 @@ def measured(what: str, bound: float, unit: str, measure: Callable[[], float]) -
         f"\n{what}: median {statistics.median(values):.3g} {unit}, best {min(values):.3g}, "
         f"bound {allowed:g} at a load of {load:.1f} per CPU"
     )
+    if min(values) >= allowed and load > FULL:
+        pytest.skip(f"{load:.1f} processes for each CPU want to run: measure on a quiet machine")
     assert min(values) < allowed
 
 
@@ -155,7 +159,7 @@ def test_the_first_transfer_is_small(browser: Any, shown: Dashboard, path: str) 
         received = (wire.received - begun) / 1000
         print(f"\nThe first transfer of /{path}: {received:.0f} kB in {len(asked)} answers")
         assert received < 120
-        assert len(asked) == len(set(asked)), "nothing is asked for twice"
+        assert [url for url in set(asked) if asked.count(url) > 1] == [], "asked for twice"
 
 
 VIEWS = ["", "runs/r1", "runs/r1?tab=timeline", "runs/r1?tab=logs", "runs/r1/tasks/load_0"]
