@@ -19,7 +19,7 @@ from collections.abc import Mapping
 LOG_MARK = "FLOWKIT_LOG_TOKEN"
 """The token that begins each JSON log line of a daemon, so that its starter can recognise them."""
 
-_SECRET = re.compile(r"FLOWKIT_(REDIS_URL|\w*(PASSWORD|SECRET|TOKEN|SIGNING_KEY)\w*)")
+_SECRET = re.compile(r"FLOWKIT_(\w*REDIS_URL|\w*(PASSWORD|SECRET|TOKEN|SIGNING_KEY)\w*)")
 _withheld: dict[str, str] = {}
 
 

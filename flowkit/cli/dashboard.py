@@ -46,6 +46,12 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Browsers reach the page through a proxy that speaks HTTPS. Cookies are for HTTPS only.",
 )
+@click.option(
+    "--act-redis-file",
+    type=click.Path(dir_okay=False, path_type=Path),  # acting_client says what is wrong with it
+    help="A file with the Redis URL of the user that carries out actions [FLOWKIT_ACT_REDIS_URL]. "
+    "Default: the user that reads.",
+)
 @click.option("--read-only", is_flag=True, help="Only show: no cancel, retry, submit or delete.")
 @click.option("--no-open", is_flag=True, help="Do not open a browser.")
 @redis_options
@@ -64,17 +70,19 @@ def dashboard(
     from ..dashboard.server import listen, serve
     from .awaiting import signals_raise
     from .output import note, say
+    from .page_actor import acting_client
 
     names = options.pop("names")
     password = read_password(host, options.pop("password_file"), os.environ)
     client = connect(ctx, options)
+    file = options.pop("act_redis_file")
+    actor = None if read_only else acting_client(ctx, client, file, os.environ)
     socket = listen(host, port)
     port = socket.getsockname()[1]
     access = _access(port, password)
     address = address_of(host, port, access)
     say(address)
     hosts, is_https = (*LOOPBACK, name_of(host), *names), options.pop("behind_https")
-    actor = None if read_only else client
     note(_words(host, names, has_password=access.has_password))
     with signals_raise(), opened(address, wanted=not no_open):
         serve(build_app(client, actor, access, hosts, behind_https=is_https), socket)

@@ -7,19 +7,51 @@ from collections.abc import Iterable
 from types import NoneType, UnionType
 from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
-from ..client.documents.api import ErrorAnswer
+from ..client.documents.api import ErrorAnswer, SessionAnswer
 from ..client.documents.document import Document
-from .endpoint import MOST_BODY_TEXT, ROOT, Endpoint, Field, Parameter
+from .access import CSRF_HEADER
+from .endpoint import MOST_BODY_TEXT, ROOT, Asked, Endpoint, Field, Parameter
 
 REFUSALS = {
-    "400": "A parameter does not fit.",
-    "401": "There is no session.",
-    "403": "Acting is not permitted.",
+    "400": "A parameter or the body does not fit, or there are two logins.",
+    "401": "There is neither a session nor a token.",
+    "403": "The user of Redis may not do this, or the request does not come from the page.",
     "404": "It does not exist.",
-    "409": "Its state forbids it.",
+    "421": "The host is not in the list of allowed ones.",
+    "429": "Too many passwords were wrong, or too many of these answers are being made.",
+    "500": "A bug of flowkit.",
     "502": "What is stored cannot be read.",
-    "503": "Redis does not answer.",
+    "503": "Redis does not answer, or too many requests are open.",
 }
+OF_ACTIONS = {
+    "408": "The body takes too long.",
+    "409": "Its state forbids it.",
+    "413": "The body is too large.",
+}
+SECURITY = {
+    "token": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "The token of the printed address, or the password if there is one.",
+    },
+    "csrf": {
+        "type": "apiKey",
+        "in": "header",
+        "name": CSRF_HEADER,
+        "description": "What actions with a cookie carry: `csrf` of `/session`.",
+    },
+}
+
+
+def _described_only(asked: Asked) -> SessionAnswer:
+    raise NotImplementedError("self_routes.py answers it")
+
+
+# The endpoints of self_routes.py, which need no client.
+SESSION = Endpoint("/session", "Who is logged in.", SessionAnswer, _described_only)
+LOG_OUT = Endpoint(
+    "/session", "End the session.", SessionAnswer, _described_only, method="DELETE", acts=True
+)
 _PLAIN = {str: "string", int: "integer", float: "number", bool: "boolean"}
 _KINDS: dict[str, dict[str, Any]] = {
     "text": {"type": "string"},
@@ -56,20 +88,27 @@ class _Schemas:
             return {"type": "object", "additionalProperties": self.of(inner[1])}
         return self._named(kind)
 
-    def _named(self, kind: Any) -> dict[str, Any]:
+    def whole(self, kind: type[Document]) -> dict[str, Any]:
+        """Return the schema of a document that is an answer."""
+        return self._named(kind, is_whole=True)
+
+    def _named(self, kind: Any, *, is_whole: bool = False) -> dict[str, Any]:
         if kind is NoneType:
             return {"type": "null"}
         if not dataclasses.is_dataclass(kind) or not isinstance(kind, type):
             return {}  # any JSON value: what a task returned
-        if kind.__name__ not in self.made:
-            self.made[kind.__name__] = {}  # it may contain itself
-            self.made[kind.__name__] = self._object(kind)
-        return {"$ref": f"#/components/schemas/{kind.__name__}"}
+        # A document inside of another one does not name its schema.
+        is_part = issubclass(kind, Document) and not is_whole
+        name = f"{kind.__name__}Part" if is_part else kind.__name__
+        if name not in self.made:
+            self.made[name] = {}  # it may contain itself
+            self.made[name] = self._object(kind, is_whole=is_whole)
+        return {"$ref": f"#/components/schemas/{name}"}
 
-    def _object(self, kind: type) -> dict[str, Any]:
+    def _object(self, kind: type, *, is_whole: bool) -> dict[str, Any]:
         hints = get_type_hints(kind, include_extras=True)
         fields = {field.name: self.of(hints[field.name]) for field in dataclasses.fields(kind)}
-        if issubclass(kind, Document):
+        if issubclass(kind, Document) and is_whole:
             fields = {"schema": {"const": kind.SCHEMA}, **fields}
         return {
             "type": "object",
@@ -80,31 +119,35 @@ class _Schemas:
         }
 
 
-def openapi_document(endpoints: Iterable[Endpoint], version: str) -> dict[str, Any]:
-    """Return the description of the API as OpenAPI 3.1 has it."""
+def openapi_document(endpoints: Iterable[Endpoint], version: str, root: str = "") -> dict[str, Any]:
+    """Return the description of the API as OpenAPI 3.1 has it. ``root``: where it is mounted."""
     schemas = _Schemas()
     paths: dict[str, dict[str, Any]] = {}
-    for endpoint in endpoints:
+    for endpoint in (*endpoints, SESSION, LOG_OUT):
         path = endpoint.path.replace(":path}", "}")
         paths.setdefault(path, {})[endpoint.method.lower()] = _operation(endpoint, schemas)
     return {
         "openapi": "3.1.0",
         "info": {"title": "flowkit", "version": version},
-        "servers": [{"url": ROOT}],
+        "servers": [{"url": root + ROOT}],
+        "security": [{"token": []}, {"csrf": []}, {}],
         "paths": paths,
-        "components": {"schemas": schemas.made},
+        "components": {"schemas": schemas.made, "securitySchemes": SECURITY},
     }
 
 
 def _operation(endpoint: Endpoint, schemas: _Schemas) -> dict[str, Any]:
-    def content(kind: type) -> dict[str, Any]:
-        return {"application/json": {"schema": schemas.of(kind)}}
+    def content(kind: type[Document]) -> dict[str, Any]:
+        return {"application/json": {"schema": schemas.whole(kind)}}
 
-    answers: dict[str, Any] = {"200": {"description": "Done.", "content": content(endpoint.answer)}}
-    for status, about in REFUSALS.items():
+    kind = endpoint.answer
+    done = {kind: {"schema": {"type": "string"}}} if isinstance(kind, str) else content(kind)
+    answers: dict[str, Any] = {"200": {"description": "Done.", "content": done}}
+    refusals = REFUSALS | OF_ACTIONS if endpoint.acts else REFUSALS
+    for status, about in refusals.items():
         answers[status] = {"description": about, "content": content(ErrorAnswer)}
     in_path = [part[1:-1] for part in endpoint.path.split("/") if part.startswith("{")]
-    body = {"requestBody": _body(endpoint.body)} if endpoint.acts else {}
+    body = {"requestBody": _body(endpoint.body)} if endpoint.method == "POST" else {}
     return {
         "summary": endpoint.about,
         **body,

@@ -39,7 +39,8 @@ class SelfRoutes:
             self._access.session_of(request)
         except NoEntry as error:
             return no_entry(error)
-        return JSONResponse(openapi_document(self._endpoints, VERSION))
+        root = request.scope.get("root_path", "").removesuffix(self._access.private)
+        return JSONResponse(openapi_document(self._endpoints, VERSION, root))
 
     async def _who(self, request: Request) -> Response:
         try:

@@ -1,6 +1,6 @@
 """A browser, and a dashboard of a system on a real Redis.
 
-``pip install 'flowkit[browser]'`` and Debian's package chromium: without one of them these tests
+``pip install 'flowkit[slow]'`` and Debian's package chromium: without one of them these tests
 are skipped, and say what to install. The tests fail if a page writes an error to its console.
 """
 
@@ -36,7 +36,7 @@ EXECUTABLES = ("chromium", "chromium-browser", "google-chrome")
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     api = pytest.importorskip(
-        "playwright.sync_api", reason="no Playwright: pip install 'flowkit[browser]'"
+        "playwright.sync_api", reason="no Playwright: pip install 'flowkit[slow]'"
     )
     executable = next(filter(None, map(shutil.which, EXECUTABLES)), None)
     if executable is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -11,11 +12,15 @@ import pytest
 from click.testing import CliRunner
 from console import Run
 
+from flowkit import Client
 from flowkit.cli import main
 from flowkit.cli.page import address_of, name_of, opened
+from flowkit.cli.page_actor import acting_client
 from flowkit.cli.page_password import read_password
 from flowkit.dashboard import packages
 from flowkit.dashboard.access import TokenAccess
+from flowkit.embedded import EmbeddedServer
+from flowkit.settings import Settings
 
 ADDRESS = "http://127.0.0.1:8420/?token=a-secret"
 
@@ -164,3 +169,49 @@ def test_a_command_with_no_password_says_so(flowkit: Run) -> None:
     done = flowkit("dashboard", "--host", "0.0.0.0", "--redis", "redis://localhost")
     assert done.returncode == 2
     assert "Others can reach 0.0.0.0" in done.stderr
+
+
+# -- who acts -------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def reader(fake_server: EmbeddedServer, namespace: str) -> Iterator[Client]:
+    with Client(Settings(redis_url=fake_server.url, namespace=namespace)) as client:
+        yield client
+
+
+def test_the_page_acts_as_it_reads_unless_it_is_told_otherwise(
+    reader: Client, tmp_path: Path
+) -> None:
+    file = tmp_path / "url"
+    file.write_text(f"{reader.url}\n")
+    file.chmod(0o600)
+    with click.Context(main) as context:
+        assert acting_client(context, reader, None, {"FLOWKIT_ACT_REDIS_URL": " "}) is reader
+        for given in ((file, {}), (None, {"FLOWKIT_ACT_REDIS_URL": reader.url})):
+            actor = acting_client(context, reader, *given)
+            assert actor is not reader
+            assert actor.settings == reader.settings
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "is empty: write the URL"),
+        ("redis://:secret@a#other", "is of another system: it has the namespaces other"),
+        ("redis://:secret@a#x redis://:secret@b#x", "is of another system"),
+        ("http://:secret@a", "is not allowed"),
+    ],
+)
+def test_a_url_to_act_with_that_does_not_fit_is_refused(
+    reader: Client, tmp_path: Path, text: str, words: str
+) -> None:
+    file = tmp_path / "url"
+    file.write_text(text)
+    file.chmod(0o600)
+    with click.Context(main) as context, pytest.raises(click.UsageError) as refused:
+        acting_client(context, reader, file, {})
+    assert words in str(refused.value)
+    assert "secret" not in str(refused.value)
+    with click.Context(main) as context, pytest.raises(click.UsageError, match="No such file"):
+        acting_client(context, reader, tmp_path / "none", {})
