@@ -6,6 +6,7 @@ import { counted } from "./format.js";
 import { takeRows } from "./kept_rows.js";
 import { notice } from "./notice.js";
 import { say } from "./parts.js";
+import { here, href } from "./router.js";
 
 const head = (given) => {
   const [text, kind] = [given].flat();
@@ -112,6 +113,11 @@ export function damagedItems(items) {
     h("summary", {}, `${counted(items.length, "entry", "entries")} cannot be read`),
     h("ul", {}, items.map((item) => h("li", {}, h("code", {}, item.name), ` ${item.damaged}`))),
   );
+}
+
+/** Return what stands in place of a list of which the filters leave nothing. */
+export function noMatch(text) {
+  return h("div", { class: "empty" }, h("p", {}, text, " ", h("a", { href: href(here()) }, "Remove all filters")));
 }
 
 /** Ask before an action. Resolves to true if the answer is yes. */
