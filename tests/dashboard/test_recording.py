@@ -58,10 +58,10 @@ def run(fake_server: EmbeddedServer, namespace: str) -> Iterator[WholeRun]:
     whole.close()
 
 
-def printed(whole: WholeRun, name: str, *lines: str) -> None:
+def printed(whole: WholeRun, name: str, *lines: str, first: int = 1) -> None:
     store = LogStore(whole.link, whole.namespace, now_ms=lambda: 1_764_508_800_123)
     data = "".join(f"1764508800123 20o {line}\n" for line in lines).encode()
-    chunk = NewChunk(whole.number(name), 1, 1, len(lines), data)
+    chunk = NewChunk(whole.number(name), 1, first, len(lines), data)
     assert all(store.append_logs("r1", "W.0", next(CALLS), [chunk], most_bytes=10**8) or [""])
 
 
@@ -213,3 +213,33 @@ def test_a_value_is_tried_with_its_name(name: str, value: object, is_hidden: boo
 def test_a_bad_pattern_is_an_error() -> None:
     with pytest.raises(re.error):
         Redaction(["("])
+
+
+def test_only_the_newest_lines_are_searched(
+    record: Callable[..., Any], run: WholeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recording, "MOST_LOG_BYTES", 1)
+    for number in range(40):  # more than are read at a time
+        printed(run, "load", f"line {number}", first=4 + number)
+    found = record()
+    assert [line["text"] for line in found["lines"]] == [f"line {at}" for at in range(8, 40)]
+    assert any("before the newest" in text for text in found["left_out"])
+
+
+def test_long_lines_are_cut_when_they_are_read(
+    record: Callable[..., Any], run: WholeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Thousands of lines of 256 kB would be in memory together."""
+    seen: list[int] = []
+
+    class Room(recording.TextRoom):
+        def fit(self, text: str) -> str:
+            seen.append(len(text))
+            return super().fit(text)
+
+    monkeypatch.setattr(recording, "TextRoom", Room)
+    monkeypatch.setattr(recording, "LONGEST_LINE", 30)
+    printed(run, "report", "x" * 25 + " token=s3cret" + "y" * 1_000)
+    found = record(r"s3cr\w+")
+    assert max(seen[: len(found["lines"])]) == 31
+    assert found["lines"][-1]["text"].startswith("xxx") and "s3" not in json.dumps(found["lines"])
