@@ -183,8 +183,8 @@ async def test_an_answer_that_nobody_takes_does_not_hold_its_connection(port: in
         reader.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
         reader.setblocking(False)
         await loop.sock_connect(reader, ("127.0.0.1", port))
-        with pytest.raises(ConnectionError):
-            async with asyncio.timeout(8):
+        async with asyncio.timeout(8):
+            with suppress(ConnectionError):
                 while True:
                     await loop.sock_sendall(reader, asked * 100)
 

@@ -158,8 +158,6 @@ def test_parameters_that_are_damaged_are_no_bug(
     answers = [
         browser.get(f"{ROOT}/runs/{run}/form"),
         browser.post(f"{ROOT}/runs", json={"again": run}, headers=headers),
-        browser.post(
-            f"{ROOT}/runs", json={"again": run, "params": {"word": "y"}}, headers=headers
-        ),
+        browser.post(f"{ROOT}/runs", json={"again": run, "params": {"word": "y"}}, headers=headers),
     ]
     assert [checked(answer, 502)["type"] for answer in answers] == ["RunDamaged"] * 3

@@ -108,7 +108,7 @@ def test_hostile_parameters_are_an_error_that_names_the_run(client: Client, name
 def test_values_beside_buffers_are_copied_up_to_a_size(client: Client) -> None:
     run = submitted_with(client, apart(msgpack.packb({"text": [[]] * 1_100_000})))
     assert [parameter.name for parameter in client.run_form(run).parameters] == ["text"]
-    with pytest.raises(RunDamaged, match="1.0 MiB would have to be decoded.*Submit its DAG"):
+    with pytest.raises(RunDamaged, match=r"1\.0 MiB would have to be decoded.*Submit its DAG"):
         client.submit_again(run)
 
 
