@@ -122,7 +122,7 @@ def read_recording(run: RecordedRun, secrets: Redaction, *, previews: bool) -> R
     values = ValueReader(run.shard, run.provenance, run.run_id, dag, secrets)
     with run.shard.run_store(run.run_id) as store:
         record = store.read_run(run.run_id)
-        why, whys = read_explanations(store, record, dag, MOST_WHYS)
+        why, whys = read_explanations(store, record, dag, MOST_WHYS, secrets.text)
         params = None
         if previews:
             params = params_preview(store, run.provenance, record, values.room)

@@ -22,6 +22,8 @@ from flowkit.protocol.log_store import LogStore, NewChunk
 from flowkit.settings import Settings
 
 CALLS = count(1)
+# Explanations have 1,000 characters of an error, without its middle. One of these is cut there.
+LONG = " " + "".join(f"key={at}-" + "k3y" * 20 + " " for at in range(30))
 
 
 @task
@@ -37,7 +39,7 @@ def numbers(loaded: dict[str, object]) -> list[int]:
 @task
 def halve(number: int) -> float:
     if number == 2:
-        raise ValueError("no half of 2, token=s3cret")
+        raise ValueError("no half of 2, token=s3cret" + LONG)
     return number / 2
 
 
@@ -122,6 +124,15 @@ def test_a_secret_is_hidden_before_its_text_is_cut(
     found = record(r"token=\w+")
     assert "s3" not in json.dumps(found)
     assert found["lines"][0]["text"] == "begun with ***"
+
+
+def test_a_secret_is_hidden_before_an_explanation_cuts_its_error(
+    record: Callable[..., Any],
+) -> None:
+    plain, found = record(), record("key=[0-9]+-(?:k3y){20}")
+    assert " more … " in plain["header"]["why"]["failure"]["error"]
+    assert "k3y" in json.dumps(plain["header"]["why"])
+    assert "k3y" not in json.dumps(found)
 
 
 def test_values_can_be_left_out(record: Callable[..., Any]) -> None:
