@@ -8,6 +8,7 @@ import { go } from "../router.js";
 import { taskPath } from "../task_paths.js";
 import { firstAfter, folded, lengthOf, marks, placeOf, rowsBy } from "../timeline.js";
 import { TimelineData } from "../timeline_data.js";
+import { visible } from "../visible.js";
 
 const ROW = 22;
 const AXIS = 24;
@@ -165,7 +166,7 @@ class Timeline {
       context.rect(0, AXIS, left - 6, height - AXIS);
       context.clip();
       context.fillStyle = colour("text");
-      context.fillText(this.rows[at].name, 2, top + ROW / 2);
+      context.fillText(visible(this.rows[at].name), 2, top + ROW / 2);
       context.restore();
     }
   }
@@ -226,7 +227,7 @@ class Timeline {
     context.rect(Math.max(x, 0), top, width - 3, ROW);
     context.clip();
     context.fillStyle = colour("ground");
-    context.fillText(text, Math.max(x, 0) + 4, top + ROW / 2);
+    context.fillText(visible(text), Math.max(x, 0) + 4, top + ROW / 2);
     context.restore();
   }
 

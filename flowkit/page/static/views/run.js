@@ -12,6 +12,7 @@ import { changed, isSelected } from "../focus.js";
 import { notice } from "../notice.js";
 import { empty } from "../parts.js";
 import { actions, facts, outcome } from "../run_header.js";
+import { visible } from "../visible.js";
 
 const TABS = [
   ["tasks", "Tasks"],
@@ -137,7 +138,7 @@ class RunView {
     const { run, place } = this;
     this.isOld = isSelected(this.head);
     if (this.isOld) return; // the clock shows it later
-    document.title = `${run.header.status.dag} ${run.id} · flowkit`;
+    document.title = visible(`${run.header.status.dag} ${run.id} · flowkit`);
     changed(this.head, () => fill(this.head, facts(run, place)));
     const fitting = this.acts ? actions(run).filter(Boolean) : [];
     const names = fitting.map((button) => button.textContent).join();
