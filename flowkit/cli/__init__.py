@@ -43,6 +43,7 @@ _COMMANDS = {
     "result": ("result", "Show the results of a run."),
     "history": ("history", "Show what happened to a run: attempts, errors, who changed it."),
     "logs": ("logs", "Show what the tasks of a run printed and logged."),
+    "export": ("export", "Write a run to a file that a browser opens without a network."),
     "cancel": ("control", "Cancel a run."),
     "resume": ("control", "Resume a run from where it failed, or from a given task."),
     "retry": ("retry", "Start tasks again at once that wait for a retry or have failed."),

@@ -25,6 +25,7 @@ from ..exceptions import (
     WaitTimeout,
 )
 from ..protocol.listings import Listing
+from .handle_export import AsyncRunExport
 from .history import HistoryEvent
 from .retrying import Retried
 from .run_handle import RunHandle
@@ -42,7 +43,7 @@ R = TypeVar("R")
 Call = Callable[..., Awaitable[Any]]
 
 
-class AsyncRunHandle:
+class AsyncRunHandle(AsyncRunExport):
     """One run of a DAG, for asyncio programs. Its methods are those of ``RunHandle``.
 
     ``existed``: whether the run was there before the call that returned this handle. Cancelling an

@@ -76,6 +76,7 @@ class Client(SubmittingAgain, RunListing, SystemOverview, RunDetails, Purging, R
                 patience=patience,
                 allow_eviction=evicts,
                 max_value=settings.max_result_bytes,
+                hidden=settings.log_redact,
             )
             for shard in settings.shards
         )

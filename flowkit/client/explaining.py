@@ -14,7 +14,7 @@ explanation impossible.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from ..core.blocking import failed_above
@@ -27,11 +27,23 @@ from ..core.explain import (
     leading_sentence,
 )
 from ..core.run_record import RunRecord
+from ..core.snapshot import Snapshot
 from ..core.states import RUN_OVER, TaskState
 from ..protocol.client_store import ClientStore
 from .failed_child import failed_child
 from .run_snapshot import read_snapshot
 from .run_tasks import RunTasks, read_tasks
+
+# The states of tasks that a recording explains, the most telling first.
+_TELLING: Sequence[TaskState | None] = (
+    TaskState.FAILED,
+    TaskState.RUNNING,
+    TaskState.WAITING,
+    TaskState.QUEUED,
+    TaskState.UPSTREAM_FAILED,
+    TaskState.CANCELLED,
+    TaskState.PENDING,
+)
 
 
 def read_explanation(
@@ -41,11 +53,40 @@ def read_explanation(
 
     It tries a write that changes nothing, to see whether Redis accepts writes.
     """
-    tasks = read_tasks(store, run.run, dag, () if task is None else (task,))
+    chosen = () if task is None else (task,)
+    tasks = read_tasks(store, run.run, dag, chosen)
+    snapshot = _snapshot(store, run, dag, tasks, chosen)
+    return explanation_of_run(snapshot) if task is None else explanation_of_task(snapshot, task)
+
+
+def read_explanations(
+    store: ClientStore, run: RunRecord, dag: CompiledDAG, most: int
+) -> tuple[Explanation, list[Explanation]]:
+    """Return the explanation of a run, and those of tasks that did not succeed, at most ``most``.
+
+    Tasks that failed come first, then those that run or wait, then the others. Items are among
+    them as far as ``RunTasks`` keeps their records.
+    """
+    tasks = read_tasks(store, run.run, dag)
+    states = tasks.states
+    known = [task for task, _ in tasks.known() if states[task] in _TELLING]
+    chosen = sorted(known, key=lambda task: (_TELLING.index(states[task]), task))[:most]
+    snapshot = _snapshot(store, run, dag, tasks, chosen)
+    return explanation_of_run(snapshot), [explanation_of_task(snapshot, task) for task in chosen]
+
+
+def _snapshot(
+    store: ClientStore,
+    run: RunRecord,
+    dag: CompiledDAG,
+    tasks: RunTasks,
+    chosen: Sequence[int],
+) -> Snapshot:
+    """Return a snapshot that explains the run and the chosen tasks."""
     states = tasks.states
     asked = set() if run.failed_task is None else {run.failed_task}
-    if task is not None:
-        asked |= {task, failed_above(tasks.edges, states.__getitem__, task)}
+    asked.update(chosen)
+    asked |= {failed_above(tasks.edges, states.__getitem__, task) for task in chosen}
     asked |= {tasks.first_failed(number) for number in asked if dag.is_valid(number)}
     known = [at for at in sorted(asked) if at < len(states) and states[at] is not None]
     snapshot = read_snapshot(store, run, dag, tasks, asks_redis=True, asked=known)
@@ -53,7 +94,7 @@ def read_explanation(
         failed = [at for at in known if states[at] is TaskState.FAILED]
         below = {at: failed_child(store, run.run, at) for at in failed}
         snapshot = replace(snapshot, failed_children=below)
-    return explanation_of_run(snapshot) if task is None else explanation_of_task(snapshot, task)
+    return snapshot
 
 
 def read_leading_cause(

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from ..basics.redaction import MASK, Redaction
 from ..codec.describe import describe
 from ..codec.inert import Record, Undecoded
 from ..codec.packing import BrokenValue, unpack
@@ -25,12 +26,16 @@ from .run_shape import RunShape
 
 
 class Room(NamedTuple):
-    """How much of a value is shown. ``size``: bytes of a value that is read at all."""
+    """How much of a value is shown. ``size``: bytes of a value that is read at all.
+
+    ``secrets``: what is hidden before anything is cut.
+    """
 
     size: int
     items: int
     characters: int
     depth: int = 20
+    secrets: Redaction = Redaction()
 
 
 SMALL = Room(64 * 1024, 100, 2_000)
@@ -81,6 +86,7 @@ class _Cutter:
 
     def __init__(self, room: Room) -> None:
         self._items, self._characters = room.items, room.characters
+        self._secrets = room.secrets
         self.has_cut = False
 
     def shown(self, value: object, depth: int) -> object:
@@ -97,6 +103,7 @@ class _Cutter:
         return self._text(text) if isinstance(text := plain(value), str) else text
 
     def _text(self, text: str) -> str:
+        text = self._secrets.text(text)
         shown = text[: max(self._characters, 0)]
         self._characters -= len(shown)
         if len(shown) < len(text):
@@ -112,12 +119,15 @@ class _Cutter:
 
     def _mapping(self, value: Mapping[object, object], depth: int) -> object:
         pairs = [
-            (self._text(_key(key)), self.shown(value[key], depth - 1))
+            (self._text(_key(key)), self._named(_key(key), value[key], depth - 1))
             for key in self._some(value, depth)
         ]
         if len({key for key, _ in pairs}) == len(pairs):
             return dict(pairs)
         return [[key, item] for key, item in pairs]
+
+    def _named(self, name: str, value: object, depth: int) -> object:
+        return MASK if self._secrets.hides(name, value) else self.shown(value, depth)
 
     def _some(self, values: Iterable[object], depth: int) -> Iterable[object]:
         if depth <= 0:
@@ -188,7 +198,9 @@ def _of_items(
     most, each = len(items), room
     if room is not WHOLE:
         most = MOST_VALUES
-        each = Room(room.size // most, room.items // most, room.characters // most)
+        each = room._replace(
+            size=room.size // most, items=room.items // most, characters=room.characters // most
+        )
     values: list[object] = []
     size, has_cut = 0, len(items) > most
     for at in range(0, min(most, len(items)), PART):

@@ -19,6 +19,7 @@ from ..protocol.listings import Listing
 from .caller import caller
 from .explaining import leading_cause, read_explanation, read_leading_cause
 from .families import RunFamily, read_family
+from .handle_export import RunExport
 from .handle_results import RunResults
 from .history import HistoryEvent
 from .retrying import Retried, retry
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from .shard import ShardConnection
 
 
-class RunHandle(RunResults, RunFamily):
+class RunHandle(RunResults, RunFamily, RunExport):
     """One run of a DAG, known by its id.
 
     ``existed``: whether the run was there before the call that returned this handle. It is false

@@ -38,13 +38,21 @@ class ShardConnection:
     """
 
     def __init__(
-        self, shard: Shard, *, patience: float, allow_eviction: bool, max_value: int
+        self,
+        shard: Shard,
+        *,
+        patience: float,
+        allow_eviction: bool,
+        max_value: int,
+        hidden: tuple[str, ...] = (),
     ) -> None:
         """Do not connect yet. ``patience``: seconds that a call tries to reach Redis.
 
-        ``max_value``: the largest value to read, in bytes.
+        ``max_value``: the largest value to read, in bytes. ``hidden``: patterns of what exports of
+        its runs hide.
         """
         self.shard = shard
+        self.hidden = hidden
         self.graphs: set[str] = set()  # digests that this client has sent there
         self.first: int | None = None  # number of shards at first, None until it is known
         self._allow_eviction = allow_eviction

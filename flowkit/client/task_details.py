@@ -17,7 +17,7 @@ from ..exceptions import UntrustedValue
 from ..protocol.client_store import ClientStore
 from ..protocol.decoding import PART
 from .history import HistoryEvent
-from .previews import LARGE, SMALL, Preview, preview_of, read_previews, read_result_preview
+from .previews import LARGE, SMALL, Preview, Room, preview_of, read_previews, read_result_preview
 from .run_history import read_history
 from .run_params import open_params
 from .run_shape import RunShape, read_shape, stored_inputs
@@ -116,13 +116,15 @@ def _attempts(
     return [event for event in events if event.task == name and event.attempt][-MOST_ATTEMPTS:]
 
 
-def params_preview(store: ClientStore, provenance: Provenance, run: RunRecord) -> Preview | None:
+def params_preview(
+    store: ClientStore, provenance: Provenance, run: RunRecord, room: Room = SMALL
+) -> Preview | None:
     """Return what is shown of the parameters of a run, None if it has none."""
     stored = store.read_params(run.run)
     if not stored:
         return None
     try:
-        return preview_of(open_params(store, run, stored, provenance), SMALL)
+        return preview_of(open_params(store, run, stored, provenance), room)
     except UntrustedValue as error:
         return Preview("", len(stored), None, problem=str(error))
 

@@ -35,7 +35,7 @@ from ..exceptions import (
     UnknownDAGError,
 )
 from .access import Access, NoEntry, may_act
-from .endpoint import ROOT, Asked, BadParameter, Endpoint, read_body, read_query
+from .endpoint import ROOT, Asked, BadParameter, Busy, Endpoint, FileAnswer, read_body, read_query
 from .guards import BadBody
 from .live.watch import BUG
 from .replies import answer, no_entry, refusal
@@ -55,6 +55,7 @@ STATUS: Mapping[type[Exception], int] = {
     RunDamaged: 502,
     FlowkitError: 400,
     BadParameter: 400,
+    Busy: 429,
 }
 _log = logging.getLogger("flowkit.dashboard")
 
@@ -112,14 +113,17 @@ class Answering:
             body = read_body(endpoint.body, await _body(request)) if endpoint.acts else {}
             query = read_query(endpoint.parameters, lists_of(request))
             asked = Asked(client, dict(request.path_params), query, body)
-            response = answer(await self.in_thread(partial(endpoint.do, asked)))
+            done = await self.in_thread(partial(endpoint.do, asked))
         except NotPermitted as error:
             return refusal("NotPermitted", self._not_permitted(str(error), endpoint), 403)
         except Exception as error:
             return refusal_of(error)
-        if endpoint.file and query["download"]:
-            response.headers["Content-Disposition"] = f'attachment; filename="{endpoint.file}"'
-        return response
+        if isinstance(done, FileAnswer):
+            return _attached(Response(done.data, media_type=str(endpoint.answer)), done.name)
+        response = answer(done)
+        return (
+            _attached(response, endpoint.file) if endpoint.file and query["download"] else response
+        )
 
     def _not_permitted(self, text: str, endpoint: Endpoint) -> str:
         """Add to an error of Redis which of the clients has met it."""
@@ -131,6 +135,11 @@ class Answering:
             )
         user = "acts" if endpoint.acts else "reads"
         return f"{text}. It is the Redis user with which the dashboard {user}"
+
+
+def _attached(response: Response, name: str) -> Response:
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response
 
 
 def lists_of(request: Request) -> dict[str, list[str]]:

@@ -24,6 +24,10 @@ Kind = Literal["text", "number", "seconds", "flag", "texts"]
 FieldKind = Literal["text", "number", "seconds", "flag", "texts", "text by name", "texts by name"]
 
 
+class Busy(Exception):
+    """As many of these answers are being made as may be at a time."""
+
+
 class BadParameter(ValueError):
     """A parameter of a request that does not fit."""
 
@@ -181,9 +185,18 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
+class FileAnswer:
+    """An answer that is saved as a file. ``name``: printable ASCII without quotes."""
+
+    name: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Endpoint:
     """One path of the API. ``acts``: it changes something, so it needs the right to act.
 
+    ``answer``: the kind of document that it answers with, or the media type of a ``FileAnswer``.
     ``file``: the name of the file that it answers with if the parameter ``download`` is true.
     ``body``: the fields of the JSON object that an action takes; without any, its body is empty.
     ``Asked.body`` has the values, checked, and the OpenAPI document has the same form:
@@ -197,8 +210,8 @@ class Endpoint:
 
     path: str
     about: str
-    answer: type[Document]
-    do: Callable[[Asked], Document]
+    answer: type[Document] | str
+    do: Callable[[Asked], Document | FileAnswer]
     parameters: tuple[Parameter, ...] = ()
     method: str = "GET"
     acts: bool = False

@@ -18,7 +18,7 @@ REFUSALS = {
     "403": "The user of Redis may not do this, or the request does not come from the page.",
     "404": "It does not exist.",
     "421": "The host is not in the list of allowed ones.",
-    "429": "Too many passwords were wrong.",
+    "429": "Too many passwords were wrong, or too many of these answers are being made.",
     "500": "A bug of flowkit.",
     "502": "What is stored cannot be read.",
     "503": "Redis does not answer, or too many requests are open.",
@@ -140,7 +140,9 @@ def _operation(endpoint: Endpoint, schemas: _Schemas) -> dict[str, Any]:
     def content(kind: type[Document]) -> dict[str, Any]:
         return {"application/json": {"schema": schemas.whole(kind)}}
 
-    answers: dict[str, Any] = {"200": {"description": "Done.", "content": content(endpoint.answer)}}
+    kind = endpoint.answer
+    done = {kind: {"schema": {"type": "string"}}} if isinstance(kind, str) else content(kind)
+    answers: dict[str, Any] = {"200": {"description": "Done.", "content": done}}
     refusals = REFUSALS | OF_ACTIONS if endpoint.acts else REFUSALS
     for status, about in refusals.items():
         answers[status] = {"description": about, "content": content(ErrorAnswer)}

@@ -21,9 +21,8 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
+from ..basics.redaction import MASK, secrets_of
 from .streams import Who, keep_whole, passing_through
-
-MASK = "***"
 
 LogFilter = Callable[[str], str | None]  # user code: it may return anything
 
@@ -106,12 +105,6 @@ def redact(patterns: Iterable[str]) -> None:
     global _secrets
     _secrets = secrets_of(patterns)
     keep_whole(_secrets)
-
-
-def secrets_of(patterns: Iterable[str]) -> re.Pattern[str] | None:
-    """Return one pattern for all of these, None without any. Raises re.error."""
-    wrapped = [f"(?:{pattern})" for pattern in patterns]
-    return re.compile("|".join(wrapped)) if wrapped else None
 
 
 def clean(text: str) -> str | None:

@@ -41,6 +41,7 @@ SCHEMAS = {
     "dead retry": "flowkit/changed/1",
     "params": "flowkit/params/1",
     "graph": "flowkit/graph/1",
+    "export": "flowkit/recording/1",
 }
 
 
@@ -102,6 +103,8 @@ def test_lists_and_states(talk: Run, failed: str) -> None:
     assert told["items"][0]["by"].endswith(" via cli")
     drawn = valid_document(talk("graph", failed, "--json").stdout, SCHEMAS["graph"])
     assert {task["name"]: task["state"] for task in drawn["tasks"]}["breaks"] == "failed"
+    recorded = valid_document(talk("export", failed, "--json").stdout, SCHEMAS["export"])
+    assert [attempt["task"] for attempt in recorded["attempts"]][:2] == ["before", "breaks"]
     results = valid_document(talk("result", failed, "--json").stdout, SCHEMAS["result"])
     assert results["results"] == {"before": "kept"}
     assert json.loads(talk("result", failed, "before", "--json").stdout) == "kept"

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 import re
+from posixpath import dirname, join, normpath
 from typing import Any
 
 import quickjs
 
 from flowkit.dashboard.static_files import page_folder
 
-_IMPORT = re.compile(r'^import (?:\{[^}]*\} from )?"\./([\w/.-]+)";\n', re.MULTILINE)
+_IMPORT = re.compile(r'^import (?:\{[^}]*\} from )?"(\.\.?/[\w/.-]+)";\n', re.MULTILINE)
 _EXPORT = re.compile(r"^export (?:(?=(?:async )?function|const|class)|\{[^}]*\};\n)", re.MULTILINE)
 # What modules read when they are loaded, and what pure functions use of a browser.
 BROWSER = """
@@ -41,7 +42,7 @@ class Modules:
         self._loaded.add(name)
         text = (page_folder() / "static" / name).read_text("utf-8")
         for inner in _IMPORT.findall(text):
-            self._load(inner)
+            self._load(normpath(join(dirname(name), inner)))
         script = _EXPORT.sub("", _IMPORT.sub("", text))
         # `const` and `class` would be seen in their own script only.
         self._context.eval(re.sub(r"^(?:const|let|class) (\w+)", _as_global, script, flags=re.M))

@@ -18,7 +18,7 @@ def task_document(details: TaskDetails) -> TaskDocument:
         run_state=details.run_state.value,
         task=task_entry(details.status),
         code=details.code,
-        policy=_policy(details.policy),
+        policy=policy_entry(details.policy),
         mapped=details.mapped is not None,
         item_of=details.item_of or None,
         inputs=[
@@ -26,24 +26,25 @@ def task_document(details: TaskDetails) -> TaskDocument:
                 task=given.task,
                 state=given.state.value,
                 passes=given.passes,
-                value=_value(given.value),
+                value=value_entry(given.value),
             )
             for given in details.inputs
         ],
         more_inputs=details.more_inputs,
-        arguments=_value(details.arguments),
-        params=_value(details.params),
+        arguments=value_entry(details.arguments),
+        params=value_entry(details.params),
         attempts=[history_entry(event) for event in details.attempts],
-        result=_value(details.result),
+        result=value_entry(details.result),
     )
 
 
 def result_document(run_id: str, task: str, preview: Preview | None) -> ResultDocument:
     """Return the result of a task."""
-    return ResultDocument(run_id=run_id, task=task, result=_value(preview))
+    return ResultDocument(run_id=run_id, task=task, result=value_entry(preview))
 
 
-def _value(preview: Preview | None) -> ValueEntry | None:
+def value_entry(preview: Preview | None) -> ValueEntry | None:
+    """Return a value, None for none."""
     if preview is None:
         return None
     return ValueEntry(
@@ -55,7 +56,8 @@ def _value(preview: Preview | None) -> ValueEntry | None:
     )
 
 
-def _policy(policy: Policy) -> PolicyEntry:
+def policy_entry(policy: Policy) -> PolicyEntry:
+    """Return how attempts run."""
     return PolicyEntry(
         queue=policy.queue,
         priority=policy.priority,

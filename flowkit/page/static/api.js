@@ -34,7 +34,7 @@ export async function get(path, query, signal) {
 export const now = () => Date.now();
 
 /** Return the address of an answer that is saved as a file; null if there are no files. */
-export const fileAddress = (path, query) => API + address(path, { ...query, download: true });
+export const fileAddress = (path, query) => API + address(path, query);
 
 /** Carry out an action. */
 export async function act(path, body = {}, method = "POST", query = {}) {

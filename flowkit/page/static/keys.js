@@ -64,7 +64,7 @@ export function listen() {
     action();
   });
   document.addEventListener("click", (event) => {
-    const button = event.target.closest?.("[data-key]");
+    const button = event.target.closest?.("button[data-key]");
     if (button) ACTIONS[button.dataset.key]();
   });
 }

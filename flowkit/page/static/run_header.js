@@ -1,6 +1,6 @@
 // The head of a run: state, id, times, progress, why it is as it is, parameters, and the actions.
 
-import { part } from "./api.js";
+import { fileAddress, part } from "./api.js";
 import { resumeCommand, retryCommand } from "./commands.js";
 import { carryOut } from "./dialog.js";
 import { h } from "./dom.js";
@@ -128,6 +128,13 @@ function again(run) {
 }
 
 const button = (name, question) => h("button", { click: () => carryOut(question) }, name);
+
+/** Return the link that saves the run as a file; null where there are no files. */
+export function recordingLink(run) {
+  const to = fileAddress(`/runs/${part(run.id)}/recording`);
+  const title = "The page of this run in one file, which opens without a network";
+  return to && h("a", { href: to, download: `${run.id}.html`, title }, "Download recording");
+}
 
 /** Return the buttons that fit the state of the run. */
 export function actions(run) {

@@ -11,7 +11,7 @@ import { fill, h } from "../dom.js";
 import { changed, isSelected } from "../focus.js";
 import { notice } from "../notice.js";
 import { empty } from "../parts.js";
-import { actions, facts, outcome } from "../run_header.js";
+import { actions, facts, outcome, recordingLink } from "../run_header.js";
 import { visible } from "../visible.js";
 
 const TABS = [
@@ -140,7 +140,7 @@ class RunView {
     if (this.isOld) return; // the clock shows it later
     document.title = visible(`${run.header.status.dag} ${run.id} · flowkit`);
     changed(this.head, () => fill(this.head, facts(run, place)));
-    const fitting = this.acts ? actions(run).filter(Boolean) : [];
+    const fitting = [...(this.acts ? actions(run) : []), recordingLink(run)].filter(Boolean);
     const names = fitting.map((button) => button.textContent).join();
     if (names !== this.offered) changed(this.buttons, () => fill(this.buttons, fitting));
     this.offered = names;

@@ -147,7 +147,7 @@ function inputs(task) {
 function result(task) {
   if (task.result === null) return null;
   const { name } = task.task;
-  const file = fileAddress(`/runs/${part(task.run_id)}/result`, { task: name });
+  const file = fileAddress(`/runs/${part(task.run_id)}/result`, { task: name, download: true });
   const command = `flowkit result ${task.run_id} ${quoted(name)} --json`;
   return h("section", { "aria-label": "Result" }, h("h2", {}, "Result"), valuePart(task.result, { file, command }));
 }
