@@ -86,8 +86,9 @@ def build_app(
     if isinstance(access, TokenAccess):
         old = Route(PRIVATE + "{path:path}", partial(_of_another_start, access=access), methods=ANY)
         private = [Mount(access.private, routes=api), old]
+    pages = Pages(access, VERSION)
     app = Starlette(
-        routes=[*api, *private, *Pages(access, VERSION).routes()],
+        routes=[*api, *private, *pages.routes()],
         middleware=[
             Middleware(SafeHeaders),
             Middleware(HostGuard, hosts=hosts),
@@ -95,7 +96,7 @@ def build_app(
             Middleware(BodyLimit),
             Middleware(GZipMiddleware, minimum_size=1_000, compresslevel=LEVEL),
         ],
-        exception_handlers={HTTPException: _refused},
+        exception_handlers={HTTPException: partial(_refused, pages=pages)},
     )
     app.router.redirect_slashes = False
     return app
@@ -106,8 +107,10 @@ async def _of_another_start(request: Request, *, access: TokenAccess) -> Respons
     return no_entry(access.not_logged_in())
 
 
-async def _refused(request: Request, error: Exception) -> Response:
+async def _refused(request: Request, error: Exception, *, pages: Pages) -> Response:
     if not isinstance(error, HTTPException) or error.status_code == 404:
+        if "text/html" in request.headers.get("accept", ""):  # somebody opened it in a browser
+            return await pages.unknown(request)
         return refusal("NotFound", "There is nothing at this address.", 404)
     response = refusal("NotAllowed", f"{error.detail}.", error.status_code)
     response.headers.update(error.headers or {})

@@ -68,6 +68,12 @@ class Pages:
             return self._let_in(access, request)
         return self._no_entry(request)
 
+    async def unknown(self, request: Request) -> Response:
+        """Answer for an address at which there is nothing: the page says so, and leads on."""
+        if self._access.may_see(request):
+            return self._page("shell.html", request, 404, modules=_modules("runs", FIRST_TAB))
+        return self._no_entry(request)
+
     async def _log_in(self, request: Request) -> Response:
         """Answer the form of a page, which is sent to the address of this page."""
         access = self._access

@@ -158,3 +158,16 @@ def test_a_file_is_compressed_for_who_accepts_it(browser: TestClient) -> None:
     assert packed.headers["content-encoding"] == "gzip"
     assert plain.text == packed.text == static_files()["app.js"].data.decode()
     assert plain.headers["content-type"].startswith("text/javascript")
+
+
+def test_a_browser_gets_a_page_for_an_address_without_one(
+    stranger: TestClient, access: TokenAccess
+) -> None:
+    """It got a line of JSON, without a way on."""
+    page = {"accept": "text/html,application/xhtml+xml"}
+    assert stranger.get("/nowhere", headers=page).status_code == 401
+    stranger.get("/", params={"token": access.token})
+    answer = stranger.get("/nowhere", headers=page)
+    assert answer.status_code == 404
+    assert "app.js" in answer.text
+    assert stranger.get("/nowhere").json()["type"] == "NotFound"

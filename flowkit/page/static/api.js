@@ -38,8 +38,8 @@ export const fileAddress = (path, query) => API + address(path, query);
 
 /** Carry out an action. */
 export async function act(path, body = {}, method = "POST", query = {}) {
-  session ??= await get("/session");
-  const headers = { "Content-Type": "application/json", "X-Flowkit-CSRF": session.csrf };
+  const { csrf } = await whoAmI();
+  const headers = { "Content-Type": "application/json", "X-Flowkit-CSRF": csrf };
   return documentOf(await fetch(API + address(path, query), { method, headers, body: JSON.stringify(body) }));
 }
 
@@ -49,9 +49,12 @@ export async function logOut() {
   location.replace(`${root}/`);
 }
 
-/** Return what this session may do. */
-export async function whoAmI() {
-  session ??= await get("/session");
+/** Return what this session may do. All who ask share one answer. */
+export function whoAmI() {
+  session ??= get("/session").catch((error) => {
+    session = null; // the next one asks again
+    throw error;
+  });
   return session;
 }
 

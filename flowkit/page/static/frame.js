@@ -3,7 +3,7 @@
 import { fill, h } from "./dom.js";
 import { listen } from "./keys.js";
 import { tick } from "./parts.js";
-import { start } from "./router.js";
+import { href, start } from "./router.js";
 
 let close = () => {};
 let turn = 0;
@@ -15,7 +15,7 @@ async function show(found, placeOf) {
   turn += 1;
   const mine = turn;
   if (found === null) {
-    fill(main, h("h1", {}, "Not found"), h("p", {}, "There is nothing at this address."));
+    fill(main, h("h1", {}, "Not found"), h("p", {}, "There is nothing at this address. ", h("a", { href: href("/") }, "Show the runs")));
     return;
   }
   // Each view gets its own element, so nothing of a view that the reader has left is seen.

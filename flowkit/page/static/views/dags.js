@@ -4,7 +4,7 @@ import { get } from "../api.js";
 import { runBars } from "../charts.js";
 import { fill, h } from "../dom.js";
 import { counted, number, span } from "../format.js";
-import { WINDOWS, damagedItems, filters, row, table } from "../lists.js";
+import { WINDOWS, damagedItems, filters, noMatch, row, table } from "../lists.js";
 import { bar, empty, time } from "../parts.js";
 import { href } from "../router.js";
 
@@ -45,7 +45,7 @@ export async function open(place) {
   );
   const dags = await get("/dags", { runs: RUNS, since: place.get("since") });
   const shown = dags.items.filter((dag) => dag.dag.toLowerCase().includes(place.get("q").toLowerCase()));
-  const none = place.query.size > 0 ? empty("No DAG matches.") : empty("There are no runs yet. Submit one:", "flowkit submit FILE.py");
+  const none = place.query.size > 0 ? noMatch("No DAG matches.") : empty("There are no runs yet. Submit one:", "flowkit submit FILE.py");
   fill(
     list,
     shown.length > 0 ? table("DAGs", HEADS, shown.map(entry)) : none,

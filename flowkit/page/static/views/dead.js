@@ -4,7 +4,7 @@ import { whoAmI } from "../api.js";
 import { fill, h } from "../dom.js";
 import { counted } from "../format.js";
 import { grouped, tasksByRun } from "../grouping.js";
-import { WINDOWS, actOnMany, ask, damagedItems, filters, live, refill, row, table } from "../lists.js";
+import { WINDOWS, actOnMany, ask, damagedItems, filters, live, noMatch, refill, row, table } from "../lists.js";
 import { empty, time } from "../parts.js";
 import { href } from "../router.js";
 import { taskPath } from "../task_paths.js";
@@ -87,10 +87,10 @@ export async function open(place) {
   const query = { dag: place.get("dag"), since: place.get("since"), limit: LIMIT, items: true };
   return live(place, "/live/dead", query, (letters) => {
     const groups = grouped(letters.items.filter(fits));
-    const none = place.query.size > 0 ? "No failed task matches." : "✓ No task has failed for good.";
+    const none = place.query.size > 0 ? noMatch("No failed task matches.") : empty("✓ No task has failed for good.");
     refill(
       list,
-      groups.length > 0 ? groups.map((found) => group(found, acts)) : empty(none),
+      groups.length > 0 ? groups.map((found) => group(found, acts)) : none,
       letters.more ? h("p", { class: "note" }, `The newest ${counted(letters.items.length, "failure")}; there are more.`) : null,
       damagedItems(letters.damaged),
     );

@@ -3,7 +3,7 @@
 import { depthLine } from "../charts.js";
 import { fill, h } from "../dom.js";
 import { number, span } from "../format.js";
-import { damagedItems, filters, live, refill, row, table } from "../lists.js";
+import { damagedItems, filters, live, noMatch, refill, row, table } from "../lists.js";
 import { empty } from "../parts.js";
 import { href } from "../router.js";
 
@@ -63,7 +63,7 @@ export async function open(place) {
     depths = queues.depths ?? depths;
     since = queues.times?.[0] ?? since;
     const shown = queues.items.filter((queue) => fits(queue) && queue.queue.includes(place.get("q")));
-    const none = place.query.size > 0 ? empty("No queue matches.") : empty("No task waits, and no worker runs. Start one:", "flowkit-worker --app FILE.py");
+    const none = place.query.size > 0 ? noMatch("No queue matches.") : empty("No task waits, and no worker is running. Start one:", "flowkit-worker --app FILE.py");
     refill(
       list,
       shown.length > 0 ? table("Queues", HEADS, shown.map((queue) => entry(queue, depths[queue.queue]))) : none,

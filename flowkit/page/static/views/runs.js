@@ -3,7 +3,7 @@
 import { get, whoAmI } from "../api.js";
 import { fill, h } from "../dom.js";
 import { counted, number, span } from "../format.js";
-import { WINDOWS, damagedItems, filters, live, refill, row, table } from "../lists.js";
+import { WINDOWS, damagedItems, filters, live, noMatch, refill, row, table } from "../lists.js";
 import { manyRunsButtons } from "../many_runs.js";
 import { bar, copied, empty, soFar, state, time } from "../parts.js";
 import { href } from "../router.js";
@@ -110,7 +110,7 @@ export async function open(place) {
   return live(place, "/live/runs", of(FILTERS), (runs) => {
     if (!isCounted) count(); // after the list, since it takes longer
     isCounted = true;
-    const none = place.query.size > 0 ? empty("No run matches.") : empty("There are no runs yet. Submit one:", "flowkit submit FILE.py");
+    const none = place.query.size > 0 ? noMatch("No run matches.") : empty("There are no runs yet. Submit one:", "flowkit submit FILE.py");
     refill(list, runs.items.length > 0 ? table("Runs", HEADS, runs.items.map(entry)) : none, pages(place, runs), damagedItems(runs.damaged));
   });
 }

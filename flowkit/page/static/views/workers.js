@@ -2,7 +2,7 @@
 
 import { fill, h } from "../dom.js";
 import { counted } from "../format.js";
-import { damagedItems, filters, live, refill, row, table } from "../lists.js";
+import { damagedItems, filters, live, noMatch, refill, row, table } from "../lists.js";
 import { copied, empty } from "../parts.js";
 
 const FILTERS = ["queue", "host", "app"];
@@ -60,7 +60,7 @@ export async function open(place) {
   return live(place, "/live/workers", Object.fromEntries(FILTERS.map((name) => [name, place.get(name)])), (workers) => {
     const withShard = workers.shards > 1;
     const heads = ["Worker", ...(withShard ? ["Shard"] : []), "Machine", "App", "Queues", ["Busy", "number"], ["Waiting for runs", "number"], ["Per minute", "number"], "Version of the app"];
-    const none = isNarrowed ? empty("No such worker runs.") : empty("No worker runs, so no task does. Start one:", "flowkit-worker --app FILE.py");
+    const none = isNarrowed ? noMatch("No worker matches.") : empty("No worker is running, so tasks wait. Start one:", "flowkit-worker --app FILE.py");
     refill(
       list,
       scheduler(workers),
