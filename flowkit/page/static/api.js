@@ -30,9 +30,6 @@ export async function get(path, query, signal) {
   return documentOf(await fetch(API + address(path, query), { signal }));
 }
 
-/** Return the time that the answers are of: milliseconds since 1970. */
-export const now = () => Date.now();
-
 /** Return the address of an answer that is saved as a file; null if there are no files. */
 export const fileAddress = (path, query) => API + address(path, query);
 
