@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterable
 from posixpath import dirname, join, normpath
 
 START = "recorded/app.js"
-INSTEAD = {"api.js": "recorded/api.js", "address_bar.js": "recorded/address_bar.js"}
+INSTEAD = {name: f"recorded/{name}" for name in ("address_bar.js", "api.js", "moments.js")}
 _IMPORT = re.compile(r'^import (?:\{([^}]*)\} from )?"(\.\.?/[\w./-]+)";$', re.MULTILINE)
 _EXPORT = re.compile(r"^export (?=(?:async )?function|const|class)", re.MULTILINE)
 _EXPORTED = re.compile(r"^export (?:async )?(?:function|const|class) (\w+)", re.MULTILINE)

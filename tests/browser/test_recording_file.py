@@ -178,3 +178,21 @@ def test_a_large_run_is_small_and_opens(
     for name in ("Timeline", "Graph", "History"):
         open_tab(page, name)
         page.locator("canvas, table.list").first.wait_for()
+
+
+def test_a_run_that_was_not_over_stays_as_it_was(
+    page: Any, fake_server: EmbeddedServer, namespace: str, export: Callable[[], str]
+) -> None:
+    with DAG("open") as dag:
+        texts >> lines
+    run = WholeRun(fake_server.url, namespace, dag, params={"given": ["a"]})
+    run.schedule()
+    page.goto(export())
+    page.get_by_role("heading", name="running").wait_for()
+    submitted = page.locator(".facts time").first
+    assert re.search(r"\d:\d\d", submitted.inner_text())
+    assert "Z" in (submitted.get_attribute("title") or "")
+    took = page.locator("#outcome").inner_text()
+    page.wait_for_timeout(2_500)  # the page would count on each second
+    assert page.locator("#outcome").inner_text() == took
+    run.close()

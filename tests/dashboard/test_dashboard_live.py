@@ -123,6 +123,15 @@ async def test_an_outage_is_told_once_and_everything_after_it() -> None:
     await page.aclose()
 
 
+def test_a_reading_that_failed_is_tried_again_soon() -> None:
+    """It has waited four seconds for Redis, and its watch rested for twenty times as long."""
+    watch = module.Watch(Numbers(), in_thread)
+    assert watch._pause(0.1) == pytest.approx(2.0)
+    assert watch._pause(600) == module.LONGEST_REST_S
+    watch._trouble = packed("trouble")
+    assert watch._pause(4) == Numbers.seconds
+
+
 async def test_a_page_that_comes_in_an_outage_hears_of_it() -> None:
     hub, source = Hub(in_thread), Numbers()
     first = hub.events("key", lambda: source, "")

@@ -27,6 +27,7 @@ BUG = "This is a bug of flowkit. The log of the dashboard has its details."
 GONE = (RunNotFound, TaskNotFoundError)
 KEPT = 256
 MOST_KEPT = 4_000_000  # bytes of kept changes
+LONGEST_REST_S = 30.0  # a single slow reading must not stop a page for minutes
 PING_S = 15.0  # so that a proxy does not end a quiet stream, and a page that is gone is noticed
 PING = packed(": still here\n\n")
 
@@ -169,8 +170,12 @@ class Watch:
                 self._state, self._trouble = state, None
                 if change is not None:
                     await self._tell(change, is_whole=is_whole)
-            took = time.monotonic() - began
-            await asyncio.sleep(max(self._source.seconds, self._source.rest * took))
+            await asyncio.sleep(self._pause(time.monotonic() - began))
+
+    def _pause(self, took: float) -> float:
+        """Return how long to wait after a reading. One that failed has taken nothing."""
+        rest = 0.0 if self._trouble is not None else self._source.rest * took
+        return max(self._source.seconds, min(rest, LONGEST_REST_S))
 
     async def _tell_trouble(self, kind: str, text: str) -> None:
         self._trouble = self._event(self._number + 1, {kind: text})

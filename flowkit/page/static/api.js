@@ -30,16 +30,13 @@ export async function get(path, query, signal) {
   return documentOf(await fetch(API + address(path, query), { signal }));
 }
 
-/** Return the time that the answers are of: milliseconds since 1970. */
-export const now = () => Date.now();
-
 /** Return the address of an answer that is saved as a file; null if there are no files. */
 export const fileAddress = (path, query) => API + address(path, query);
 
 /** Carry out an action. */
 export async function act(path, body = {}, method = "POST", query = {}) {
-  session ??= await get("/session");
-  const headers = { "Content-Type": "application/json", "X-Flowkit-CSRF": session.csrf };
+  const { csrf } = await whoAmI();
+  const headers = { "Content-Type": "application/json", "X-Flowkit-CSRF": csrf };
   return documentOf(await fetch(API + address(path, query), { method, headers, body: JSON.stringify(body) }));
 }
 
@@ -49,9 +46,12 @@ export async function logOut() {
   location.replace(`${root}/`);
 }
 
-/** Return what this session may do. */
-export async function whoAmI() {
-  session ??= await get("/session");
+/** Return what this session may do. All who ask share one answer. */
+export function whoAmI() {
+  session ??= get("/session").catch((error) => {
+    session = null; // the next one asks again
+    throw error;
+  });
   return session;
 }
 

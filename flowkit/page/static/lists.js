@@ -3,6 +3,7 @@
 import { act, follow } from "./api.js";
 import { fill, h } from "./dom.js";
 import { counted } from "./format.js";
+import { takeRows } from "./kept_rows.js";
 import { notice } from "./notice.js";
 import { say } from "./parts.js";
 import { here, href } from "./router.js";
@@ -40,17 +41,34 @@ export function row(cells, { state = null, name = null } = {}) {
   );
 }
 
-/** Replace what stands in an element, and leave the focus on the row or field that has it. */
+/**
+ * Replace what stands in an element. The rows of its table that do not change stay, with the focus
+ * and what is selected in them; the focus of another row or field goes to what replaces it.
+ */
 export function refill(element, ...children) {
   const focused = element.contains(document.activeElement) ? document.activeElement : null;
   const at = [...element.querySelectorAll("[data-row]")].indexOf(focused?.closest("[data-row]") ?? null);
   const name = focused?.closest("[data-row]")?.dataset.name;
   const opened = new Set([...element.querySelectorAll("details[open]")].map((details) => details.dataset.name));
-  fill(element, ...children);
+  replace(element, children.flat(Infinity));
   for (const details of element.querySelectorAll("details")) details.open = opened.has(details.dataset.name);
-  if (focused === null) return;
+  if (focused === null || focused.isConnected) return;
   const rows = [...element.querySelectorAll("[data-row]")];
   (rows.find((found) => name && found.dataset.name === name) ?? rows[at])?.focus();
+}
+
+function replace(element, children) {
+  const old = element.querySelector(":scope > table");
+  const made = children.findIndex((child) => child?.tagName === "TABLE");
+  if (old === null || made < 0 || !takeRows(old, children[made])) {
+    fill(element, children);
+    return;
+  }
+  const others = [...element.childNodes].filter((child) => child !== old);
+  for (const child of others) child.remove();
+  const around = [children.slice(0, made), children.slice(made + 1)].map((part) => [...fill(h("div", {}), part).childNodes]);
+  old.before(...around[0]);
+  old.after(...around[1]);
 }
 
 /** Return a form of filters. Each is `{name, label, choices}` or `{name, label, search}`. */

@@ -1,7 +1,8 @@
 // Parts that several views have: a state, a time, an id to copy, a bar of states, an empty list.
 
 import { fill, h } from "./dom.js";
-import { ago, number, span } from "./format.js";
+import { number, span } from "./format.js";
+import { now, shownTime } from "./moments.js";
 import { looks } from "./states.js";
 
 /** Return a state as symbol and word. */
@@ -10,25 +11,25 @@ export function state(name) {
   return h("span", { class: "state", "data-state": name }, h("span", { "aria-hidden": "true" }, symbol), ` ${word}`);
 }
 
-/** Return a time, as how long ago it was; the tooltip has it in UTC and in the local zone. */
-export function time(text, now = Date.now()) {
+/** Return a time, as `moments.js` shows it; the tooltip has it in UTC and in the local zone. */
+export function time(text) {
   if (!text) return h("span", {}, "");
   const date = new Date(text);
   const title = `${date.toLocaleString()}\n${date.toISOString()}`;
-  return h("time", { datetime: text, title, "data-shown": "ago" }, ago(date.getTime(), now));
+  return h("time", { datetime: text, title, "data-shown": "moment" }, shownTime(date.getTime()));
 }
 
 /** Return how long something has taken since a time. */
-export function soFar(text, now = Date.now()) {
-  return h("time", { datetime: text, "data-shown": "so far" }, elapsed(Date.parse(text), now));
+export function soFar(text) {
+  return h("time", { datetime: text, "data-shown": "so far" }, elapsed(Date.parse(text)));
 }
 
-const elapsed = (time, now) => span(Math.max(1, Math.round((now - time) / 1000)));
+const elapsed = (time) => span(Math.max(1, Math.round((now() - time) / 1000)));
 
 /** Bring the times in the page up to date. */
-export function tick(now = Date.now()) {
+export function tick() {
   for (const element of document.querySelectorAll("time[data-shown]")) {
-    const text = (element.dataset.shown === "ago" ? ago : elapsed)(Date.parse(element.dateTime), now);
+    const text = (element.dataset.shown === "moment" ? shownTime : elapsed)(Date.parse(element.dateTime));
     if (element.textContent !== text) element.textContent = text;
   }
 }

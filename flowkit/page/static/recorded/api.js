@@ -9,9 +9,6 @@ export { Refused, address, part };
 
 const answers = new Answers(recording);
 
-/** Return the time that the answers are of. */
-export const now = () => Date.parse(recording.recorded);
-
 /** Return null: there are no files beside this one. */
 export const fileAddress = () => null;
 

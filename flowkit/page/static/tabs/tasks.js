@@ -3,13 +3,13 @@
 // A row is the number of a task, or an item: [task, position, filter]. With a filter, mapped tasks are
 // opened, and have the items that match.
 
-import { now } from "../api.js";
 import { Chosen } from "../chosen.js";
 import { matching } from "../columns.js";
 import { quoted } from "../commands.js";
 import { fill, h } from "../dom.js";
 import { counted, number, span } from "../format.js";
 import { CUT, ItemLists, MORE } from "../item_lists.js";
+import { now } from "../moments.js";
 import { bar, empty, say, state } from "../parts.js";
 import { href } from "../router.js";
 import { STATES, looks } from "../states.js";

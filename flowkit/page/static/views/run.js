@@ -5,10 +5,11 @@
 // now(), listen(hear)}. `now()` is in milliseconds after the submission; `listen` calls after each change,
 // and returns what ends that.
 
-import { follow, now, part, whoAmI } from "../api.js";
+import { follow, part, whoAmI } from "../api.js";
 import { Columns } from "../columns.js";
 import { fill, h } from "../dom.js";
 import { changed, isSelected } from "../focus.js";
+import { now } from "../moments.js";
 import { notice } from "../notice.js";
 import { empty } from "../parts.js";
 import { actions, facts, outcome, recordingLink } from "../run_header.js";
