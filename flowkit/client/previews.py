@@ -171,6 +171,42 @@ def read_previews(
     ]
 
 
+def read_element_previews(
+    store: ClientStore,
+    provenance: Provenance,
+    run: str,
+    tasks: Sequence[int],
+    index: int,
+) -> list[Preview]:
+    """Return the elements at an index of results that a task is mapped over, for display.
+
+    A result is read as a whole for it, unless it is too large.
+    """
+    sizes = store.result_sizes(run, tasks) if tasks else []
+    previews = []
+    for task, size in zip(tasks, sizes, strict=True):
+        if size > LARGE.size:
+            previews.append(Preview("", size, None, cut=True, problem=TOO_LARGE))
+            continue
+        try:
+            (data,) = read_verified(store, provenance, run, [task])
+            previews.append(_element(data or b"", index))
+        except (BrokenValue, UntrustedValue) as error:
+            previews.append(Preview("", size, None, problem=str(error)))
+    return previews
+
+
+def _element(data: bytes, index: int) -> Preview:
+    """Return an element of a packed value. Raises BrokenValue."""
+    value = unpack(data, max_bytes=LARGE.size, inert=True) if data else None
+    elements = list(value.items()) if isinstance(value, dict) else value
+    if not isinstance(elements, list | tuple | range) or index >= len(elements):
+        return Preview("", 0, None, problem="Its result does not have this element any more.")
+    cutter = _Cutter(SMALL)
+    shown = cutter.shown(elements[index], SMALL.depth)
+    return Preview(type_of(elements[index]), 0, shown, cut=cutter.has_cut)
+
+
 def read_result_preview(
     store: ClientStore, provenance: Provenance, run: str, shape: RunShape, task: int, room: Room
 ) -> Preview | None:

@@ -17,7 +17,16 @@ from ..exceptions import UntrustedValue
 from ..protocol.client_store import ClientStore
 from ..protocol.decoding import PART
 from .history import HistoryEvent
-from .previews import LARGE, SMALL, Preview, Room, preview_of, read_previews, read_result_preview
+from .previews import (
+    LARGE,
+    SMALL,
+    Preview,
+    Room,
+    preview_of,
+    read_element_previews,
+    read_previews,
+    read_result_preview,
+)
 from .run_history import read_history
 from .run_params import open_params
 from .run_shape import RunShape, read_shape, stored_inputs
@@ -33,14 +42,16 @@ MOST_INPUT_VALUES = 20
 class TaskInput:
     """A task before another one. ``value``: its result, None without one; see ``passes``.
 
-    ``passes``: whether its result is passed, not only the order kept. Only the first results are
-    read, and no lists of the results of mapped tasks.
+    ``passes``: whether its result is passed, not only the order kept. ``element``: an item gets
+    this element of the result, and ``value`` is that; None for the whole result. Only the first
+    results are read, and no lists of the results of mapped tasks.
     """
 
     task: str
     state: TaskState
     passes: bool
     value: Preview | None = None
+    element: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,10 +162,32 @@ class _Inputs:
         shown = sorted({*stored, *before})[: MOST_INPUTS + 1]
         states = [record.state for record in self._store.read_records(self._run, shown)]
         values = self._values(shown, states, set(stored))
+        node, index = numbering.split(number)
+        over = () if index == NODE else dag.maps[node].over
+        split = {at for at in over if at not in dag.maps and at in shown}
+        values |= self._elements(shown, states, split, index)
         return [
-            TaskInput(dag.task_name(at), state, numbering.node(at) in passing, values.get(at))
+            TaskInput(
+                dag.task_name(at),
+                state,
+                numbering.node(at) in passing,
+                values.get(at),
+                index if at in split else None,
+            )
             for at, state in zip(shown, states, strict=True)
         ]
+
+    def _elements(
+        self, shown: Sequence[int], states: Sequence[TaskState], split: set[int], index: int
+    ) -> dict[int, Preview]:
+        """Return the elements that an item gets of the results of tasks."""
+        read = [
+            at
+            for at, state in zip(shown, states, strict=True)
+            if at in split and state is TaskState.SUCCEEDED
+        ][:MOST_INPUT_VALUES]
+        previews = read_element_previews(self._store, self._provenance, self._run, read, index)
+        return dict(zip(read, previews, strict=True))
 
     def _values(
         self, shown: Sequence[int], states: Sequence[TaskState], stored: set[int]

@@ -85,8 +85,8 @@ def test_filters_are_in_the_address(page: Any, address: str, run: WholeRun) -> N
     page.get_by_role("searchbox").fill("par")
     page.wait_for_url(re.compile(r"\?state=failed&q=par$"))
     page.reload()
-    page.locator("[data-row]", has_text="parse").wait_for()
-    assert page.locator("[data-row]").count() == 1
+    page.locator("[data-row]", has_text="parse[2]").wait_for()
+    assert page.locator("[data-row]").count() == 2  # the mapped task, and its item that failed
 
 
 @pytest.mark.parametrize("tab", ["Timeline", "Graph"])

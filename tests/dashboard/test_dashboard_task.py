@@ -110,6 +110,9 @@ def test_a_mapped_task_shows_its_first_items_and_an_item_its_own(
     item = asked(browser, "/tasks/parse[1]")
     assert (item["item_of"], item["task"]["label"]) == ("parse", "file 1")
     assert item["result"]["value"] == {"item": 1, "unit": "m"}
+    (given,) = item["inputs"]
+    assert (given["task"], given["element"], given["value"]["value"]) == ("files", 1, 1)
+    assert mapped["inputs"][0]["element"] is None
     assert [attempt["outcome"] for attempt in item["attempts"]] == ["succeeded"]
 
 

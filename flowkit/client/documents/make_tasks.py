@@ -27,6 +27,7 @@ def task_document(details: TaskDetails) -> TaskDocument:
                 state=given.state.value,
                 passes=given.passes,
                 value=value_entry(given.value),
+                element=given.element,
             )
             for given in details.inputs
         ],

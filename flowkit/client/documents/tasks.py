@@ -29,6 +29,11 @@ class InputEntry:
     state: Annotated[str, "Its state, as of a task."]
     passes: Annotated[bool, "Whether its result is passed, not only the order kept."]
     value: Annotated[ValueEntry | None, "Its result; null without one, and beyond the first 20."]
+    element: Annotated[
+        int | None,
+        "The index of the element of its result that an item gets; `value` is that element. Null "
+        "for the whole result.",
+    ]
 
 
 @dataclass(frozen=True, kw_only=True)

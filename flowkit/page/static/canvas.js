@@ -76,8 +76,8 @@ export function surface({ draw, bounds, label, flat = false, left = () => 0, hov
   const center = (x, y) => {
     isFitted = false;
     view.scale = Math.max(view.scale, 0.8);
-    view.x = x - size.width / view.scale / 2;
-    view.y = y - size.height / view.scale / 2;
+    view.x = x - canvas.clientWidth / view.scale / 2; // also before it is painted
+    view.y = y - canvas.clientHeight / view.scale / 2;
     redraw();
   };
 

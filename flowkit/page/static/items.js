@@ -9,7 +9,7 @@ import { href } from "./router.js";
 import { STATES } from "./states.js";
 import { taskPath } from "./task_paths.js";
 
-const PART = 100;
+export const PART = 100;
 const HEADS = ["Item", "State", "Label", ["Attempts", "number"], "Started", ["Took", "number"], "Error"];
 
 /** Return the index in the name of an item: 7 of "parse[7]". */

@@ -186,6 +186,7 @@ export function actions(run) {
     "Delete",
   );
   if (!status.finished) return [status.stopping ? null : cancel, status.counts.waiting ? retry : null, again(run)];
-  if (status.state === "succeeded") return [again(run), remove];
+  const failedItems = status.state === "succeeded" && status.counts.failed > 0; // a resume runs them again
+  if (status.state === "succeeded") return [failedItems ? resume : null, again(run), remove];
   return [resume, status.counts.failed ? retry : null, again(run), remove];
 }

@@ -219,8 +219,11 @@ class Timeline {
   }
 
   drawText(context, bar, x, width, top, colour) {
-    const text = `${bar.attempt > 1 ? `↻${bar.attempt} ` : ""}${this.place.get("by", "worker") === "task" ? "" : bar.name}`;
-    if (width < 30 || text === "") return;
+    const begin = bar.attempt > 1 ? `↻${bar.attempt} ` : "";
+    const name = this.place.get("by", "worker") === "task" ? "" : bar.name;
+    if (width < 30 || begin + name === "") return;
+    const isShort = context.measureText(begin + name).width > width - 6;
+    const text = begin + (isShort ? (/\[\d+\]$/.exec(name)?.[0] ?? name) : name); // what tells items apart
     context.save();
     context.beginPath();
     context.rect(Math.max(x, 0), top, width - 3, ROW);

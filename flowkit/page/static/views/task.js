@@ -5,9 +5,9 @@ import { quoted, resumeCommand, retryCommand } from "../commands.js";
 import { carryOut } from "../dialog.js";
 import { fill, h } from "../dom.js";
 import { lookOf } from "../events.js";
+import { changed, isSelected } from "../focus.js";
 import { counted, span } from "../format.js";
-import { showItems } from "../items.js";
-import { refill } from "../lists.js";
+import { PART, showItems } from "../items.js";
 import { notice } from "../notice.js";
 import { bar, copied, empty, state, time } from "../parts.js";
 import { href } from "../router.js";
@@ -18,6 +18,7 @@ import { taskAt, taskPath } from "../task_paths.js";
 import { valuePart } from "../values.js";
 import { showWhy } from "../why.js";
 
+const ITEMS_MS = 4_000; // between two readings of the items
 const WHY_MS = 10_000; // the explanation names durations
 const OVER = ["succeeded", "failed", "cancelled"];
 const path = (...parts) => href("/" + parts.map(part).join("/"));
@@ -121,9 +122,9 @@ function inputs(task) {
     h(
       "details",
       { "data-name": `input ${input.task}` },
-      h("summary", {}, h("code", {}, input.task), " ", state(input.state), input.passes ? "" : " (order only)"),
+      h("summary", {}, h("code", {}, input.task), " ", state(input.state), input.passes ? "" : " (order only)", Number.isInteger(input.element) ? ` (element ${input.element})` : ""),
       h("p", {}, h("a", { href: href(taskPath(task.run_id, input.task)) }, "Open this task")),
-      input.value ? valuePart(input.value, { file: fileAddress(`/runs/${part(task.run_id)}/result`, { task: input.task }) }) : null,
+      input.value ? valuePart(input.value, { file: Number.isInteger(input.element) ? null : fileAddress(`/runs/${part(task.run_id)}/result`, { task: input.task }) }) : null,
     ),
   );
   const more = [
@@ -195,13 +196,19 @@ export async function open(place) {
   fill(place.main, h("h1", {}, name), head, why, body, items, h("h2", {}, "Logs"), logs);
   const { acts } = await whoAmI();
   let shown = "";
+  let known = "";
   let over = true;
+  let waiting = null; // what is shown when the reader has nothing selected any more
+  let amount = null; // of items by state, as text
+  let listed = { amount, at: 0 };
   let stop = null;
   let stopLogs = null;
   const explain = () => showWhy(why, run, name).catch((error) => fill(why, h("p", { class: "note" }, error.message)));
   let beat = 0;
   const clock = setInterval(() => {
     beat += 1;
+    if (waiting !== null) hear(waiting);
+    if (amount !== null) listItems();
     if (!document.hidden && (!over || beat % 6 === 0)) explain();
   }, WHY_MS);
   const showLines = (attempt) => logs.dispatchEvent(new CustomEvent("attempt", { detail: attempt }));
@@ -216,20 +223,27 @@ export async function open(place) {
       fill(place.main, h("h1", {}, "Not found"), empty(task.gone, `flowkit status ${run}`));
     }
     if (task.schema === undefined) return;
-    refill(
-      head,
-      facts(task),
-      task.task.items ? [bar(task.task.items), h("p", { class: "note" }, counts(task.task.items))] : null,
-      acts ? actions(task) : null,
-    );
-    const parts = [attempts(task, showLines), inputs(task), result(task)];
-    if (shown === "") fill(body, parts);
-    else refill(body, parts);
+    waiting = isSelected(head) || isSelected(body) ? task : null;
+    const amounts = task.task.items ? [bar(task.task.items), h("p", { class: "note" }, counts(task.task.items))] : null;
+    if (!isSelected(head)) changed(head, () => fill(head, facts(task), amounts, acts ? actions(task) : null));
+    const values = JSON.stringify([task.attempts, task.inputs, task.result, task.arguments, task.params]);
+    if (values !== known && !isSelected(body)) {
+      changed(body, () => fill(body, attempts(task, showLines), inputs(task), result(task)));
+      known = values;
+    }
     over = task.run_state !== "running";
     const now = `${task.task.state} ${task.task.attempt} ${task.run_state}`;
     if (now !== shown) explain();
-    if (shown === "" && task.task.items) showItems(items, place, run, name);
     shown = now;
+    amount = task.task.items && JSON.stringify(task.task.items);
+    if (amount !== null) listItems();
+  };
+  // A list that has grown, or that the reader is in, stays as it is.
+  const listItems = () => {
+    const isKept = items.contains(document.activeElement) || items.querySelectorAll("[data-row]").length > PART;
+    if (amount === listed.amount || isKept || Date.now() - listed.at < ITEMS_MS) return;
+    listed = { amount, at: Date.now() };
+    showItems(items, place, run, name);
   };
   const [at, query] = taskAt(run, name);
   stop = follow(`/live${at}`, query, hear, notice(place.main));
