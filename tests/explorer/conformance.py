@@ -91,7 +91,7 @@ class Mirror:
         """Lay a call's arguments out as its script takes them."""
         if call.name == "submit":
             total = len(self.setup.plan.names)
-            return [RUN, self.digest, self.graph, "plan", "", total, TTL_MS, "", BY]
+            return [RUN, self.digest, self.graph, "plan", "", total, TTL_MS, "", BY, "", TTL_MS]
         if call.name == "apply":
             scheduler, term, cursor, commands = call.args
             flat = [item for command in commands for item in _command(*command)]

@@ -194,6 +194,11 @@ def test_what_no_text_stands_for_is_kept(client: Client, value: object) -> None:
     assert (shown.given, shown.text) == (True, "null" if value is None else None)
 
 
+def test_an_enum_is_not_the_text_that_names_it() -> None:
+    (shown,) = form_parameters(Taken("DAG", None), {"color": pack(Color.RED)})
+    assert (shown.is_known, shown.type) == (False, "")
+
+
 def test_json_and_files_of_the_command_line_are_converted_too(client: Client) -> None:
     old = client.submit(etl(), params={"day": DAY})
     given = {"limit": GivenJSON(3), "day": GivenText("2026-01-02")}

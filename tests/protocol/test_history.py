@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import msgpack
 import pytest
 from environment import HOUR_MS, START, Environment, done
@@ -194,8 +196,8 @@ class TestRuns:
         env.link.call("DEL", env.keys.tasks("r1"), env.keys.errors("r1"))
 
     def test_who_submits_a_run(self, env: Environment) -> None:
-        submission = env.submission()
-        env.raw("submit", *submission.args(with_graph=True)[:-1], "ann@host via cli")
+        submission = replace(env.submission(), by="ann@host via cli")
+        env.raw("submit", *submission.args(with_graph=True))
         assert env.client.read_run("r1").by == "ann@host via cli"
 
     @pytest.mark.parametrize("by", [b"\x1b[2J", b"x" * 401, b"\xff", b"caf\xc3\xa9"])

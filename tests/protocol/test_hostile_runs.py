@@ -159,7 +159,7 @@ def test_damaged_runs_can_be_cancelled_and_resumed_without_script_errors(
     two.raw("apply", "s1", 1, "", "finish", "bad", "cancelled", "", "")
     two.raw("resume", "bad", "request", "", "me")
     two.raw("reset", "s1", 1, "bad", "1", b"once", 0, 1, 2, 3)
-    two.raw("submit", "bad", "0" * 64, b"graph", "dag", b"", 4, 1000, b"", "me")
+    two.raw("submit", "bad", "0" * 64, b"graph", "dag", b"", 4, 1000, b"", "me", b"", 1000)
 
 
 def test_a_run_with_an_invalid_hash_is_no_longer_active(two: Environment) -> None:

@@ -124,7 +124,7 @@ class Timeline {
     const end = bars.reduce((last, bar) => Math.max(last, bar.end), header.status.finished ? 0 : this.run.now());
     this.parts = folded(bars, end, { isOn: this.place.get("fold") !== "0" });
     this.rows = rowsBy(bars, this.place.get("by", "worker"));
-    const height = this.rows.length * ROW + AXIS + 8;
+    const height = this.rows.length * ROW + AXIS + 48; // the buttons are below the last row
     Object.assign(this.surface.canvas.style, { height: `min(60vh, ${height}px)`, minHeight: "6rem" });
     if (this.rows.length === 0) fill(this.about, empty("Nothing has started yet."));
     else if (this.data.isCut) fill(this.about, `The first ${number(this.data.items.length)} items of mapped tasks; there are more.`);
