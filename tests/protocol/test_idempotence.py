@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -65,7 +66,7 @@ CASES = {
     "submit": Case(
         lambda env: None,
         "submit",
-        lambda env: env.submission().args(with_graph=True),
+        lambda env: replace(env.submission(), packed_takes=b"takes").args(with_graph=True),
         b"OK",
         b"EXISTS",
     ),
