@@ -150,11 +150,11 @@ class SubmittingAgain:
         ``run_form`` raises.
         """
         check_mapping(texts)
-        texts = {name: _checked_text(name, given) for name, given in (texts or {}).items()}
+        checked = {name: _checked_text(name, given) for name, given in (texts or {}).items()}
         _, taken, parts = self._read_form(run_id)
         return {
             name: typed_as(taken, name, parts.get(name)).convert(text, taken.owner)
-            for name, text in texts.items()
+            for name, text in checked.items()
         }
 
     def _read_form(self, run_id: str) -> tuple[RunRecord, Taken, dict[str, bytes]]:

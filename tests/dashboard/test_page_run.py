@@ -134,7 +134,8 @@ def test_earlier_attempts_are_read_up_to_a_bound_and_again_after_an_error() -> N
           asked += 1;
           if (asked === 2) throw new Error("Redis is away");
           return { tasks: zeros, started: zeros, queued: zeros, ended: zeros, due: zeros,
-                   workers: zeros, outcomes: zeros, attempts: zeros, cursor: `${asked}`, more: true };
+                   workers: zeros, outcomes: zeros, attempts: zeros,
+                   cursor: `${asked}`, more: true };
         };
         (async () => {
           const data = new TimelineData({ id: "r1", columns });
