@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -66,7 +65,7 @@ CASES = {
     "submit": Case(
         lambda env: None,
         "submit",
-        lambda env: replace(env.submission(), packed_takes=b"takes").args(with_graph=True),
+        lambda env: env.submission(takes=b"takes").args(with_graph=True),
         b"OK",
         b"EXISTS",
     ),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import replace
 from typing import Any
 
 import msgpack
@@ -98,8 +97,8 @@ def test_bytes_that_follow_are_refused() -> None:
 def test_it_lives_as_long_as_its_graph(env: Environment) -> None:
     """Redis' own clock has moved on a little, by less than an hour."""
     env.acquire_lease()
-    first = replace(env.submission(ttl_ms=10 * HOUR_MS), packed_takes=pack_takes(THREE))
-    again = replace(env.submission("r2"), packed_takes=pack_takes(THREE))
+    first = env.submission(ttl_ms=10 * HOUR_MS, takes=pack_takes(THREE))
+    again = env.submission("r2", takes=pack_takes(THREE))
     key, left = env.keys.takes(first.digest), 0
     for submission in (first, again):
         assert env.client.submit(submission)
