@@ -52,7 +52,7 @@ def split(packed: bytes) -> dict[str, bytes]:
             start = unpacker.tell()
             unpacker.skip()
             if not isinstance(name, str) or name in parts:
-                raise ValueError("a name is not text, or is there twice")
+                raise ValueError("a name is not text, or occurs twice")
             if len(name) > LONGEST_NAME:
                 raise ValueError(f"a name has {len(name):,} characters")
             parts[name] = packed[start : unpacker.tell()]

@@ -84,10 +84,14 @@ class BackgroundServer:
     def _run(self) -> None:
         try:
             self._server.run(sockets=[self._listening])
-        except BaseException as error:  # uvicorn exits if an app does not start
+        except SystemExit:
+            pass  # newer releases of uvicorn exit if an app does not start, older ones return
+        except BaseException as error:
             self._report(f"The dashboard failed: {type(error).__name__}: {error}")
             return
-        if not self._server.should_exit:
+        if not self._server.started:
+            self._report("The dashboard did not start.")
+        elif not self._server.should_exit:
             self._report("The dashboard has ended.")
 
 

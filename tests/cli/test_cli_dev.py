@@ -145,6 +145,7 @@ def test_the_page_is_served_beside_the_system_and_ends_with_it(
     with httpx2.Client(base_url=root) as browser:
         assert browser.get("api/v1/runs").status_code == 401
         assert browser.get(address).status_code == 200
+        browser.headers["Authorization"] = "Bearer " + address.partition("token=")[2]
         assert [run["dag"] for run in browser.get("api/v1/runs").json()["items"]] == ["chain"]
         with browser.stream("GET", "api/v1/live/runs") as stream:
             assert next(stream.iter_lines())

@@ -5,7 +5,7 @@ import { h } from "./dom.js";
 const STEP = 60; // pixels that an arrow key moves
 const ZOOM = 1.3;
 const LARGEST = 1.2; // scale of a drawing that fits
-const MARGIN = 24;
+const MARGIN = 56; // room for the buttons
 
 /**
  * Return {element, view, redraw, fit}. `view` has x, y, scale: a point p of the drawing is at

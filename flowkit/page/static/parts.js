@@ -64,7 +64,8 @@ async function copy(text) {
     await navigator.clipboard.writeText(text);
     return true;
   } catch {
-    const field = h("textarea", { class: "unseen", "aria-hidden": "true", tabindex: -1 }, text);
+    const field = h("textarea", { class: "unseen", "aria-hidden": "true", tabindex: -1 });
+    field.value = text;
     const active = document.activeElement;
     (document.querySelector("dialog[open]") ?? document.body).append(field);
     field.select();

@@ -5,7 +5,7 @@ const OVER = ["succeeded", "failed", "cancelled"];
 const MOST_INPUTS = 100;
 
 /** Return the entry of a task of the graph, as the API has it. */
-export function entryOf({ columns, recording, attempts }, at) {
+function entryOf({ columns, recording, attempts }, at) {
   const { submitted } = recording.header.status;
   const name = columns.names[at];
   const last = attempts.get(name)?.at(-1);

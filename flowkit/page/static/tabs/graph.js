@@ -9,6 +9,7 @@ import { around, barOf, countsOf, found, isSeen, leading, shares } from "../plan
 import { go, href } from "../router.js";
 import { STATES, looks } from "../states.js";
 import { taskPath } from "../task_paths.js";
+import { visible } from "../visible.js";
 
 const LEAST_TEXT = 0.45; // of the scale: below, boxes have no text
 const MOST_LISTED = 500;
@@ -264,7 +265,7 @@ class Graph {
     const { symbol, word } = looks(look);
     context.font = "13px system-ui, sans-serif";
     context.fillStyle = colour("text");
-    context.fillText(title, left + 10, top + 13, width - 16);
+    context.fillText(visible(title), left + 10, top + 13, width - 16);
     context.font = "11px system-ui, sans-serif";
     context.fillStyle = colour(look);
     const text = tasks.length === 1 ? word : `${number(counts[look])} ${word} of ${number(tasks.length)}`;

@@ -8,6 +8,7 @@ import { go } from "../router.js";
 import { taskPath } from "../task_paths.js";
 import { firstAfter, folded, lengthOf, marks, placeOf, rowsBy } from "../timeline.js";
 import { TimelineData } from "../timeline_data.js";
+import { visible } from "../visible.js";
 
 const ROW = 22;
 const AXIS = 24;
@@ -123,7 +124,7 @@ class Timeline {
     const end = bars.reduce((last, bar) => Math.max(last, bar.end), header.status.finished ? 0 : this.run.now());
     this.parts = folded(bars, end, { isOn: this.place.get("fold") !== "0" });
     this.rows = rowsBy(bars, this.place.get("by", "worker"));
-    const height = this.rows.length * ROW + AXIS + 8;
+    const height = this.rows.length * ROW + AXIS + 48; // the buttons are below the last row
     Object.assign(this.surface.canvas.style, { height: `min(60vh, ${height}px)`, minHeight: "6rem" });
     if (this.rows.length === 0) fill(this.about, empty("Nothing has started yet."));
     else if (this.data.isCut) fill(this.about, `The first ${number(this.data.items.length)} items of mapped tasks; there are more.`);
@@ -165,7 +166,7 @@ class Timeline {
       context.rect(0, AXIS, left - 6, height - AXIS);
       context.clip();
       context.fillStyle = colour("text");
-      context.fillText(this.rows[at].name, 2, top + ROW / 2);
+      context.fillText(visible(this.rows[at].name), 2, top + ROW / 2);
       context.restore();
     }
   }
@@ -229,7 +230,7 @@ class Timeline {
     context.rect(Math.max(x, 0), top, width - 3, ROW);
     context.clip();
     context.fillStyle = colour("ground");
-    context.fillText(text, Math.max(x, 0) + 4, top + ROW / 2);
+    context.fillText(visible(text), Math.max(x, 0) + 4, top + ROW / 2);
     context.restore();
   }
 

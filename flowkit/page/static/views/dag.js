@@ -8,6 +8,7 @@ import { counted, number, span } from "../format.js";
 import { damagedItems, row, table } from "../lists.js";
 import { bar, copied, empty } from "../parts.js";
 import { go, href } from "../router.js";
+import { visible } from "../visible.js";
 
 const RUNS = 100;
 const SORTS = {
@@ -74,7 +75,7 @@ function submitButton(name) {
 /** Open the view. */
 export async function open(place) {
   const { name } = place.names;
-  document.title = `${name} · flowkit`;
+  document.title = visible(`${name} · flowkit`);
   const [newest, activity, { acts }] = await Promise.all([
     get("/runs", { dag: name, limit: RUNS }),
     get(`/task-activity/${part(name)}`, { runs: 20, limit: 500 }),

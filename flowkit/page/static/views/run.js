@@ -13,6 +13,7 @@ import { now } from "../moments.js";
 import { notice } from "../notice.js";
 import { empty } from "../parts.js";
 import { actions, facts, outcome, recordingLink } from "../run_header.js";
+import { visible } from "../visible.js";
 
 const TABS = [
   ["tasks", "Tasks"],
@@ -138,7 +139,7 @@ class RunView {
     const { run, place } = this;
     this.isOld = isSelected(this.head);
     if (this.isOld) return; // the clock shows it later
-    document.title = `${run.header.status.dag} ${run.id} · flowkit`;
+    document.title = visible(`${run.header.status.dag} ${run.id} · flowkit`);
     changed(this.head, () => fill(this.head, facts(run, place)));
     const fitting = [...(this.acts ? actions(run) : []), recordingLink(run)].filter(Boolean);
     const names = fitting.map((button) => button.textContent).join();

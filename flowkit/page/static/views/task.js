@@ -17,6 +17,7 @@ import { open as openLogs } from "../tabs/logs.js";
 import { taskAt, taskPath } from "../task_paths.js";
 import { valuePart } from "../values.js";
 import { showWhy } from "../why.js";
+import { visible } from "../visible.js";
 
 const ITEMS_MS = 4_000; // between two readings of the items
 const WHY_MS = 10_000; // the explanation names durations
@@ -186,7 +187,7 @@ function actions(task) {
 /** Open the view. Returns what ends it. */
 export async function open(place) {
   const { run, task: name = place.get("task") } = place.names;
-  document.title = `${name} · flowkit`;
+  document.title = visible(`${name} · flowkit`);
   if (name === "") return void fill(place.main, h("h1", {}, "Not found"), empty("The address names no task.", `flowkit status ${run}`));
   const head = h("section", { "aria-label": "Task" });
   const why = h("section", {});
