@@ -9,6 +9,7 @@ import pytest
 from nasty import NASTY
 
 from flowkit import DAG, Client, task
+from flowkit.basics.display_text import escape_text
 
 pytestmark = pytest.mark.slow
 
@@ -52,6 +53,7 @@ def test_a_run_appears_while_the_page_is_open(page: Any, system: Client) -> None
     assert page.locator("tbody tr").count() == 1
     system.run(run).cancel()
     page.locator("td").get_by_text("stopping").wait_for()  # there is no scheduler
+    page.get_by_role("button", name="running 1").wait_for()  # the counts follow
 
 
 def test_times_go_forward(page: Any, system: Client) -> None:
@@ -104,6 +106,6 @@ def test_names_are_text(page: Any, system: Client) -> None:
     cells = page.evaluate(
         "[...document.querySelectorAll('tbody td:nth-child(2)')].map((cell) => cell.textContent)"
     )
-    assert set(cells) == names
+    assert set(cells) == {escape_text(name) for name in names}
     assert page.evaluate("window.pwned") is None
     assert page.locator("main script, main img, main iframe").count() == 0
