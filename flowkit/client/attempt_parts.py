@@ -53,9 +53,9 @@ def read_attempt_part(
 
     Raises ValueError for a cursor of another form.
     """
-    is_cursor = _CURSOR.fullmatch(cursor) is not None
+    is_cursor = isinstance(cursor, str) and _CURSOR.fullmatch(cursor) is not None
     if not is_cursor or any(int(number) > MOST_ID for number in cursor.split("-") if number):
-        raise ValueError(f"{cursor[:60]!r} is no cursor: use the one of the part before")
+        raise ValueError(f"{cursor!r:.60} is no cursor: use the one of the part before")
     entries, last = store.read_history_part(run.run, run.submitted_ms, cursor, limit)
     attempts = [
         _attempt(dag, entry)

@@ -171,8 +171,9 @@ class RunChanging:
         Raises TypeError, ValueError for invalid arguments, before any run is changed, and
         RedisUnavailable; what was changed before stays changed, and the call can be repeated.
         """
-        if action not in set(Action):
-            raise ValueError(unknown_name("action", str(action), list(Action)))
+        actions = [known.value for known in Action]
+        if not isinstance(action, str) or action not in actions:
+            raise ValueError(unknown_name("action", action, actions))
         if isinstance(runs, str) or not isinstance(runs, Iterable):
             raise TypeError(f"runs must be a list of run ids, not {runs!r:.100}.")
         chosen = [check_run_id(run_id) for run_id in runs]

@@ -91,6 +91,8 @@ class SubmittingAgain:
         settings demand.
         """
         check_mapping(params)
+        _checked_names("params", params or ())
+        left_out = _checked_names("without", without)
         seconds = self.settings.result_ttl if ttl is None else check_run_ttl(ttl)
         chosen = None if new_id is None else check_run_id(new_id)
         old = self.run(run_id)
@@ -100,7 +102,7 @@ class SubmittingAgain:
             taken = read_taken(store, record.digest, dag.name, self.provenance)
             limit = self.settings.max_result_bytes
             stored = read_packed_params(store, record, self.provenance, limit)
-        packed = _merged(dag.name, stored, params or {}, frozenset(without), taken, limit)
+        packed = _merged(dag.name, stored, params or {}, left_out, taken, limit)
         (handle,) = self._send(dag, [(chosen, packed)], seconds)
         return handle
 
@@ -127,7 +129,9 @@ class SubmittingAgain:
         Raises RunNotFound if no run of a DAG with this name is stored, and what ``run_form``
         raises.
         """
-        name = check_dag_name(dag) or ""
+        name = check_dag_name(dag)
+        if name is None:
+            raise TypeError("dag must be the name of a DAG, not None.")
         # The runs that tasks have called come last: the store may not tell what they take.
         newest = self.runs(1, dag=name, children=False) or self.runs(1, dag=name)
         if not newest:
@@ -146,13 +150,12 @@ class SubmittingAgain:
         ``run_form`` raises.
         """
         check_mapping(texts)
+        checked = {name: _checked_text(name, given) for name, given in (texts or {}).items()}
         _, taken, parts = self._read_form(run_id)
-        values = {}
-        for name, given in texts.items():
-            parameter = typed_as(taken, name, parts.get(name))
-            text = GivenText(given) if isinstance(given, str) else given
-            values[name] = parameter.convert(text, taken.owner)
-        return values
+        return {
+            name: typed_as(taken, name, parts.get(name)).convert(text, taken.owner)
+            for name, text in checked.items()
+        }
 
     def _read_form(self, run_id: str) -> tuple[RunRecord, Taken, dict[str, bytes]]:
         """Return a run, what its DAG takes, and its packed values."""
@@ -164,8 +167,30 @@ class SubmittingAgain:
         packed = stored if self.provenance else without_signatures(stored)
         if is_divisible(packed):
             return record, taken, split(packed)
-        names = unpack(packed, inert=True)
+        names = unpack(packed, max_bytes=self.settings.max_result_bytes, inert=True)
         return record, taken, dict.fromkeys(names, b"") if isinstance(names, dict) else {}
+
+
+def _checked_names(option: str, names: object) -> frozenset[str]:
+    """Return names of parameters. Raises TypeError for anything else, such as one name alone."""
+    if not isinstance(names, Collection) or isinstance(names, str | bytes):
+        raise TypeError(f"{option} must be a list of names of parameters, not {names!r:.100}.")
+    for name in names:
+        if not isinstance(name, str):
+            raise TypeError(f"{option} must have names of parameters, not {name!r:.100}.")
+    return frozenset(names)
+
+
+def _checked_text(name: object, given: object) -> GivenText | GivenJSON:
+    """Return a text for a parameter. Raises TypeError for a value that is none."""
+    if isinstance(given, str):
+        return GivenText(given)
+    if not isinstance(given, GivenText | GivenJSON):
+        raise TypeError(
+            f"the value of parameter {name!r:.100} must be a text, not {given!r:.100}; "
+            "submit_again takes other values"
+        )
+    return given
 
 
 def _merged(

@@ -55,6 +55,13 @@ class Modules:
         text = self._context.eval(f"JSON.stringify({function}({given}) ?? null)")
         return json.loads(text)
 
+    def play(self, script: str) -> Any:
+        """Run a script that sets ``result``, and what it has begun; return the result as JSON."""
+        self._context.eval(script)
+        while self._context.execute_pending_job():
+            pass
+        return json.loads(self._context.eval("JSON.stringify(result)"))
+
 
 UNDEFINED = object()
 

@@ -13,6 +13,7 @@ from starlette.testclient import TestClient
 from whole_run import WholeRun
 
 from flowkit import DAG, Task
+from flowkit.client import run_logs
 from flowkit.client.client import Client
 from flowkit.client.run_logs import LogCursor
 from flowkit.dashboard.endpoint import ROOT
@@ -265,6 +266,7 @@ def test_a_long_log_is_read_from_its_end(
 def test_the_last_lines_are_read_from_the_end(
     system: Client, whole: WholeRun, tail: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(run_logs, "SETTLE_S", 0.0)
     for at in range(100):
         print_lines(whole, "files", f"line {at}", first=1 + at)
     read: list[int] = []

@@ -123,6 +123,35 @@ EARLIER = {
 }
 
 
+def test_earlier_attempts_are_read_up_to_a_bound_and_again_after_an_error() -> None:
+    """There are more attempts than a page reads, and the second reading of two fails."""
+    asked = Modules("timeline_data.js").play(
+        """
+        var asked = 0, result = [];
+        const columns = { attempts: [1], states: "r", retried: {}, items: {} };
+        const zeros = Array.from({ length: 1000 }, () => 0);
+        get = async () => {
+          asked += 1;
+          if (asked === 2) throw new Error("Redis is away");
+          return { tasks: zeros, started: zeros, queued: zeros, ended: zeros, due: zeros,
+                   workers: zeros, outcomes: zeros, attempts: zeros,
+                   cursor: `${asked}`, more: true };
+        };
+        (async () => {
+          const data = new TimelineData({ id: "r1", columns });
+          await data.refresh().catch(() => {});
+          result.push(asked, data.earlier.length);
+          await data.refresh();
+          result.push(asked, data.earlier.length);
+          columns.states = "s";
+          await data.refresh();
+          result.push(asked, data.earlier.length);
+        })();
+        """
+    )
+    assert asked == [2, 1000, 21, 20_000, 21, 20_000]
+
+
 def test_earlier_attempts_are_in_the_row_of_their_task(timeline: Modules) -> None:
     bars = timeline.call("barsOfAttempts", EARLIER)
     assert [(one["state"], one["start"], one["end"], one["due"]) for one in bars] == [

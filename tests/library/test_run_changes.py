@@ -150,9 +150,14 @@ def test_wrong_arguments_are_refused(client: Client, arguments: dict[str, Any], 
 
 @pytest.mark.parametrize(
     ("action", "runs", "text"),
-    [("stop", [], "unknown action 'stop'"), ("cancel", "run", "a list"), ("cancel", ["a b"], "id")],
+    [
+        ("stop", [], "unknown action 'stop'. Available: 'cancel', 'resume', 'delete'"),
+        (["cancel"], [], "unknown action"),
+        ("cancel", "run", "a list"),
+        ("cancel", ["a b"], "id"),
+    ],
 )
-def test_wrong_lists_are_refused(client: Client, action: str, runs: Any, text: str) -> None:
+def test_wrong_lists_are_refused(client: Client, action: Any, runs: Any, text: str) -> None:
     running = submit(client)
     with pytest.raises((TypeError, ValueError), match=text):
         client.change_runs(action, [running, *runs] if isinstance(runs, list) else runs)

@@ -252,8 +252,28 @@ def test_an_unknown_dag_and_wrong_arguments(client: Client) -> None:
         client.dag_form("etl")
     with pytest.raises(RunNotFound):
         client.run_form("none")
+    with pytest.raises(TypeError, match="must be the name of a DAG, not None"):
+        client.dag_form(None)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="must be a mapping"):
         client.params_from_text("none", 3)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="value of parameter 'limit' must be a text, not 3"):
+        client.params_from_text("none", {"limit": 3})  # type: ignore[dict-item]
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"without": "day"}, "without must be a list of names of parameters, not 'day'"),
+        ({"without": None}, "without must be a list of names of parameters, not None"),
+        ({"without": [3]}, "without must have names of parameters, not 3"),
+        ({"params": {3: 1}}, "params must have names of parameters, not 3"),
+    ],
+)
+def test_names_that_are_none_are_refused(
+    client: Client, options: dict[str, Any], says: str
+) -> None:
+    with pytest.raises(TypeError, match=says):
+        client.submit_again("none", **options)
 
 
 def test_for_asyncio(client: Client) -> None:

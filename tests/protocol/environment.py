@@ -58,7 +58,10 @@ class Environment:
     def submission(self, run: str = "r1", total: int = 4, **changes: Any) -> Submission:
         packed = pack_graph(compiled(total, changes.pop("dag", "etl")))
         ttl, params = changes.get("ttl_ms", HOUR_MS), changes.get("params", b"")
-        return Submission(run, "etl", digest_of(packed), packed, params, total, ttl)
+        return Submission(
+            *(run, "etl", digest_of(packed), packed, params, total, ttl),
+            packed_takes=changes.get("takes", b""),
+        )
 
     def submit(self, run: str = "r1", total: int = 4, **changes: Any) -> Submission:
         item = self.submission(run, total, **changes)

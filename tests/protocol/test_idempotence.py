@@ -65,7 +65,7 @@ CASES = {
     "submit": Case(
         lambda env: None,
         "submit",
-        lambda env: env.submission().args(with_graph=True),
+        lambda env: env.submission(takes=b"takes").args(with_graph=True),
         b"OK",
         b"EXISTS",
     ),

@@ -7,14 +7,14 @@ from typing import Any
 
 import msgpack
 import pytest
-from environment import Environment
+from environment import HOUR_MS, Environment
 from hypothesis import given
 from hypothesis import strategies as st
 
 from flowkit.core.taken_parameter import LONGEST_NAME, LONGEST_TEXT, MOST_TAKEN, TakenParameter
 from flowkit.protocol.decoding import CorruptData
 from flowkit.protocol.limits import MAX_TAKES_BYTES
-from flowkit.protocol.takes import FORMAT, pack_takes, unpack_takes
+from flowkit.protocol.takes import FORMAT, KEEP_TAKES_MS, pack_takes, unpack_takes
 
 THREE = (
     TakenParameter("day", "date", is_closed=True, required=True),
@@ -24,7 +24,7 @@ THREE = (
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 TAKEN = st.builds(
     TakenParameter,
-    name=st.from_regex(r"[a-z_][a-z0-9_]{0,8}", fullmatch=True),
+    name=st.text("abxyz_", min_size=1, max_size=9),
     annotation=TEXT,
     is_closed=st.booleans(),
     is_inferred=st.booleans(),
@@ -92,6 +92,23 @@ def test_bytes_that_follow_are_refused() -> None:
         unpack_takes(pack_takes(THREE) + b"\x00")
     with pytest.raises(CorruptData):
         unpack_takes(pack_takes(THREE)[:-1])
+
+
+def test_it_lives_as_long_as_its_graph(env: Environment) -> None:
+    """Redis' own clock has moved on a little, by less than an hour."""
+    env.acquire_lease()
+    first = env.submission(ttl_ms=10 * HOUR_MS, takes=pack_takes(THREE))
+    again = env.submission("r2", takes=pack_takes(THREE))
+    key, left = env.keys.takes(first.digest), 0
+    for submission in (first, again):
+        assert env.client.submit(submission)
+        left = env.link.call("PTTL", key)
+        assert -HOUR_MS < left - submission.ttl_ms - KEEP_TAKES_MS <= 0
+    env.finish("r1")
+    assert env.link.call("PTTL", key) > left - HOUR_MS, "r2 needs it"
+    env.finish("r2")
+    assert 9 * HOUR_MS < env.link.call("PTTL", key) <= 10 * HOUR_MS
+    assert unpack_takes(env.client.read_takes(first.digest)) == THREE
 
 
 def test_a_list_of_a_million_is_not_even_transferred(env: Environment) -> None:

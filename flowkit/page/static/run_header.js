@@ -162,7 +162,7 @@ export function actions(run) {
   });
   const resume = button("Resume", {
     title: "Resume this run?",
-    text: `${named}: it goes on from where it ended. Tasks that succeeded keep their results.`,
+    text: `${named}: it continues from where it ended. Tasks that succeeded keep their results.`,
     verb: "Resume",
     command: resumeCommand(run.id),
     path: `${path}/resume`,

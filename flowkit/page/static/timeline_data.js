@@ -34,23 +34,23 @@ export class TimelineData {
     const { columns } = this.run;
     const attempts = `${columns.attempts.reduce((sum, count) => sum + count, 0)} ${columns.states} ${JSON.stringify(columns.retried)} ${JSON.stringify(columns.items)}`;
     if (attempts !== this.attemptsRead) {
-      this.attemptsRead = attempts;
       await this.readAttempts();
+      this.attemptsRead = attempts; // not before: a reading that failed is repeated
     }
     const items = JSON.stringify(columns.items);
     if (items === this.itemsRead) return false;
     if (this.read && Date.now() - this.read < Math.max(LEAST_MS, this.items.length * ITEM_MS)) return true;
-    this.itemsRead = items;
     await this.readItems();
+    this.itemsRead = items;
     return false;
   }
 
   async readAttempts() {
-    for (;;) {
+    while (!this.ended && this.earlier.length < MOST_ATTEMPTS) {
       const found = await get(`/runs/${part(this.run.id)}/attempts`, { cursor: this.cursor, limit: PART });
       this.cursor = found.cursor;
       this.earlier.push(...barsOfAttempts(found));
-      if (!found.more || this.ended || this.earlier.length >= MOST_ATTEMPTS) return;
+      if (!found.more) return;
     }
   }
 

@@ -6,7 +6,7 @@ const MOST_INPUTS = 100;
 const ROUNDED_MS = 2; // by which times of columns may differ from those of events
 
 /** Return the entry of a task of the graph, as the API has it. */
-export function entryOf({ columns, recording, attempts }, at) {
+function entryOf({ columns, recording, attempts }, at) {
   const { submitted } = recording.header.status;
   const name = columns.names[at];
   const last = attempts.get(name)?.at(-1);
