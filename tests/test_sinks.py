@@ -31,6 +31,8 @@ KNOWN = {
     "flowkit/cli/output.py:print_table:click.echo": ESCAPED,
     "flowkit/cli/output.py:_print_rich:console.print": "cells are escaped, and no markup is read",
     "flowkit/daemon/health.py:main:print": ESCAPED,
+    "flowkit/dashboard/health.py:main:print": ESCAPED,
+    "flowkit/cli/export.py:export:sys.stdout.buffer.write": "the file, where the user asks for it",
     "flowkit/cli/logs.py:_print_lines:click.echo": ESCAPED,
     "flowkit/logging/records.py:log_line:"
     "(sys.stderr if stream == 'stderr' else sys.stdout).write": (
@@ -52,6 +54,7 @@ ELSEWHERE = {
     "file.write": "a state file",
     "self.write": "a state file",
     "self._file.write": "a state file",
+    "file.write_text": "the file that leads a browser to the page",
     "output.write_text": "the file that flowkit graph --output names",
 }
 WRITERS = {"print", "echo", "secho", "write", "writelines", "write_text", "write_output"}

@@ -46,7 +46,7 @@ def split(packed: bytes) -> dict[str, bytes]:
             start = unpacker.tell()
             unpacker.skip()
             if not isinstance(name, str) or name in parts:
-                raise ValueError("a name is not text, or is there twice")
+                raise ValueError("a name is not text, or occurs twice")
             parts[name] = packed[start : unpacker.tell()]
         if unpacker.tell() != len(packed):
             raise ValueError("bytes follow it")

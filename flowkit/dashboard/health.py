@@ -12,11 +12,13 @@ import http.client
 import sys
 from collections.abc import Sequence
 
+from ..basics.display_text import escape_text
 from .endpoint import ROOT
 
 HOST, PORT = "127.0.0.1", 8420
 ANSWER_S = 3.0  # docker-compose.yml gives the whole check five seconds
 SERVER_ERROR = 500
+MOST_SAID = 200  # characters of an error
 
 
 def main(words: Sequence[str]) -> int:
@@ -30,7 +32,9 @@ def main(words: Sequence[str]) -> int:
         connection.request("GET", ROOT + "/session")
         status = connection.getresponse().status
     except (OSError, http.client.HTTPException, OverflowError) as error:
-        print(f"the page on port {port} does not answer: {error}", file=sys.stderr)
+        # Another program may have the port, and answer what it likes.
+        why = escape_text(f"{type(error).__name__}: {error}"[:MOST_SAID])
+        print(f"the page on port {port} does not answer: {why}", file=sys.stderr)
         return 1
     finally:
         connection.close()

@@ -227,7 +227,7 @@ class DAGDefinition:
             check_mapping(params)
         indexed = self.indexed()
         given = [params or {} for params in runs or (None,)]
-        takes = taken_parameters(check_params(self.name, indexed, given))
+        takes = taken_parameters(tuple(check_params(self.name, indexed, given)))
         check_importable(indexed.tasks)
         return compile_indexed(self.name, indexed, self.on_failure, takes)
 

@@ -6,20 +6,19 @@ leaves the parameter out gets the default from the function, as always.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..basics.shorten import shorten
 from ..core.taken_parameter import LONGEST_NAME, LONGEST_TEXT, MOST_TAKEN, TakenParameter
-from .run_parameters import RunParameters
 
 if TYPE_CHECKING:
     from ..parameters.parameter import Parameter
 
 
-def taken_parameters(parameters: RunParameters) -> tuple[TakenParameter, ...]:
+def taken_parameters(parameters: Sequence[Parameter]) -> tuple[TakenParameter, ...]:
     """Return the parameters as they are stored; none if there are too many to show in a form."""
-    names = parameters.names
-    if len(names) > MOST_TAKEN or any(len(name) > LONGEST_NAME for name in names):
+    if len(parameters) > MOST_TAKEN or any(len(item.name) > LONGEST_NAME for item in parameters):
         return ()
     return tuple(map(_taken, parameters))
 

@@ -9,6 +9,7 @@ the daemon's own.
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
@@ -365,6 +366,10 @@ class ParentUnit(WorkerDaemon):
             if child.unit.process.alive and not child.unit.process.executing:
                 child.unit.turn()
         return self._env.executed != before
+
+    def _duties(self, *, blameless: bool) -> None:
+        super()._duties(blameless=blameless)
+        self._next_beat = math.inf  # a busy machine must not add a heartbeat to a turn
 
     def stop(self) -> None:
         """End in good order, as on TERM."""
