@@ -9,6 +9,7 @@ import pytest
 from nasty import NASTY
 
 from flowkit import DAG, Client, task
+from flowkit.basics.display_text import escape_text
 
 pytestmark = pytest.mark.slow
 
