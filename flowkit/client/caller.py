@@ -10,12 +10,14 @@ import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 
 from ..context import attempt_fields
 
 MAX_PART = 64  # characters of a user's or a host's name
 _channel = "api"
+_asked: ContextVar[tuple[str, str] | None] = ContextVar("asked", default=None)  # person, channel
 
 
 @contextmanager
@@ -29,8 +31,25 @@ def calling_through(channel: str) -> Iterator[None]:
         _channel = before
 
 
+@contextmanager
+def calling_for(person: str, channel: str) -> Iterator[None]:
+    """Name who asked for the calls within the block, in this thread or coroutine alone.
+
+    ``person``: the name, empty for the account of this process. ``channel``: such as ``dashboard``.
+    """
+    before = _asked.set((person, channel))
+    try:
+        yield
+    finally:
+        _asked.reset(before)
+
+
 def caller() -> str:
     """Return who calls: user, host, and the program, or the task that makes the call."""
+    asked = _asked.get()
+    if asked is not None:
+        person, channel = asked
+        return f"{_at_host(person) if person else _account()} via {channel}"
     attempt = attempt_fields()
     if attempt is None:
         return f"{_account()} via {_channel}"
@@ -39,7 +58,11 @@ def caller() -> str:
 
 @cache
 def _account() -> str:
-    return f"{_plain(_user())}@{_plain(socket.gethostname())}"
+    return _at_host(_user())
+
+
+def _at_host(user: str) -> str:
+    return f"{_plain(user)}@{_plain(socket.gethostname())}"
 
 
 def _user() -> str:

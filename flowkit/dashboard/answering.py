@@ -18,6 +18,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from ..client.caller import calling_for
 from ..client.client import Client
 from ..exceptions import (
     FlowkitError,
@@ -113,7 +114,8 @@ class Answering:
             body = read_body(endpoint.body, await _body(request)) if endpoint.acts else {}
             query = read_query(endpoint.parameters, lists_of(request))
             asked = Asked(client, dict(request.path_params), query, body)
-            done = await self.in_thread(partial(endpoint.do, asked))
+            with calling_for(session.name, "dashboard"):
+                done = await self.in_thread(partial(endpoint.do, asked))
         except NotPermitted as error:
             return refusal("NotPermitted", self._not_permitted(str(error), endpoint), 403)
         except Exception as error:

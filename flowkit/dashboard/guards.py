@@ -53,7 +53,8 @@ class HostGuard:
             return
         text = (
             "This host is not in the list of allowed ones. Open the address that flowkit dashboard "
-            "printed, or start it with --allow-host NAME."
+            "printed, or start it with --allow-host NAME; in an own app, name it in the hosts of "
+            "create_app."
         )
         await refusal("UnknownHost", text, 421)(scope, receive, send)
 

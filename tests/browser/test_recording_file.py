@@ -143,8 +143,9 @@ def test_a_task_has_its_attempts_values_and_lines(
     page.locator(".value pre", has_text=ENDS[0]).first.wait_for(state="attached")
     assert page.get_by_role("link", name="Download").count() == 0
     assert is_clean(page)
-    page.get_by_role("link", name=hostile.dag.name).click()
+    page.get_by_role("link", name="r1", exact=True).click()
     page.get_by_role("tab", name="Tasks").wait_for()
+    assert page.get_by_role("link", name=hostile.dag.name).count() == 0  # it has no page of the DAG
 
 
 def test_the_keys_and_the_way_to_the_content_work(

@@ -53,6 +53,7 @@ def test_a_run_appears_while_the_page_is_open(page: Any, system: Client) -> None
     assert page.locator("tbody tr").count() == 1
     system.run(run).cancel()
     page.locator("td").get_by_text("stopping").wait_for()  # there is no scheduler
+    page.get_by_role("button", name="running 1").wait_for()  # the counts follow
 
 
 def test_times_go_forward(page: Any, system: Client) -> None:

@@ -58,6 +58,9 @@ def test_everything_is_below_the_path(around: TestClient, system: Client) -> Non
     csrf = around.get(f"{api}/session", headers=ANN).json()["csrf"]
     acting = {**ANN, "x-flowkit-csrf": csrf, "origin": "https://app.example"}
     assert around.post(f"{api}/runs/{run}/cancel", headers=acting).status_code == 200
+    told = around.get(f"{api}/runs/{run}/history", headers=ANN).json()["items"]
+    cancelled = next(event["by"] for event in told if event["what"] == "cancelled")
+    assert re.fullmatch(r"ann@\S+ via dashboard", cancelled)  # the user whom the app let in
     assert around.post(f"{api}/runs/{run}/cancel", headers=ANN).status_code == 403
 
 

@@ -220,6 +220,7 @@ def test_an_item_is_put_together(answers: Modules) -> None:
     failed = told(answers, "/live/runs/r%201/tasks/parse%5B1%5D")
     assert failed["schema"] == ""
     assert failed["item_of"] == "parse"
+    assert [attempt["attempt"] for attempt in failed["attempts"]] == [1, 2]
     assert failed["attempts"][0]["traceback"] == "in parse"
     done = ask(answers, "/runs/r%201/tasks/parse%5B0%5D")
     assert (done["result"]["value"], done["attempts"][0]["outcome"]) == (3, "succeeded")

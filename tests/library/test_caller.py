@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from flowkit.client import caller as callers
-from flowkit.client.caller import caller, calling_through
+from flowkit.client.caller import caller, calling_for, calling_through
 from flowkit.context import Attempt, attempt_scope
 from flowkit.protocol.limits import MAX_CALLER
 
@@ -26,6 +26,15 @@ def test_a_program() -> None:
     with calling_through("cli"):
         assert caller().endswith(" via cli")
     assert caller().endswith(" via api")
+
+
+def test_a_person_whom_a_program_serves() -> None:
+    with calling_through("cli"):
+        with calling_for("", "dashboard"):
+            assert caller() == f"{getpass.getuser()}@{socket.gethostname()} via dashboard"
+        with calling_for("\x1bada", "dashboard"):
+            assert caller() == f"?ada@{socket.gethostname()} via dashboard"
+        assert caller().endswith(" via cli")
 
 
 def test_a_task() -> None:

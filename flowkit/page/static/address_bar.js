@@ -3,6 +3,9 @@
 
 const { root } = document.documentElement.dataset;
 
+/** Whether there is more than one run: the views of DAGs can be reached. */
+export const hasDags = true;
+
 /** Return a path below the root as the browser needs it. */
 export const href = (path) => root + path;
 

@@ -72,7 +72,7 @@ export class Chosen {
     const tasks = [...this.names];
     const isDone = await carryOut({
       title: `Retry ${counted(tasks.length, "task")}?`,
-      text: "They start again at once, also those that must not start twice by themselves. Check first whether their work was done.",
+      text: `${tasks.length === 1 ? "It starts" : "They start"} again at once. Of tasks that must not start twice by themselves, check first whether their work was done.`,
       verb: "Retry",
       path: `/runs/${part(this.run.id)}/retry`,
       body: { tasks },

@@ -1,5 +1,6 @@
 // Parts that the views of lists have: a table, its filters, a question before an action, the stream.
 
+import { hasDags } from "./address_bar.js";
 import { act, follow } from "./api.js";
 import { fill, h } from "./dom.js";
 import { counted } from "./format.js";
@@ -103,6 +104,9 @@ export function live(place, path, query, show) {
   };
   return follow(path, query, hear, notice(place.main));
 }
+
+/** Return the name of a DAG, as a link where there is a view of it. */
+export const dagLink = (name) => (hasDags ? h("a", { href: href(`/dags/${encodeURIComponent(name)}`) }, name) : name);
 
 /** Return what a list cannot show, null if it can show all. */
 export function damagedItems(items) {

@@ -19,6 +19,13 @@ export function time(text) {
   return h("time", { datetime: text, title, "data-shown": "moment" }, shownTime(date.getTime()));
 }
 
+/** Return a time as date and clock time, for what is compared with other times; the tooltip has it in UTC, too. */
+export function clock(text) {
+  if (!text) return h("span", {}, "");
+  const date = new Date(text);
+  return h("time", { datetime: text, title: date.toISOString() }, date.toLocaleString());
+}
+
 /** Return how long something has taken since a time. */
 export function soFar(text) {
   return h("time", { datetime: text, "data-shown": "so far" }, elapsed(Date.parse(text)));

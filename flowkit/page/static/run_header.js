@@ -6,6 +6,7 @@ import { carryOut } from "./dialog.js";
 import { h } from "./dom.js";
 import { bytes, counted, number, span } from "./format.js";
 import { shownText } from "./json_text.js";
+import { dagLink } from "./lists.js";
 import { bar, copied, state, time } from "./parts.js";
 import { go, href } from "./router.js";
 import { looks } from "./states.js";
@@ -21,7 +22,7 @@ export function facts(run, place) {
   const { status, why, params } = run.header;
   const explained = status.state !== "succeeded" || why.command !== "";
   return [
-    h("h1", {}, state(status.stopping ? "stopping" : status.state), " ", h("a", { href: href(`/dags/${part(status.dag)}`) }, status.dag)),
+    h("h1", {}, state(status.stopping ? "stopping" : status.state), " ", dagLink(status.dag)),
     h(
       "p",
       { class: "facts" },
@@ -152,7 +153,7 @@ export function actions(run) {
   const retry = button(status.finished ? "Retry failed" : "Retry now", {
     title: status.finished ? "Retry the failed tasks?" : "Retry at once?",
     text: status.finished
-      ? `${named}: all failed tasks start again, also those that must not start twice by themselves. Check first whether their work was done.`
+      ? `${named}: all failed tasks start again. Of those that must not start twice by themselves, check first whether their work was done.`
       : `${named}: tasks that wait for a retry do not wait any longer.`,
     verb: "Retry",
     command: retryCommand(run.id),

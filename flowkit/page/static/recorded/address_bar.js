@@ -5,6 +5,9 @@ import { recording } from "./data.js";
 
 const whole = () => (location.hash.startsWith("#/") ? location.hash.slice(1) : `/runs/${encodeURIComponent(recording.run_id)}`);
 
+/** Whether the views of DAGs can be reached: a recording has one run. */
+export const hasDags = false;
+
 /** Return a path below the root as the browser needs it. */
 export const href = (path) => `#${path}`;
 

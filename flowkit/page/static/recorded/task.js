@@ -3,6 +3,7 @@
 const iso = (base, ms) => (ms === null ? null : new Date(Date.parse(base) + ms).toISOString());
 const OVER = ["succeeded", "failed", "cancelled"];
 const MOST_INPUTS = 100;
+const ROUNDED_MS = 2; // by which times of columns may differ from those of events
 
 /** Return the entry of a task of the graph, as the API has it. */
 function entryOf({ columns, recording, attempts }, at) {
@@ -27,14 +28,16 @@ function entryOf({ columns, recording, attempts }, at) {
   };
 }
 
-/** Return the attempts of a task, and of one without any the one that its entry tells of. */
+/** Return the attempts of a task. Of items that succeeded, only their entry tells of the last one. */
 function attemptsOf({ attempts }, entry, isMapped) {
-  const known = attempts.get(entry.name);
-  if (known || isMapped || entry.attempt === 0 || entry.started === null) return known ?? [];
+  const known = attempts.get(entry.name) ?? [];
+  if (isMapped || entry.attempt === 0 || entry.started === null) return known;
+  const from = Date.parse(entry.started) - ROUNDED_MS; // an attempt before that was given back, and has the same number
+  if (known.some((attempt) => attempt.attempt === entry.attempt && Date.parse(attempt.at) >= from)) return known;
   const outcome = entry.cached ? "cached" : entry.state;
   const at = entry.duration === null ? entry.started : iso(entry.started, entry.duration * 1000);
   const { name: task, attempt, worker, app_version, error } = entry;
-  return [{ task, attempt, at, outcome, worker, app_version, rerun: false, error, traceback: "" }];
+  return [...known, { task, attempt, at, outcome, worker, app_version, rerun: false, error, traceback: "" }];
 }
 
 function inputsOf({ columns, results }, at) {

@@ -5,7 +5,7 @@ import { fill, h } from "../dom.js";
 import { after, isTrouble, lookOf, who } from "../events.js";
 import { number } from "../format.js";
 import { refill, row, table } from "../lists.js";
-import { copied, empty, time } from "../parts.js";
+import { clock, copied, empty } from "../parts.js";
 import { href } from "../router.js";
 import { STATES } from "../states.js";
 import { taskPath } from "../task_paths.js";
@@ -35,7 +35,7 @@ function entry(event, runId) {
   const look = lookOf(event);
   const symbol = h("span", { class: "state", "data-state": look, "aria-hidden": "true" }, STATES[look]?.symbol ?? "·", " ");
   return row(
-    [[time(event.at), "short"], [[symbol, described(event, runId), fault(event)], "message"], who(event)],
+    [[clock(event.at), "short"], [[symbol, described(event, runId), fault(event)], "message"], who(event)],
     { state: look, name: `${event.at} ${event.what} ${event.task} ${event.attempt}` },
   );
 }

@@ -84,7 +84,7 @@ export async function open(place) {
   const none = empty("There is no stored run of this DAG. Submit one:", "flowkit submit FILE.py");
   fill(
     place.main,
-    h("h1", {}, name, " ", h("a", { class: "note", href: href("/dags") }, "all DAGs")),
+    h("h1", {}, h("a", { class: "note", href: href("/dags") }, "DAGs"), " / ", name),
     newest.items.length === 0 ? none : [
       acts ? h("p", { class: "actions" }, submitButton(name)) : null,
       h("h2", {}, "Runs"),

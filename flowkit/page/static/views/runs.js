@@ -3,7 +3,7 @@
 import { get, whoAmI } from "../api.js";
 import { fill, h } from "../dom.js";
 import { counted, number, span } from "../format.js";
-import { WINDOWS, damagedItems, filters, live, noMatch, refill, row, table } from "../lists.js";
+import { WINDOWS, dagLink, damagedItems, filters, live, noMatch, refill, row, table } from "../lists.js";
 import { manyRunsButtons } from "../many_runs.js";
 import { bar, copied, empty, soFar, state, time } from "../parts.js";
 import { href } from "../router.js";
@@ -13,13 +13,14 @@ const MATCHING = ["dag", "q", "since", "until", "children"]; // what the counts 
 const FILTERS = [...MATCHING, "state", "param", "before", "limit"];
 const HEADS = ["State", "DAG", "Run", "Submitted", ["Took", "number"], ["Tasks", "number"], "States of tasks"];
 const CHILDREN = [["", "Without child runs"], ["true", "With child runs"]];
+const RECOUNT_MS = 10_000; // between two counts while the list changes: they take longer than the list
 const AGES = [["", "Until now"], ["3600", "Older than 1 hour"], ["86400", "Older than 1 day"], ["604800", "Older than 1 week"]];
 
 const entry = (run) =>
   row(
     [
       state(run.stopping ? "stopping" : run.state),
-      h("a", { href: href(`/dags/${encodeURIComponent(run.dag)}`) }, run.dag),
+      dagLink(run.dag),
       copied(run.run_id, href(`/runs/${encodeURIComponent(run.run_id)}`)),
       time(run.submitted),
       [run.duration === null && run.submitted ? soFar(run.submitted) : span(run.duration), "number"],
@@ -98,19 +99,36 @@ export async function open(place) {
     list,
   );
   const of = (names) => Object.fromEntries(names.map((name) => [name, place.get(name)]));
+  let shown = "";
   const count = async () => {
     try {
-      fill(byState, states(place, await get("/run-counts", of(MATCHING))));
+      const counts = await get("/run-counts", of(MATCHING));
+      if (JSON.stringify(counts) === shown) return;
+      shown = JSON.stringify(counts);
+      const focused = [...byState.querySelectorAll("button")].indexOf(document.activeElement);
+      fill(byState, states(place, counts));
+      byState.querySelectorAll("button")[focused]?.focus();
     } catch {
       // the list says what is wrong
     }
   };
   whoAmI().then(({ acts }) => acts && fill(acting, manyRunsButtons(place)), () => {});
-  let isCounted = false;
-  return live(place, "/live/runs", of(FILTERS), (runs) => {
-    if (!isCounted) count(); // after the list, since it takes longer
-    isCounted = true;
+  let due = null; // the timer of a count
+  let begun = -Infinity; // when the last one began, in ms
+  const recount = () => {
+    due ??= setTimeout(() => {
+      due = null;
+      begun = performance.now();
+      count();
+    }, Math.max(0, begun + RECOUNT_MS - performance.now()));
+  };
+  const end = live(place, "/live/runs", of(FILTERS), (runs) => {
+    recount(); // after the list
     const none = place.query.size > 0 ? noMatch("No run matches.") : empty("There are no runs yet. Submit one:", "flowkit submit FILE.py");
     refill(list, runs.items.length > 0 ? table("Runs", HEADS, runs.items.map(entry)) : none, pages(place, runs), damagedItems(runs.damaged));
   });
+  return () => {
+    clearTimeout(due);
+    end();
+  };
 }

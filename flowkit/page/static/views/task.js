@@ -8,6 +8,7 @@ import { lookOf } from "../events.js";
 import { changed, isSelected } from "../focus.js";
 import { counted, span } from "../format.js";
 import { PART, showItems } from "../items.js";
+import { dagLink } from "../lists.js";
 import { notice } from "../notice.js";
 import { bar, copied, empty, state, time } from "../parts.js";
 import { href } from "../router.js";
@@ -48,7 +49,8 @@ function facts(task) {
     "dl",
     { class: "about" },
     fact("State", state(entry.state)),
-    fact("Run", [h("a", { href: path("runs", task.run_id) }, task.dag), " ", copied(task.run_id)]),
+    fact("DAG", dagLink(task.dag)),
+    fact("Run", copied(task.run_id, path("runs", task.run_id))),
     task.item_of ? fact("Item of", h("a", { href: href(taskPath(task.run_id, task.item_of)) }, task.item_of)) : null,
     fact("Label", entry.label),
     fact("Started", entry.started ? time(entry.started) : ""),
