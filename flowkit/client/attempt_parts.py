@@ -1,7 +1,7 @@
 """Reading the attempts of a run that others replaced, in parts, for views that draw them.
 
 ``read_history`` puts the whole history of a run together, for which it reads all tasks. A view of a
-large run that only needs the earlier attempts reads these alone: one round trip for each part.
+large run that only needs the earlier attempts reads these alone: a round trip per hundred.
 """
 
 from __future__ import annotations

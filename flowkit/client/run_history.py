@@ -1,6 +1,6 @@
 """Putting together what happened to a run: its history, its records, and the terms of schedulers.
 
-It costs a round trip per thousand tasks and per thousand entries of the history. Data of an entry
+It costs a round trip per thousand tasks and per hundred entries of the history. Data of an entry
 that cannot be read is left out; see ``history_reads``.
 """
 

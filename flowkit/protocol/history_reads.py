@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..core.states import RunState
 from ..exceptions import NotPermitted
@@ -28,8 +28,9 @@ ATTEMPT_VERBS = frozenset(
     {"retry", "put_off", "again", "called", "died", "suspect", "lost", "released", "rerun"}
 )
 HISTORY_BOUND = 5000  # entries that are kept at least
-HISTORY_PART = 1000  # entries per read
-MOST_PARTS = 20
+HISTORY_PART = 100  # entries per read; each may have an error of 128 KiB
+MOST_PARTS = 200
+MOST_ERROR_BYTES = 32 * 1024 * 1024  # of all errors of a history; later ones are left out
 MOST_AFTER = 20  # entries after a cancel that are read to find it
 _ENTRY_ID = re.compile(rb"([0-9]{1,15})-[0-9]{1,20}")
 
@@ -72,15 +73,21 @@ class HistoryReads(Store):
     """Reads what happened to a run."""
 
     def read_history(self, run: str, submitted_ms: int) -> Iterator[ReplacedAttempt | RunEntry]:
-        """Yield the entries of a run, oldest first; a round trip per thousand.
+        """Yield the entries of a run, oldest first; a round trip per ``HISTORY_PART``.
 
-        Raises CorruptData if the key holds a wrong type.
+        Errors are read up to ``MOST_ERROR_BYTES``. Raises CorruptData if the key holds a wrong
+        type.
         """
+        room = MOST_ERROR_BYTES
         for entry_id, fields in self._entries(self.keys.history(run), "-"):
             try:
-                yield _parse(_time_of(entry_id), fields, submitted_ms)
+                entry = _parse(_time_of(entry_id), fields, submitted_ms)
             except (CorruptData, ValueError):
                 continue
+            if isinstance(entry, ReplacedAttempt):
+                room -= len(entry.error)
+                entry = entry if room >= 0 else replace(entry, error=b"")
+            yield entry
 
     def read_history_part(
         self, run: str, submitted_ms: int, after: str, limit: int
@@ -89,18 +96,24 @@ class HistoryReads(Store):
 
         ``after``: "" for the first entries. ``limit``: how many are read at most, those included
         that cannot be read and are left out. The id is ``after`` if there are no further entries.
-        One round trip. Raises CorruptData if the key holds a wrong type.
+        Errors are left out. A round trip per ``HISTORY_PART``. Raises CorruptData if the key holds
+        a wrong type.
         """
-        first = f"({after}" if after else "-"
-        key = self.keys.history(run)
-        (part,) = self.link.batch_each([("XRANGE", key, first, "+", "COUNT", limit)])
-        if isinstance(part, WrongType):
-            raise CorruptData(f"the stream {key!r} in Redis is damaged: {WRONG_KEY}")
         entries: list[ReplacedAttempt | RunEntry] = []
-        for entry_id, fields in part:
-            with suppress(CorruptData, ValueError):
-                entries.append(_parse(_time_of(entry_id), fields, submitted_ms))
-        return entries, part[-1][0].decode() if part else after
+        while limit > 0:
+            count = min(limit, HISTORY_PART)
+            part = self._part(self.keys.history(run), f"({after}" if after else "-", count)
+            for entry_id, fields in part:
+                with suppress(CorruptData, ValueError):
+                    entry = _parse(_time_of(entry_id), fields, submitted_ms)
+                    if isinstance(entry, ReplacedAttempt):
+                        entry = replace(entry, error=b"")
+                    entries.append(entry)
+            after = part[-1][0].decode() if part else after
+            limit -= count
+            if len(part) < count or after == LAST_ENTRY:
+                break
+        return entries, after
 
     def is_history_cut(self, run: str) -> bool:
         """Return whether old entries of a run may have been dropped."""
@@ -133,14 +146,19 @@ class HistoryReads(Store):
     def _entries(self, key: str, first: str) -> Iterator[tuple[bytes, Sequence[bytes]]]:
         """Yield the entries of a stream, oldest first; the scripts keep far fewer than these."""
         for _ in range(MOST_PARTS):
-            command = ("XRANGE", key, first, "+", "COUNT", HISTORY_PART)
-            (part,) = self.link.batch_each([command])
-            if isinstance(part, WrongType):
-                raise CorruptData(f"the stream {key!r} in Redis is damaged: {WRONG_KEY}")
+            part = self._part(key, first, HISTORY_PART)
             yield from part
             if len(part) < HISTORY_PART or part[-1][0].decode() == LAST_ENTRY:
                 return
             first = "(" + part[-1][0].decode()
+
+    def _part(self, key: str, first: str, count: int) -> Sequence[tuple[bytes, Sequence[bytes]]]:
+        """Return entries of a stream, in one round trip."""
+        (part,) = self.link.batch_each([("XRANGE", key, first, "+", "COUNT", count)])
+        if isinstance(part, WrongType):
+            raise CorruptData(f"the stream {key!r} in Redis is damaged: {WRONG_KEY}")
+        entries: Sequence[tuple[bytes, Sequence[bytes]]] = part
+        return entries
 
 
 def _time_of(entry_id: bytes) -> int:

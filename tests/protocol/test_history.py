@@ -250,6 +250,7 @@ def test_neither_a_million_entries_nor_the_last_possible_one_hold_a_reader_up(
     env: Environment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(history_reads, "HISTORY_PART", 10)
+    monkeypatch.setattr(history_reads, "MOST_PARTS", 20)
     env.submit()
     key = env.keys.history("r1")
     env.link.batch([("XADD", key, "*", "cancel", "me")] * 9)
@@ -258,3 +259,18 @@ def test_neither_a_million_entries_nor_the_last_possible_one_hold_a_reader_up(
     env.link.call("DEL", key)
     env.link.batch([("XADD", key, "*", "cancel", "me")] * 300)
     assert len(told(env)) == 10 * history_reads.MOST_PARTS
+    entries, cursor = env.client.read_history_part("r1", 0, "", 25)
+    rest, _ = env.client.read_history_part("r1", 0, cursor, 1_000)
+    assert (len(entries), len(rest)) == (25, 275)
+
+
+def test_errors_are_read_up_to_a_size(env: Environment, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each may have 128 KiB, and there may be thousands."""
+    monkeypatch.setattr(history_reads, "MOST_ERROR_BYTES", 250)
+    env.submit()
+    entry = ("retry", "0 R1,W.0,0,0,0,", "error", b"x" * 100)
+    env.link.batch([("XADD", env.keys.history("r1"), "*", *entry)] * 3)
+    found = [entry.error for entry in env.client.read_history("r1", 0) if hasattr(entry, "error")]
+    assert [len(error) for error in found] == [100, 100, 0]
+    entries, _ = env.client.read_history_part("r1", 0, "", 10)
+    assert {entry.error for entry in entries if hasattr(entry, "error")} == {b""}
