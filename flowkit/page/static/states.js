@@ -14,6 +14,10 @@ export const STATES = {
   stopping: { letter: "", symbol: "◼", word: "stopping" },
 };
 
+/** The states in which a run is over, and those in which a task is. */
+export const RUN_OVER = ["succeeded", "failed", "cancelled"];
+export const TASK_OVER = [...RUN_OVER, "skipped", "upstream_failed"];
+
 const NAMES = new Map(Object.entries(STATES).map(([name, state]) => [state.letter, name]));
 
 /** Return the name of the state that a letter of the columns stands for. */
