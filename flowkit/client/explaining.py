@@ -60,18 +60,19 @@ def read_explanation(
 
 
 def read_explanations(
-    store: ClientStore, run: RunRecord, dag: CompiledDAG, most: int
+    store: ClientStore, run: RunRecord, dag: CompiledDAG, most: int, hide: Callable[[str], str]
 ) -> tuple[Explanation, list[Explanation]]:
     """Return the explanation of a run, and those of tasks that did not succeed, at most ``most``.
 
     Tasks that failed come first, then those that run or wait, then the others. Items are among
-    them as far as ``RunTasks`` keeps their records.
+    them as far as ``RunTasks`` keeps their records. ``hide``: hides secrets in errors before these
+    are cut.
     """
     tasks = read_tasks(store, run.run, dag)
     states = tasks.states
     known = [task for task, _ in tasks.known() if states[task] in _TELLING]
     chosen = sorted(known, key=lambda task: (_TELLING.index(states[task]), task))[:most]
-    snapshot = _snapshot(store, run, dag, tasks, chosen)
+    snapshot = _snapshot(store, run, dag, tasks, chosen, hide)
     return explanation_of_run(snapshot), [explanation_of_task(snapshot, task) for task in chosen]
 
 
@@ -81,6 +82,7 @@ def _snapshot(
     dag: CompiledDAG,
     tasks: RunTasks,
     chosen: Sequence[int],
+    hide: Callable[[str], str] = str,
 ) -> Snapshot:
     """Return a snapshot that explains the run and the chosen tasks."""
     states = tasks.states
@@ -89,7 +91,7 @@ def _snapshot(
     asked |= {failed_above(tasks.edges, states.__getitem__, task) for task in chosen}
     asked |= {tasks.first_failed(number) for number in asked if dag.is_valid(number)}
     known = [at for at in sorted(asked) if at < len(states) and states[at] is not None]
-    snapshot = read_snapshot(store, run, dag, tasks, asks_redis=True, asked=known)
+    snapshot = read_snapshot(store, run, dag, tasks, asks_redis=True, asked=known, hide=hide)
     if run.has_children:
         failed = [at for at in known if states[at] is TaskState.FAILED]
         below = {at: failed_child(store, run.run, at) for at in failed}

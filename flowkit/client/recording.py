@@ -3,8 +3,7 @@
 A run may have millions of items, and any amount of text. So each part has a bound, and each part
 that was cut says so in ``left_out``. Secrets are hidden (``Redaction``) before a text is cut, so
 that no part of one is left where it was cut. What it costs: the records and the history of the run
-once, all its lines (at most ``run_log_bytes`` of the workers), and at most ``MOST_READ`` bytes of
-results.
+once, the newest ``MOST_LOG_BYTES`` of its lines, and at most ``MOST_READ`` bytes of results.
 
 It does not read atomically: a run that is not over may change between two parts.
 """
@@ -42,7 +41,8 @@ MOST_WHYS = 200
 MOST_ATTEMPTS = 20_000
 LONGEST_ERROR, MOST_ERRORS = 20_000, 1_500_000  # characters of one, of all together
 MOST_LINES, MOST_FAILED_LINES = 3_000, 1_000
-LONGEST_LINE, MOST_LINE_TEXT = 10_000, 1_000_000
+MOST_LOG_BYTES = 10_000_000  # that are searched for lines: five seconds, if they are short
+LONGEST_LINE, MOST_LINE_TEXT = 4_000, 1_000_000
 SHORT = 100  # characters that a text keeps when there is no room left
 
 
@@ -122,7 +122,7 @@ def read_recording(run: RecordedRun, secrets: Redaction, *, previews: bool) -> R
     values = ValueReader(run.shard, run.provenance, run.run_id, dag, secrets)
     with run.shard.run_store(run.run_id) as store:
         record = store.read_run(run.run_id)
-        why, whys = read_explanations(store, record, dag, MOST_WHYS)
+        why, whys = read_explanations(store, record, dag, MOST_WHYS, secrets.text)
         params = None
         if previews:
             params = params_preview(store, run.provenance, record, values.room)
@@ -180,7 +180,11 @@ def _read_lines(run: RecordedRun, recording: RunRecording, secrets: Redaction) -
     newest: deque[tuple[int, LogLine]] = deque(maxlen=MOST_LINES)
     of_failed: deque[tuple[int, LogLine]] = deque(maxlen=MOST_FAILED_LINES)
     count = 0
-    for line in _lines(run.log_cursor(LogQuery(), follow=False)):
+    cursor = run.log_cursor(LogQuery(), follow=False)
+    has_earlier = cursor.skip_to_bytes(MOST_LOG_BYTES)
+    for line in _lines(cursor):
+        if len(line.text) > LONGEST_LINE:  # thousands of these would take gigabytes
+            line = replace(line, text=secrets.text(line.text)[: LONGEST_LINE + 1])
         newest.append((count, line))
         if line.task in failed:
             of_failed.append((count, line))
@@ -196,6 +200,11 @@ def _read_lines(run: RecordedRun, recording: RunRecording, secrets: Redaction) -
         recording.left_out.append(
             f"{counted(recording.earlier_lines, 'line')} of logs of {count:,}: "
             f"flowkit logs {run.run_id}"
+        )
+    if has_earlier:
+        recording.left_out.append(
+            f"Lines of logs before the newest {MOST_LOG_BYTES // 10**6} MB, which were not "
+            f"searched: flowkit logs {run.run_id}"
         )
     if room.cut:
         recording.left_out.append(f"The ends of {counted(room.cut, 'long line')} of logs.")

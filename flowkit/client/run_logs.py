@@ -121,6 +121,26 @@ class LogCursor:
         self._is_from_start = not self._after
         return True
 
+    def skip_to_bytes(self, most_bytes: int) -> bool:
+        """Move a cursor that has read nothing to about the last ``most_bytes`` of stored lines.
+
+        Nothing is decoded for it. Returns whether there are earlier lines. A user with the access
+        rules of an older release may not read backwards: the cursor stays at the beginning.
+        """
+        looked, before = 0, ""
+        while looked < most_bytes:
+            with self._shard.run_store(self._run_id) as store:
+                try:
+                    chunks, before = read_chunks_back(store, self._run_id, before)
+                except NotPermitted:
+                    return False
+            looked += sum(len(chunk.data) + CHUNK_COST for chunk in chunks)
+            if not before:
+                return False
+        self._after = id_before(before)
+        self._is_from_start = False
+        return True
+
     def _count(self, chunk: LogChunk) -> int:
         """Return how many records of a chunk have a wanted level and time."""
         query = self._query

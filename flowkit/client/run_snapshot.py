@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from ..basics.shorten import shorten
@@ -39,13 +39,15 @@ def read_snapshot(
     *,
     asks_redis: bool = False,
     asked: Collection[int] = (),
+    hide: Callable[[str], str] = str,
 ) -> Snapshot:
     """Return a snapshot of an unfinished or finished run.
 
     ``asks_redis``: try a write that changes nothing, and read what running tasks report.
-    ``asked``: whose errors are read in any case.
+    ``asked``: whose errors are read in any case. ``hide``: hides secrets in errors before these are
+    cut.
     """
-    snapshot = _read_tasks(store, run, dag, tasks, asked, asks_redis)
+    snapshot = _read_tasks(store, run, dag, tasks, asked, asks_redis, hide)
     if run.state is not RunState.RUNNING:
         return snapshot
     views, infos = snapshot.tasks, store.alive_workers()
@@ -72,10 +74,11 @@ def _read_tasks(
     tasks: RunTasks,
     asked: Collection[int],
     with_reports: bool,
+    hide: Callable[[str], str] = str,
 ) -> Snapshot:
     """Return what a snapshot says of the run and its tasks alone."""
     views = _views(store, run.run, tasks, with_reports=with_reports)
-    errors, now_ms = _errors(store, run.run, views, asked), store.redis_now_ms()
+    errors, now_ms = _errors(store, run.run, views, asked, hide), store.redis_now_ms()
     cancelled = RunState.CANCELLED in (run.stop, run.state)
     by = store.read_canceller(run.run) if cancelled else ""
     lengths = tasks.shape.lengths
@@ -138,7 +141,11 @@ def _view(record: TaskRecord, progress: TaskProgress | None) -> TaskView:
 
 
 def _errors(
-    store: ClientStore, run: str, views: Mapping[int, TaskView], tasks: Iterable[int]
+    store: ClientStore,
+    run: str,
+    views: Mapping[int, TaskView],
+    tasks: Iterable[int],
+    hide: Callable[[str], str],
 ) -> dict[int, str]:
     """Return the last errors of these tasks, of the first that wait and the first that failed."""
     waiting = [task for task, item in views.items() if item.state is TaskState.WAITING]
@@ -148,13 +155,13 @@ def _errors(
     errors: dict[int, str] = {}
     for task, packed in zip(wanted, store.read_errors(run, wanted), strict=True):
         if packed:
-            errors[task] = _in_one_line(ErrorInfo.unpack(packed))
+            errors[task] = _in_one_line(ErrorInfo.unpack(packed), hide)
     return errors
 
 
-def _in_one_line(error: ErrorInfo) -> str:
+def _in_one_line(error: ErrorInfo, hide: Callable[[str], str]) -> str:
     text = f"{error.type}: {error.message}" if error.message else error.type
-    return shorten(" ".join(text.split()), MOST_ERROR)
+    return shorten(" ".join(hide(text).split()), MOST_ERROR)
 
 
 def _live_workers(

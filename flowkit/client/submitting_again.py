@@ -11,15 +11,16 @@ and no code of theirs runs.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from ..arguments import check_mapping, check_run_ttl
 from ..codec.packing import BrokenValue, unpack
-from ..codec.parts import is_divisible, join, split
+from ..codec.parts import check_decodable, is_divisible, join, names_of, split
 from ..codec.provenance import Provenance, without_signatures
 from ..core.run_record import RunRecord
-from ..exceptions import ParameterError, RunNotFound
+from ..exceptions import ParameterError, RunDamaged, RunNotFound
 from ..parameters.conversion import GivenJSON, GivenText
 from ..settings import Settings
 from .filter_checks import check_dag_name
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from .run_handle import RunHandle
     from .submission import Given
 
+MOST_DECODED = 1024 * 1024  # bytes, beside large buffers; they take up to 100 MB as values
 Texts = Mapping[str, str | GivenText | GivenJSON]
 
 
@@ -84,11 +86,11 @@ class SubmittingAgain:
         ``ttl``: as ``run_id`` and ``ttl`` of ``submit``. A run that is pinned to a version of the
         app stays pinned to it.
 
-        Raises RunNotFound, RunDamaged, RedisUnavailable, ParameterError for parameters with which
-        the DAG cannot start (workers check them if ``run_form`` cannot tell what it takes),
-        RunExists, DAGError for parameters that cannot be stored, BrokenValue if those of that run
-        are damaged, or must be decoded and cannot, and UntrustedValue if they are not signed as the
-        settings demand.
+        Raises RunNotFound, RedisUnavailable, ParameterError for parameters with which the DAG
+        cannot start (workers check them if ``run_form`` cannot tell what it takes), RunExists,
+        DAGError for parameters that cannot be stored, RunDamaged if those of that run are damaged,
+        or must be decoded and cannot, and UntrustedValue if they are not signed as the settings
+        demand.
         """
         check_mapping(params)
         _checked_names("params", params or ())
@@ -101,17 +103,19 @@ class SubmittingAgain:
         with old.shard.run_store(run_id) as store:
             taken = read_taken(store, record.digest, dag.name, self.provenance)
             limit = self.settings.max_result_bytes
-            stored = read_packed_params(store, record, self.provenance, limit)
-        packed = _merged(dag.name, stored, params or {}, left_out, taken, limit)
+            with _damage_of(run_id):
+                stored = read_packed_params(store, record, self.provenance, limit)
+        with _damage_of(run_id):
+            packed = _merged(dag.name, stored, params or {}, left_out, taken, limit)
         (handle,) = self._send(dag, [(chosen, packed)], seconds)
         return handle
 
     def run_form(self, run_id: str) -> RunForm:
         """Return what a run can be given when it is submitted again, and what it was given.
 
-        Values are decoded without classes and libraries. Raises RunNotFound, RunDamaged,
-        RedisUnavailable, BrokenValue for parameters that are damaged, and UntrustedValue for what
-        is not signed as the settings demand.
+        Values are decoded without classes and libraries. Raises RunNotFound, RedisUnavailable,
+        RunDamaged, also for parameters that are damaged, and UntrustedValue for what is not signed
+        as the settings demand.
         """
         record, taken, parts = self._read_form(run_id)
         return RunForm(
@@ -165,10 +169,24 @@ class SubmittingAgain:
             taken = read_taken(store, record.digest, record.dag_name, self.provenance)
             stored = open_params(store, record, store.read_params(run_id), self.provenance)
         packed = stored if self.provenance else without_signatures(stored)
-        if is_divisible(packed):
-            return record, taken, split(packed)
-        names = unpack(packed, max_bytes=self.settings.max_result_bytes, inert=True)
-        return record, taken, dict.fromkeys(names, b"") if isinstance(names, dict) else {}
+        with _damage_of(run_id):
+            if is_divisible(packed):
+                return record, taken, split(packed)
+            return record, taken, dict.fromkeys(names_of(packed), b"")
+
+
+@contextmanager
+def _damage_of(run_id: str) -> Iterator[None]:
+    """Name the run whose parameters cannot be read. Raises RunDamaged for BrokenValue."""
+    try:
+        yield
+    except BrokenValue as error:
+        why = str(error).rstrip(".")
+        raise RunDamaged(
+            run_id,
+            f"the parameters of run {run_id!r} cannot be copied: {why}. Submit its DAG with all "
+            "parameters instead.",
+        ) from None
 
 
 def _checked_names(option: str, names: object) -> frozenset[str]:
@@ -210,6 +228,8 @@ def _merged(
         merged = {**kept, **split(new)}
         taken.check(params, merged)
         return PackedParams(join(merged))
+    if not is_divisible(stored):
+        check_decodable(stored, MOST_DECODED)
     values = unpack(stored, max_bytes=max_bytes) if stored else {}
     if not isinstance(values, dict):
         raise BrokenValue("they are not a dict")

@@ -156,6 +156,14 @@ def apart(data: bytes | memoryview) -> Iterator[memoryview]:
         _local.pieces = outer
 
 
+def document_of(data: bytes) -> memoryview:
+    """Return the document of a value whose buffers lie apart. Raises BrokenValue."""
+    try:
+        return _read(memoryview(data))[0]
+    except (struct.error, IndexError):
+        raise BrokenValue("it is cut off") from None
+
+
 def _read(view: memoryview) -> tuple[memoryview, list[memoryview]]:
     (count,) = struct.unpack_from(">I", view, 1)
     at = 5 + len(_HEAD)

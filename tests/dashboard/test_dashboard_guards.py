@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 
 import pytest
 from here import BASE, Browser
@@ -17,6 +18,7 @@ from flowkit.dashboard.app import build_app
 from flowkit.dashboard.connections import BoundedProtocol
 from flowkit.dashboard.endpoint import ROOT
 from flowkit.dashboard.guards import MOST_BODY, BodyLimit
+from flowkit.dashboard.static_files import digest
 
 ODD = ("TRACE", "CONNECT", "PUT", "PATCH", "OPTIONS", "PROPFIND")
 
@@ -125,7 +127,8 @@ async def port(
 
     from flowkit.dashboard.server import config_of
 
-    monkeypatch.setattr(BoundedProtocol, "head_s", 0.1)
+    for name in ("head_s", "body_s", "take_s"):
+        monkeypatch.setattr(BoundedProtocol, name, 0.1)
     app = build_app(system, system, access)
     config = config_of(app)
     config.timeout_keep_alive = 0.1  # type: ignore[assignment] # any number will do
@@ -160,6 +163,30 @@ async def test_a_connection_that_says_nothing_is_closed(port: int) -> None:
     assert await heard(port, b"GET / HT") == b""
     answered = await heard(port, GET, b"GET / HT")
     assert answered.count(b"HTTP/1.1 401") == 1
+
+
+@pytest.mark.anyio
+async def test_a_body_that_nobody_reads_does_not_hold_its_connection(port: int) -> None:
+    begun = b"POST /api/v1/runs HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 9000\r\n\r\n"
+    began = asyncio.get_running_loop().time()
+    with suppress(ConnectionError):
+        assert b" 401 " in await heard(port, begun, *[b"x"] * 200)
+    assert asyncio.get_running_loop().time() - began < 7  # of them, 4 s would be the sending
+
+
+@pytest.mark.anyio
+async def test_an_answer_that_nobody_takes_does_not_hold_its_connection(port: int) -> None:
+    """A stranger asks for a file again and again, and reads nothing."""
+    asked = f"GET /static/{digest()}/style.css HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode()
+    loop = asyncio.get_running_loop()
+    with socket.socket() as reader:
+        reader.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+        reader.setblocking(False)
+        await loop.sock_connect(reader, ("127.0.0.1", port))
+        async with asyncio.timeout(8):
+            with suppress(ConnectionError):
+                while True:
+                    await loop.sock_sendall(reader, asked * 100)
 
 
 @pytest.mark.anyio

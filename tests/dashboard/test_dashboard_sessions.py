@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 from here import BASE, Browser
 from starlette.requests import Request
+from starlette.types import Message
 
 from flowkit import Client
 from flowkit.client.documents.api import ErrorAnswer
@@ -254,10 +257,17 @@ async def test_a_stream_ends_with_its_session(
     streaming = streams.Streaming(Answering(access, system, None))
     told = ErrorAnswer(type="A", message="first")
     stream = Stream("/x", "A document.", lambda asked: DocumentSource(lambda: told, 60.0))
-    body = (await streaming.handle(request, stream=stream)).body_iterator
+    answer = await streaming.handle(request, stream=stream)
+    assert streaming.hub.streams == 1  # before it begins: others may come together with it
+    body = answer.body_iterator
     assert b"first" in await anext(body)
     access.sessions.close(session.key)
     monkeypatch.setattr(watch, "PING_S", 0.01)
     with pytest.raises(StopAsyncIteration):
         await anext(body)
+
+    async def send(message: Message) -> None:
+        assert message["type"] != "http.response.body" or not message["body"]
+
+    await answer(scope, partial(asyncio.sleep, 60), send)
     assert streaming.hub.streams == 0

@@ -148,3 +148,16 @@ def test_a_hostile_store_gets_no_form_of_its_own(
         form = checked(browser.get(f"{ROOT}/runs/{run}/form"))
         assert (form["told"], len(form["problem"]) < 500) == (False, True)
         assert [item["name"] for item in form["parameters"]] == ["size"]
+
+
+def test_parameters_that_are_damaged_are_no_bug(
+    browser: TestClient, system: Client, run: str, headers: dict[str, str]
+) -> None:
+    with system.run(run).shard.store() as store:
+        store.link.call("HSET", store.keys.run(run), "params", b"\xc1")
+    answers = [
+        browser.get(f"{ROOT}/runs/{run}/form"),
+        browser.post(f"{ROOT}/runs", json={"again": run}, headers=headers),
+        browser.post(f"{ROOT}/runs", json={"again": run, "params": {"word": "y"}}, headers=headers),
+    ]
+    assert [checked(answer, 502)["type"] for answer in answers] == ["RunDamaged"] * 3

@@ -16,6 +16,7 @@ from whole_run import WholeRun
 
 from flowkit import DAG, AsyncClient, Client, cli, task
 from flowkit.basics import private_file
+from flowkit.client.exporting import write_export
 from flowkit.dashboard.endpoint import ROOT
 from flowkit.dashboard.endpoints import recording
 from flowkit.embedded import EmbeddedServer
@@ -83,6 +84,29 @@ def test_a_file_that_exists_is_replaced_as_a_whole(
     system.run("r1").export(link)
     assert value_in(path) == "hello </script>"
     assert (link.is_symlink(), path.stat().st_mode & 0o777) == (True, 0o644)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files to another account")
+@pytest.mark.parametrize("make", ["link", "pipe"])
+def test_what_another_account_has_planted_is_refused(tmp_path: Path, make: str) -> None:
+    """In a folder where all may write: it could lead the data to a file of ours, or to them."""
+    path, victim = tmp_path / "run.html", tmp_path / "mine"
+    victim.write_text("mine")
+    path.symlink_to(victim) if make == "link" else os.mkfifo(path)
+    os.lchown(path, 65534, 65534)
+    with pytest.raises(FlowkitError, match="of another account"):
+        write_export(path, b"data")
+    assert victim.read_text() == "mine"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files to another account")
+def test_a_file_of_another_account_does_not_decide_who_may_read(tmp_path: Path) -> None:
+    path = tmp_path / "run.html"
+    path.write_text("theirs")
+    path.chmod(0o666)
+    os.chown(path, 65534, 65534)
+    write_export(path, b"data")
+    assert (path.stat().st_uid, path.stat().st_mode & 0o777) == (0, 0o600)
 
 
 def test_a_place_that_cannot_be_written_to_is_an_error(

@@ -22,6 +22,8 @@ from flowkit.protocol.log_store import LogStore, NewChunk
 from flowkit.settings import Settings
 
 CALLS = count(1)
+# Explanations have 1,000 characters of an error, without its middle. One of these is cut there.
+LONG = " " + "".join(f"key={at}-" + "k3y" * 20 + " " for at in range(30))
 
 
 @task
@@ -37,7 +39,7 @@ def numbers(loaded: dict[str, object]) -> list[int]:
 @task
 def halve(number: int) -> float:
     if number == 2:
-        raise ValueError("no half of 2, token=s3cret")
+        raise ValueError("no half of 2, token=s3cret" + LONG)
     return number / 2
 
 
@@ -58,10 +60,10 @@ def run(fake_server: EmbeddedServer, namespace: str) -> Iterator[WholeRun]:
     whole.close()
 
 
-def printed(whole: WholeRun, name: str, *lines: str) -> None:
+def printed(whole: WholeRun, name: str, *lines: str, first: int = 1) -> None:
     store = LogStore(whole.link, whole.namespace, now_ms=lambda: 1_764_508_800_123)
     data = "".join(f"1764508800123 20o {line}\n" for line in lines).encode()
-    chunk = NewChunk(whole.number(name), 1, 1, len(lines), data)
+    chunk = NewChunk(whole.number(name), 1, first, len(lines), data)
     assert all(store.append_logs("r1", "W.0", next(CALLS), [chunk], most_bytes=10**8) or [""])
 
 
@@ -122,6 +124,15 @@ def test_a_secret_is_hidden_before_its_text_is_cut(
     found = record(r"token=\w+")
     assert "s3" not in json.dumps(found)
     assert found["lines"][0]["text"] == "begun with ***"
+
+
+def test_a_secret_is_hidden_before_an_explanation_cuts_its_error(
+    record: Callable[..., Any],
+) -> None:
+    plain, found = record(), record("key=[0-9]+-(?:k3y){20}")
+    assert " more … " in plain["header"]["why"]["failure"]["error"]
+    assert "k3y" in json.dumps(plain["header"]["why"])
+    assert "k3y" not in json.dumps(found)
 
 
 def test_values_can_be_left_out(record: Callable[..., Any]) -> None:
@@ -213,3 +224,34 @@ def test_a_value_is_tried_with_its_name(name: str, value: object, is_hidden: boo
 def test_a_bad_pattern_is_an_error() -> None:
     with pytest.raises(re.error):
         Redaction(["("])
+
+
+def test_only_the_newest_lines_are_searched(
+    record: Callable[..., Any], run: WholeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recording, "MOST_LOG_BYTES", 1)
+    for number in range(40):  # more than are read at a time
+        printed(run, "load", f"line {number}", first=4 + number)
+    found = record()
+    assert [line["text"] for line in found["lines"]] == [f"line {at}" for at in range(8, 40)]
+    assert any("before the newest" in text for text in found["left_out"])
+
+
+def test_long_lines_are_cut_when_they_are_read(
+    record: Callable[..., Any], run: WholeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Thousands of lines of 256 kB would be in memory together."""
+    seen: list[int] = []
+
+    class Room(recording.TextRoom):
+        def fit(self, text: str) -> str:
+            seen.append(len(text))
+            return super().fit(text)
+
+    monkeypatch.setattr(recording, "TextRoom", Room)
+    monkeypatch.setattr(recording, "LONGEST_LINE", 30)
+    printed(run, "numbers", "x" * 25 + " token=s3cret" + "y" * 1_000)
+    found = record(r"s3cr\w+")
+    assert max(seen[: len(found["lines"])]) == 31
+    assert found["lines"][-1]["text"].startswith("xxx")
+    assert "s3" not in json.dumps(found["lines"])

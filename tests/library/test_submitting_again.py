@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 
+import msgpack
 import pytest
 from ended_runs import dag, work
 
 from flowkit import DAG, AsyncClient, Client, Task
+from flowkit.codec.wire import HEADS, Code
 from flowkit.embedded import EmbeddedServer
 from flowkit.exceptions import RunDamaged, RunNotFound, UntrustedValue
 
@@ -70,3 +73,48 @@ def test_for_asyncio(client: Client) -> None:
             return await (await own.submit_again(old.run_id, {"text": "b"})).params()
 
     assert asyncio.run(ask()) == {"text": "b"}
+
+
+def apart(document: bytes) -> bytes:
+    """Return a value whose buffers lie apart: one byte, and the rest is the document."""
+    head = b"\xdd\0\0\0\4" + msgpack.packb(HEADS[Code.APART])
+    return head + b"\xc6" + len(document).to_bytes(4, "big") + document + b"\xc4\0\xc6\0\0\0\1x"
+
+
+MANY = msgpack.packb({f"n{number}": None for number in range(10_001)})
+HOSTILE = {
+    "malformed": (b"\xc1", "it is no dict"),
+    "a list": (msgpack.packb([1]), "it is no dict"),
+    "many": (MANY, "10,001 values"),
+    "a million": (b"\xdf\x00\x0f\x42\x40", "1,000,000 values"),
+    "a long name": (msgpack.packb({"n" * 1_001: 1}), "a name has 1,001 characters"),
+    "many apart": (apart(MANY), "10,001 values"),
+    "malformed apart": (apart(b"")[:-1], "cut off"),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_parameters_are_an_error_that_names_the_run(client: Client, name: str) -> None:
+    """Each would take a hundred times its memory, or make an error of megabytes."""
+    stored, why = HOSTILE[name]
+    run = submitted_with(client, stored)
+    for call in (client.run_form, partial(client.params_from_text, texts={"text": "x"})):
+        with pytest.raises(RunDamaged, match=f"{run}.*{why}"):
+            call(run)
+    with pytest.raises(RunDamaged, match=run):
+        client.submit_again(run, without=["text"])
+
+
+def test_values_beside_buffers_are_copied_up_to_a_size(client: Client) -> None:
+    run = submitted_with(client, apart(msgpack.packb({"text": [[]] * 1_100_000})))
+    assert [parameter.name for parameter in client.run_form(run).parameters] == ["text"]
+    with pytest.raises(RunDamaged, match=r"1\.0 MiB would have to be decoded.*Submit its DAG"):
+        client.submit_again(run)
+
+
+def submitted_with(client: Client, stored: bytes) -> str:
+    """Return a run whose parameters somebody has replaced."""
+    run = client.submit(dag("etl"), params={"text": "a"})
+    with run.shard.store() as store:
+        store.link.call("HSET", store.keys.run(run.run_id), "params", stored)
+    return run.run_id

@@ -24,16 +24,24 @@ class Hub:
         self._watches: dict[Hashable, Watch] = {}
         self.streams = 0
 
-    def check(self) -> None:
-        """Raise TooManyStreams if there is no place for another stream."""
+    def enter(self) -> None:
+        """Take the place of a stream. Raises TooManyStreams if there is none.
+
+        A stream begins after its request was answered. So its place is taken before: otherwise,
+        requests that come together would all find the same one.
+        """
         if self.streams >= MOST_STREAMS:
             raise TooManyStreams
+        self.streams += 1
+
+    def leave(self) -> None:
+        """Give the place of a stream back."""
+        self.streams -= 1
 
     async def events(
         self, key: Hashable, source: Callable[[], Source], cursor: str
     ) -> AsyncGenerator[Packed, None]:
         """Yield the events of a stream. ``source``: makes what is watched, for a new watch."""
-        self.streams += 1
         watch = self._watches.get(key)
         if watch is None:
             watch = self._watches[key] = Watch(source(), self._in_thread)
@@ -42,6 +50,5 @@ class Hub:
                 async for event in events:
                     yield event
         finally:
-            self.streams -= 1
             if watch.pages == 0 and self._watches.get(key) is watch:
                 del self._watches[key]

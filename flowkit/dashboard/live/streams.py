@@ -9,10 +9,12 @@ import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from functools import partial
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from ..answering import Answering, lists_of, refusal_of
 from ..endpoint import ROOT, Asked, Parameter, Stream, read_query
@@ -45,9 +47,6 @@ class Streaming:
         try:
             session = self._answering.access.session_of(request)
             query = read_query((*stream.parameters, CURSOR), lists_of(request))
-            self.hub.check()
-        except TooManyStreams:
-            return refusal("TooManyStreams", TOO_MANY, 503)
         except Exception as error:
             return refusal_of(error)
         given = query.pop("cursor")
@@ -59,7 +58,11 @@ class Streaming:
         is_gzip = "gzip" in request.headers.get("accept-encoding", "")
         headers = {"Vary": "Accept-Encoding"} | ({"Content-Encoding": "gzip"} if is_gzip else {})
         body = _sent(open_events, GzipStream() if is_gzip else PlainStream())
-        return StreamingResponse(body, media_type="text/event-stream", headers=headers)
+        try:
+            self.hub.enter()
+        except TooManyStreams:
+            return refusal("TooManyStreams", TOO_MANY, 503)
+        return _Open(self.hub, body, media_type="text/event-stream", headers=headers)
 
     async def _while_in(
         self, request: Request, session: Session, events: AsyncGenerator[Packed, None]
@@ -73,6 +76,21 @@ class Streaming:
                     if not access.is_still_in(request, session):
                         return
                 yield event
+
+
+class _Open(StreamingResponse):
+    """A stream that has a place, and gives it back at its end."""
+
+    def __init__(self, hub: Hub, body: AsyncGenerator[bytes, None], **options: Any) -> None:
+        super().__init__(body, **options)
+        self._hub = hub
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the stream."""
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._hub.leave()
 
 
 async def _sent(
