@@ -29,3 +29,10 @@ export function stateOf(letter) {
 export function looks(name) {
   return STATES[name] ?? { letter: "", symbol: "?", word: String(name) };
 }
+
+/** Return what the tasks of a run that is not over do if none of them runs: "3 queued, 1 waiting". */
+export function standing(run) {
+  const { running, queued, waiting } = run.counts;
+  if (RUN_OVER.includes(run.state) || running) return "";
+  return [queued && `${queued} queued`, waiting && `${waiting} waiting`].filter(Boolean).join(", ");
+}
