@@ -77,6 +77,20 @@ def test_every_state_has_a_letter_a_symbol_and_a_word() -> None:
     assert states.call("looks", "<b>")["word"] == "<b>"
 
 
+@pytest.mark.parametrize(
+    ("state", "counts", "text"),
+    [
+        ("running", {"queued": 3, "waiting": 1, "succeeded": 2}, "3 queued, 1 waiting"),
+        ("running", {"waiting": 1}, "1 waiting"),
+        ("running", {"queued": 3, "running": 1}, ""),
+        ("running", {"pending": 2}, ""),
+        ("failed", {"queued": 3}, ""),
+    ],
+)
+def test_a_run_of_which_no_task_runs(state: str, counts: dict[str, int], text: str) -> None:
+    assert Modules("states.js").call("standing", {"state": state, "counts": counts}) == text
+
+
 def test_an_address_opens_its_view() -> None:
     router = Modules("router.js")
     for path, view in VIEWS.items():

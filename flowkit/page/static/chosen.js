@@ -5,9 +5,9 @@ import { resumeCommand, retryCommand } from "./commands.js";
 import { carryOut } from "./dialog.js";
 import { fill, h } from "./dom.js";
 import { counted } from "./format.js";
+import { RUN_OVER } from "./states.js";
 
 const MOST = 10_000; // names in one action
-const OVER = ["succeeded", "failed", "cancelled"];
 
 const button = (text, click) => h("button", { type: "button", click }, text);
 
@@ -52,7 +52,7 @@ export class Chosen {
   show() {
     const { columns, header } = this.run;
     const count = this.names.size;
-    const isOver = OVER.includes(header.status.state);
+    const isOver = RUN_OVER.includes(header.status.state);
     const isFailed = columns.states.includes("f") || Object.values(columns.items).some((items) => items.failed > 0);
     const shape = `${count} ${isOver} ${isFailed}`;
     if (shape === this.shape) return;

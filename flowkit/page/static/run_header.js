@@ -9,11 +9,10 @@ import { shownText } from "./json_text.js";
 import { dagLink } from "./lists.js";
 import { bar, copied, state, time } from "./parts.js";
 import { go, href } from "./router.js";
-import { looks } from "./states.js";
+import { TASK_OVER, looks } from "./states.js";
 import { taskPath } from "./task_paths.js";
 import { explanation } from "./why.js";
 
-const OVER = ["succeeded", "failed", "skipped", "upstream_failed", "cancelled"];
 const MOST_TEXT = 2_000; // characters of one parameter
 const MOST_SHOWN = 100; // parameters, runs
 
@@ -55,7 +54,7 @@ function versions({ app_versions: ran, submitted_version: submitted, pinned_vers
 function outcomeText(run) {
   const { status, left } = run.header;
   if (status.finished) return `took ${span(status.duration)}`;
-  const done = OVER.reduce((sum, name) => sum + (status.counts[name] ?? 0), 0);
+  const done = TASK_OVER.reduce((sum, name) => sum + (status.counts[name] ?? 0), 0);
   const rest = left === null ? "" : `, about ${span(left)} left`;
   return `${number(done)} of ${counted(status.total, "task")} in ${span(run.now() / 1000)}${rest}`;
 }

@@ -14,6 +14,10 @@ export const STATES = {
   stopping: { letter: "", symbol: "◼", word: "stopping" },
 };
 
+/** The states in which a run is over, and those in which a task is. */
+export const RUN_OVER = ["succeeded", "failed", "cancelled"];
+export const TASK_OVER = [...RUN_OVER, "skipped", "upstream_failed"];
+
 const NAMES = new Map(Object.entries(STATES).map(([name, state]) => [state.letter, name]));
 
 /** Return the name of the state that a letter of the columns stands for. */
@@ -24,4 +28,11 @@ export function stateOf(letter) {
 /** Return the symbol and the word of a state. An unknown one is shown by its name. */
 export function looks(name) {
   return STATES[name] ?? { letter: "", symbol: "?", word: String(name) };
+}
+
+/** Return what the tasks of a run that is not over do if none of them runs: "3 queued, 1 waiting". */
+export function standing(run) {
+  const { running, queued, waiting } = run.counts;
+  if (RUN_OVER.includes(run.state) || running) return "";
+  return [queued && `${queued} queued`, waiting && `${waiting} waiting`].filter(Boolean).join(", ");
 }

@@ -1,7 +1,8 @@
 // The document of one task or item of a recording, put together from its parts. Pure.
 
+import { RUN_OVER } from "../states.js";
+
 const iso = (base, ms) => (ms === null ? null : new Date(Date.parse(base) + ms).toISOString());
-const OVER = ["succeeded", "failed", "cancelled"];
 const MOST_INPUTS = 100;
 const ROUNDED_MS = 2; // by which times of columns may differ from those of events
 
@@ -76,7 +77,7 @@ export function taskDocument(answers, name) {
   return {
     run_id: recording.run_id,
     dag: status.dag,
-    run_state: OVER.includes(status.state) ? status.state : "running",
+    run_state: RUN_OVER.includes(status.state) ? status.state : "running",
     task: entry,
     code: recording.functions[recording.function_of[at]],
     policy: recording.policies[recording.policy_of[at]],

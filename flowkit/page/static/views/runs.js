@@ -7,6 +7,7 @@ import { WINDOWS, dagLink, damagedItems, filters, live, noMatch, refill, row, ta
 import { manyRunsButtons } from "../many_runs.js";
 import { bar, copied, empty, soFar, state, time } from "../parts.js";
 import { href } from "../router.js";
+import { standing } from "../states.js";
 
 const STATES = ["running", "succeeded", "failed", "cancelled"];
 const MATCHING = ["dag", "q", "since", "until", "children"]; // what the counts by state obey, too
@@ -16,10 +17,18 @@ const CHILDREN = [["", "Without child runs"], ["true", "With child runs"]];
 const RECOUNT_MS = 10_000; // between two counts while the list changes: they take longer than the list
 const AGES = [["", "Until now"], ["3600", "Older than 1 hour"], ["86400", "Older than 1 day"], ["604800", "Older than 1 week"]];
 
+const NONE_RUNS = "None of its tasks runs now. The page of the run says why.";
+
+function stateOf(run) {
+  const still = standing(run);
+  const shown = state(run.stopping ? "stopping" : run.state);
+  return still ? h("span", {}, shown, " ", h("span", { class: "note", title: NONE_RUNS }, still)) : shown;
+}
+
 const entry = (run) =>
   row(
     [
-      state(run.stopping ? "stopping" : run.state),
+      stateOf(run),
       dagLink(run.dag),
       copied(run.run_id, href(`/runs/${encodeURIComponent(run.run_id)}`)),
       time(run.submitted),

@@ -12,7 +12,7 @@ import { dagLink } from "../lists.js";
 import { notice } from "../notice.js";
 import { bar, copied, empty, state, time } from "../parts.js";
 import { href } from "../router.js";
-import { looks } from "../states.js";
+import { RUN_OVER, looks } from "../states.js";
 import { fault } from "../tabs/history.js";
 import { open as openLogs } from "../tabs/logs.js";
 import { taskAt, taskPath } from "../task_paths.js";
@@ -22,7 +22,6 @@ import { visible } from "../visible.js";
 
 const ITEMS_MS = 4_000; // between two readings of the items
 const WHY_MS = 10_000; // the explanation names durations
-const OVER = ["succeeded", "failed", "cancelled"];
 const path = (...parts) => href("/" + parts.map(part).join("/"));
 const fact = (name, value) => (value === null || value === "" ? null : [h("dt", {}, name), h("dd", {}, value)]);
 
@@ -182,7 +181,7 @@ function actions(task) {
     "p",
     { class: "actions" },
     ["failed", "waiting"].includes(now) ? h("button", { type: "button", click: retry }, "Retry") : null,
-    OVER.includes(task.run_state) ? h("button", { type: "button", click: resume }, "Resume from here") : null,
+    RUN_OVER.includes(task.run_state) ? h("button", { type: "button", click: resume }, "Resume from here") : null,
   );
 }
 
