@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -31,13 +32,18 @@ def too_long(name: str, source: str, limit: int) -> list[str]:
     return [f"{name}:{limit + 1}: {lines} lines, limit {limit}"] if lines > limit else []
 
 
+@cache
+def parsed(source: str) -> ast.Module:
+    return ast.parse(source)
+
+
 def without_docstring(name: str, source: str) -> list[str]:
-    return [] if ast.get_docstring(ast.parse(source)) else [f"{name}:1: no module docstring"]
+    return [] if ast.get_docstring(parsed(source)) else [f"{name}:1: no module docstring"]
 
 
 def long_functions(name: str, source: str) -> list[str]:
     """Count from ``def`` to the last line, docstring included, decorators not."""
-    sizes = {function: lines_of(function) for function, _ in functions(ast.parse(source))}
+    sizes = {function: lines_of(function) for function, _ in functions(parsed(source))}
     return [
         f"{name}:{function.lineno}: {function.name} has {size} lines, limit {FUNCTION_LINES}"
         for function, size in sizes.items()
@@ -51,7 +57,7 @@ def lines_of(function: Function) -> int:
 
 def wide_functions(name: str, source: str) -> list[str]:
     result = []
-    for function, bound in functions(ast.parse(source)):
+    for function, bound in functions(parsed(source)):
         required, total = parameters(function, bound=bound)
         where = f"{name}:{function.lineno}: {function.name} has"
         if required > PARAMETERS_REQUIRED:

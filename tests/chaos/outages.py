@@ -10,7 +10,6 @@ import time
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-import psutil
 import redis
 from helpers import wait_until
 
@@ -19,6 +18,7 @@ from flowkit.exceptions import FlowkitError
 
 from . import dags
 from .checker import Allowed, Witness
+from .processor_time import busiest, pids_of
 from .stage import APP, PATIENCE_S, Stage
 
 HANG_S = 60.0  # whoever still waits then would wait forever
@@ -280,11 +280,8 @@ def outages_are_calm(stage: Stage, *, away: float, tasks: int) -> None:
     for process in (*stage.workers, *stage.schedulers):
         process.says("Waiting for Redis")
     time.sleep(2)  # the first tries come soon one after the other, which is as it should be
-    family = [psutil.Process(worker.pid) for worker in (*stage.workers, *stage.schedulers)]
-    family += stage.children()
-    spent, first = [_cpu(item) for item in family], len(stage.proxy.attempts)
-    time.sleep(away)
-    shares = [(_cpu(item) - was) / away for item, was in zip(family, spent, strict=True)]
+    family, first = pids_of(stage), len(stage.proxy.attempts)
+    share = busiest(family, away)
     tries = stage.proxy.attempts[first:]
     began = len(stage.executions(run))
     at = time.monotonic()
@@ -294,19 +291,15 @@ def outages_are_calm(stage: Stage, *, away: float, tasks: int) -> None:
     state = stage.end(run, PATIENCE_S + tasks * 0.02)
     stage.check(run, Allowed())
     stage.demand(state == "succeeded", f"the run ended as {state}")
-    stage.demand(max(shares) < 0.03, f"a process took {max(shares):.1%} of a processor")
+    stage.demand(share < 0.03, f"a process took {share:.1%} of a processor")
     stage.demand(resumed < 5, f"work went on after {resumed:.1f} s")
     rate = len(tries) / away / len(family)
     stage.demand(rate < 5, f"each process tried to connect {rate:.1f} times a second")
     stage.figure("away, s", away)
-    stage.figure("busiest process, % of a processor", max(shares) * 100)
+    stage.figure("busiest process, % of a processor", share * 100)
     stage.figure("tries to connect, per process and second", rate)
     stage.figure("different pauses between tries", f"{_different(tries)} of {len(tries) - 1}")
     stage.figure("work went on after, s", resumed)
-
-
-def _cpu(process: psutil.Process) -> float:
-    return float(sum(process.cpu_times()[:2]))
 
 
 def _different(times: list[float]) -> int:

@@ -13,7 +13,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import ailing_redis
-import psutil
 from ailing_redis import AILMENTS, EVICTING, KEEPING, REPLICA, Ailment
 from helpers import wait_until
 from real_system import Process
@@ -24,6 +23,7 @@ from flowkit.exceptions import FlowkitError, RedisUnavailable
 
 from . import dags
 from .checker import Allowed
+from .processor_time import busiest, pids_of
 from .stage import APP, PATIENCE_S, Stage
 
 SAID_S = 10.0  # until somebody has noticed
@@ -86,7 +86,7 @@ class Case:
             wait_until(f"{process.name} says so", lambda p=process, n=more: _says(p) >= n, SAID_S)
         late = Late(stage, f"late-{self.name}")
         self._refusals(ailment)
-        self.share = _busiest(stage, self.hold)
+        self.share = busiest(pids_of(stage), self.hold)
         stage.demand(run.record().state.value == "running", f"{self.name}: it was over: too short")
         began, at = len(stage.executions()), time.monotonic()
         mend()
@@ -237,12 +237,3 @@ def _says(process: Process) -> int:
 
 def _lines(stage: Stage) -> dict[str, int]:
     return {daemon.log_path.name: _says(daemon) for daemon in _daemons(stage)}
-
-
-def _busiest(stage: Stage, seconds: float) -> float:
-    """Return the largest share of a processor that one of the processes takes."""
-    family = [psutil.Process(daemon.pid) for daemon in _daemons(stage)] + stage.children()
-    before = [sum(item.cpu_times()[:2]) for item in family]
-    time.sleep(seconds)
-    after = [sum(item.cpu_times()[:2]) for item in family]
-    return max((now - was) / seconds for now, was in zip(after, before, strict=True))

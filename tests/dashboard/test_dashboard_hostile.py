@@ -150,6 +150,8 @@ def test_refusals_are_json_too(browser: TestClient, whole: WholeRun) -> None:
         except UnicodeEncodeError:
             word = "%ED%A0%80"  # half of a surrogate pair, as a hostile browser may send it
         for at, path in enumerate(paths):
+            if (number + at) % 3:
+                continue  # each text meets a third of the paths, each path a third of the texts
             for part in ("{run}", "{task:path}", "{name:path}", "{dag}"):
                 path = path.replace(part, word)
             queries = ("", f"?task={word}", f"?cursor={word}", f"?{word}=1")
