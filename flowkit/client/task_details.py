@@ -181,21 +181,21 @@ class _Inputs:
         self, shown: Sequence[int], states: Sequence[TaskState], split: set[int], index: int
     ) -> dict[int, Preview]:
         """Return the elements that an item gets of the results of tasks."""
-        read = [
-            at
-            for at, state in zip(shown, states, strict=True)
-            if at in split and state is TaskState.SUCCEEDED
-        ][:MOST_INPUT_VALUES]
+        read = _succeeded(shown, states, split)
         previews = read_element_previews(self._store, self._provenance, self._run, read, index)
         return dict(zip(read, previews, strict=True))
 
     def _values(
         self, shown: Sequence[int], states: Sequence[TaskState], stored: set[int]
     ) -> dict[int, Preview]:
-        read = [
-            at
-            for at, state in zip(shown, states, strict=True)
-            if at in stored and state is TaskState.SUCCEEDED
-        ][:MOST_INPUT_VALUES]
+        read = _succeeded(shown, states, stored)
         previews = read_previews(self._store, self._provenance, self._run, read, SMALL)
         return dict(zip(read, previews, strict=True))
+
+
+def _succeeded(shown: Sequence[int], states: Sequence[TaskState], wanted: set[int]) -> list[int]:
+    """Return the wanted tasks that have succeeded: as many as have their values shown."""
+    pairs = zip(shown, states, strict=True)
+    return [at for at, state in pairs if at in wanted and state is TaskState.SUCCEEDED][
+        :MOST_INPUT_VALUES
+    ]

@@ -6,6 +6,7 @@ is changed is what was shown: a run that is submitted in between is left alone.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from functools import partial
 from typing import Any
 
@@ -19,7 +20,7 @@ from ...client.documents.run_changes import (
 from ...client.run_changes import STATES, Action
 from ...client.run_ids import is_run_id
 from ...client.run_search import LONGEST_TEXT
-from ...core.states import RUN_OVER
+from ...core.states import RUN_OVER, RunState
 from ..endpoint import Asked, BadParameter, Endpoint, Field
 
 MOST_CHANGED = 1_000  # in one request
@@ -49,10 +50,14 @@ def _which(body: Any) -> dict[str, Any]:
 
 
 def _change(asked: Asked, action: Action) -> ChangedRuns:
-    body, client = asked.body, asked.client
     named = _named(asked)
     if named:
-        return named_document(action, client.change_runs(action, named))
+        return named_document(action, asked.client.change_runs(action, named))
+    return _purge(asked) if action is Action.DELETE else _change_matching(asked, action)
+
+
+def _change_matching(asked: Asked, action: Action) -> ChangedRuns:
+    body, client = asked.body, asked.client
     call = client.cancel_runs if action is Action.CANCEL else client.resume_runs
     dry_run = body["dry_run"]
     changes = call(
@@ -63,9 +68,6 @@ def _change(asked: Asked, action: Action) -> ChangedRuns:
 
 def _purge(asked: Asked) -> ChangedRuns:
     body, client = asked.body, asked.client
-    named = _named(asked)
-    if named:
-        return named_document(Action.DELETE, client.change_runs(Action.DELETE, named))
     age, dry_run = body["older_than"], body["dry_run"]
     plan = client.purge(age, body["state"], limit=body["limit"], **_which(body), dry_run=True)
     runs = [] if dry_run else [record.run for record in plan.runs]
@@ -104,45 +106,43 @@ def _fields(states: tuple[str, ...], *more: Field) -> tuple[Field, ...]:
     )
 
 
-def _states(action: Action) -> tuple[str, ...]:
-    return tuple(state.value for state in STATES[action])
+def _endpoint(
+    word: str, about: str, action: Action, states: Collection[RunState], *more: Field
+) -> Endpoint:
+    """Return the endpoint of an action for runs in these states. ``more``: further fields."""
+    return Endpoint(
+        f"/runs/{word}",
+        about,
+        ChangedRuns,
+        partial(_change, action=action),
+        method="POST",
+        acts=True,
+        body=_fields(tuple(state.value for state in states), *more),
+    )
 
 
+AGE = Field(
+    "older_than",
+    "Only runs that ended at least so many seconds ago.",
+    "seconds",
+    0,
+    most=MAX_DELAY_S,
+)
 ENDPOINTS = (
-    Endpoint(
-        "/runs/cancel",
-        "Cancel running runs, the newest first.",
-        ChangedRuns,
-        partial(_change, action=Action.CANCEL),
-        method="POST",
-        acts=True,
-        body=_fields(_states(Action.CANCEL)),
+    _endpoint(
+        "cancel", "Cancel running runs, the newest first.", Action.CANCEL, STATES[Action.CANCEL]
     ),
-    Endpoint(
-        "/runs/resume",
+    _endpoint(
+        "resume",
         "Resume failed and cancelled runs, the newest first.",
-        ChangedRuns,
-        partial(_change, action=Action.RESUME),
-        method="POST",
-        acts=True,
-        body=_fields(_states(Action.RESUME)),
+        Action.RESUME,
+        STATES[Action.RESUME],
     ),
-    Endpoint(
-        "/runs/purge",
+    _endpoint(
+        "purge",
         "Delete runs that are over, the oldest first.",
-        ChangedRuns,
-        _purge,
-        method="POST",
-        acts=True,
-        body=_fields(
-            tuple(sorted(state.value for state in RUN_OVER)),
-            Field(
-                "older_than",
-                "Only runs that ended at least so many seconds ago.",
-                "seconds",
-                0,
-                most=MAX_DELAY_S,
-            ),
-        ),
+        Action.DELETE,
+        sorted(RUN_OVER),
+        AGE,
     ),
 )
