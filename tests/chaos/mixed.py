@@ -90,7 +90,7 @@ class Faults:
     def _stop(self) -> None:
         """Stop one child, parent or scheduler, for less or for longer than its lease."""
         stage = self._stage
-        parents = [worker.pid for worker in (*stage.workers, *stage.schedulers)]
+        parents = [worker.pid for worker in stage.daemons]
         pid = stage.random.choice([*parents, *(child.pid for child in stage.children())])
         with suppress(ProcessLookupError):
             started = psutil.Process(pid).create_time()

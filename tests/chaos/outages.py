@@ -277,7 +277,7 @@ def outages_are_calm(stage: Stage, *, away: float, tasks: int) -> None:
     run = stage.client.submit(dags.wide(tasks, ms=20))
     wait_until("some tasks have begun", lambda: len(stage.executions(run)) > 20, PATIENCE_S)
     stage.redis.kill()
-    for process in (*stage.workers, *stage.schedulers):
+    for process in stage.daemons:
         process.says("Waiting for Redis")
     time.sleep(2)  # the first tries come soon one after the other, which is as it should be
     family, first = pids_of(stage), len(stage.proxy.attempts)

@@ -18,8 +18,7 @@ NS = 1_000_000_000
 
 def pids_of(stage: Stage) -> list[int]:
     """Return the daemons of a stage, and the processes that run tasks."""
-    daemons = [daemon.pid for daemon in (*stage.workers, *stage.schedulers)]
-    return [*daemons, *(child.pid for child in stage.children())]
+    return [process.pid for process in (*stage.daemons, *stage.children())]
 
 
 def processor_time(pid: int) -> float:

@@ -117,6 +117,11 @@ class Stage:
             name, words, **{"FLOWKIT_REDIS_URL": self.proxy.url, **environ}
         )
 
+    @property
+    def daemons(self) -> list[Process]:
+        """The workers and schedulers."""
+        return [*self.workers, *self.schedulers]
+
     def children(self, deadline: float = 10.0) -> list[psutil.Process]:
         """Return the processes that run tasks, of all workers."""
         return [child for worker in self.workers for child in worker.children()]

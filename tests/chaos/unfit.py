@@ -92,7 +92,7 @@ class Case:
         mend()
         wait_until("work goes on", lambda: len(stage.executions()) > began, PATIENCE_S)
         self.went_on = time.monotonic() - at
-        self.lines = max(_says(daemon) - said[daemon.log_path.name] for daemon in _daemons(stage))
+        self.lines = max(_says(daemon) - said[daemon.log_path.name] for daemon in stage.daemons)
         _must_end(stage, run.run_id)
         late.must_end()
         self._judge()
@@ -227,13 +227,9 @@ def _must_end(stage: Stage, run_id: str) -> None:
     stage.check(run, Allowed())
 
 
-def _daemons(stage: Stage) -> list[Process]:
-    return [*stage.workers, *stage.schedulers]
-
-
 def _says(process: Process) -> int:
     return process.log.count(_WAITS)
 
 
 def _lines(stage: Stage) -> dict[str, int]:
-    return {daemon.log_path.name: _says(daemon) for daemon in _daemons(stage)}
+    return {daemon.log_path.name: _says(daemon) for daemon in stage.daemons}

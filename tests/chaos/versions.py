@@ -124,7 +124,7 @@ class Mix:
         if stage.random.random() < 0.6:
             stage.kill_child()
             return
-        victim = stage.random.choice([*stage.workers, *stage.schedulers])
+        victim = stage.random.choice(stage.daemons)
         again = self._again.pop(victim.pid)
         self._remove(victim)
         again()
