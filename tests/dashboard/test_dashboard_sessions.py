@@ -105,7 +105,7 @@ def test_the_cookie_of_the_api_goes_to_a_path_that_nobody_can_guess(
 
 
 def test_the_pages_have_nothing_that_opens_the_api(browser: Browser, access: TokenAccess) -> None:
-    """Whoever steals the cookie of the pages gets the frame, which everybody can download."""
+    """A thief of the cookie of the pages gets the frame, which everybody can download."""
     page = browser.get("/").text
     assert access.private not in page
     assert browser.get(ROOT + "/session").json()["csrf"] not in page
